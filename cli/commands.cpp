@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands.h"
+
+#include <flowrun/version.h>
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <span>
+
+namespace flowrun::cli {
+namespace {
+
+const std::vector<std::string> own_commands{"run", "check", "nodes", "plugins"};
+
+/// CLI11 takes arguments in reverse.
+std::vector<std::string> reversed(std::vector<std::string> arguments) {
+  std::reverse(arguments.begin(), arguments.end());
+  return arguments;
+}
+
+void add_graph_options(CLI::App& app, RunArguments& arguments, std::vector<std::string>& settings) {
+  app.add_option("GRAPH", arguments.graph, "graph file (YAML)")->required();
+  app.add_option("--set", settings, "parameter of the graph: --set name=value")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
+  app.add_option("--threads", arguments.plan.threads, "threads, instead of the graph's");
+  app.add_option("--memory", arguments.plan.memory, "bytes in flight, instead of the graph's: '512 MiB'");
+}
+
+/// Throws CLI::ValidationError.
+Settings parse_settings(const std::vector<std::string>& settings) {
+  Settings out;
+  for (const std::string& setting : settings) {
+    const auto equals = setting.find('=');
+    if (equals == std::string::npos || equals == 0)
+      throw CLI::ValidationError("--set", "expected name=value, found '" + setting + "'");
+    out[setting.substr(0, equals)] = setting.substr(equals + 1);
+  }
+  return out;
+}
+
+int plugin_command(Plugins& plugins, const std::vector<std::string>& arguments) {
+  const Command* command = plugins.command(arguments.front());
+  return command->run(std::span(arguments).subspan(1));
+}
+
+std::string footer(const Plugins& plugins) {
+  std::string out = "Commands of plugins (see their --help):";
+  for (const std::string& name : plugins.command_names()) out += " " + name;
+  return out + "\n\nA graph file may stand where a command does: flowrun graph.yaml";
+}
+
+/// The folders after --plugin-dir, which the other arguments' meaning depends on.
+std::vector<std::filesystem::path> plugin_folders_in(const std::vector<std::string>& arguments) {
+  std::vector<std::filesystem::path> out;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string equals = "--plugin-dir=";
+    if (arguments[i] == "--plugin-dir" && i + 1 < arguments.size()) out.emplace_back(arguments[i + 1]);
+    if (arguments[i].starts_with(equals)) out.emplace_back(arguments[i].substr(equals.size()));
+  }
+  return out;
+}
+
+bool is_graph(const std::string& argument) {
+  const std::string extension = std::filesystem::path(argument).extension().string();
+  return extension == ".yaml" || extension == ".yml" || std::filesystem::exists(argument);
+}
+
+}  // namespace
+
+int run_program(const std::vector<std::string>& given) {
+  const auto plugin_folders = plugin_folders_in(given);
+  std::vector<std::string> arguments = given;
+  const bool own = !arguments.empty() && std::find(own_commands.begin(), own_commands.end(),
+                                                   arguments.front()) != own_commands.end();
+  Plugins plugins(plugin_search_path(plugin_folders, {}));
+  if (!arguments.empty() && !own && !arguments.front().starts_with("-")) {
+    const auto commands = plugins.command_names();
+    if (std::find(commands.begin(), commands.end(), arguments.front()) != commands.end())
+      return plugin_command(plugins, arguments);
+    if (is_graph(arguments.front())) {
+      arguments.insert(arguments.begin(), "run");
+    } else {
+      auto all = own_commands;
+      all.insert(all.end(), commands.begin(), commands.end());
+      fmt::print(stderr, "error: '{}' is neither a command nor a graph file; {}\n", arguments.front(),
+                 nearest_name(arguments.front(), all));
+      return 2;
+    }
+  }
+
+  CLI::App app("flowrun: dataflow for whole-slide images, in bounded memory.", "flowrun");
+  app.footer(footer(plugins));
+  app.set_version_flag("--version", "flowrun " FLOWRUN_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  std::vector<std::string> folders_seen_already;
+  app.add_option("--plugin-dir", folders_seen_already, "folder with plugins, searched first")
+      ->expected(1)
+      ->take_all();
+
+  RunArguments run;
+  std::vector<std::string> settings;
+  CLI::App* run_app = app.add_subcommand("run", "Runs a graph.");
+  add_graph_options(*run_app, run, settings);
+  run_app->add_flag("--quiet", run.quiet, "only errors");
+  run_app->add_flag("--json", run.json, "the summary as JSON on standard output");
+  run_app->add_flag("--force", run.force, "redo what is done");
+  CLI::App* check_app = app.add_subcommand("check", "Checks a graph and prints its plan without running it.");
+  add_graph_options(*check_app, run, settings);
+  CLI::App* nodes_app = app.add_subcommand("nodes", "Lists node types, or prints all about one.");
+  std::string type;
+  nodes_app->add_option("TYPE", type, "node type");
+  CLI::App* plugins_app =
+      app.add_subcommand("plugins", "Lists the plugin libraries found, and why one was refused.");
+  std::string library;
+  plugins_app->add_option("--describe", library, "print the list to put beside this library");
+
+  try {
+    app.parse(reversed(arguments));
+    run.plan.settings = parse_settings(settings);
+  } catch (const CLI::ParseError& problem) {
+    return app.exit(problem) == 0 ? 0 : 2;
+  }
+  run.plan.plugin_folders = plugin_folders;
+  if (*run_app) return run_graph(run);
+  if (*check_app) return check_graph(run);
+  if (*nodes_app) return print_nodes(plugin_folders, type);
+  if (library.empty()) return print_plugins(plugin_folders);
+  fmt::print("{}", describe_plugin(library));
+  return 0;
+}
+
+}  // namespace flowrun::cli

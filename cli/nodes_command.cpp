@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <set>
+
+#include "commands.h"
+
+namespace flowrun::cli {
+namespace {
+
+void print_port(const char* direction, const std::string& name, const std::string& type,
+                const std::string& remark) {
+  fmt::print("  {:<7} {:<14} {}{}\n", direction, name, type, remark.empty() ? "" : " (" + remark + ")");
+}
+
+void print_node(const NodeType& type) {
+  fmt::print("{}: {}\n{}{}\nfrom plugin {}\n\nexample\n  {}\n\nports\n", type.name, type.summary,
+             type.details.empty() ? "" : "\n" + type.details + "\n", "", type.plugin, type.example);
+  for (const InputSpec& input : type.inputs) {
+    std::vector<std::string> remarks;
+    if (input.optional) remarks.emplace_back("optional");
+    if (input.per_scope) remarks.emplace_back("one per scope");
+    print_port("input", input.name, input.type, fmt::format("{}", fmt::join(remarks, ", ")));
+  }
+  for (const OutputSpec& output : type.outputs)
+    print_port("output", output.name, output.type, output.opens_scope ? "each opens a scope" : "");
+  if (!type.options.empty()) fmt::print("\noptions\n");
+  for (const OptionSpec& option : type.options) {
+    const std::string value =
+        option.required ? "required"
+                        : "default " + (option.default_text.empty() ? "empty" : option.default_text);
+    fmt::print("  {:<14} {}, {}{}\n                 {}\n", option.name, option.type, value,
+               option.range().empty() ? "" : ", " + option.range(), option.help);
+  }
+}
+
+}  // namespace
+
+int print_nodes(const std::vector<std::filesystem::path>& plugin_folders, const std::string& wanted) {
+  Plugins plugins(plugin_search_path(plugin_folders, {}));
+  if (!wanted.empty()) {
+    const NodeType* type = plugins.node(wanted);
+    if (type) return print_node(*type), 0;
+    fmt::print(stderr, "error: unknown node type '{}'; {}\n", wanted,
+               nearest_name(wanted, plugins.node_names()));
+    return 2;
+  }
+  for (const std::string& name : plugins.node_names()) {
+    const NodeType* type = plugins.node(name);
+    fmt::print("{:<14} {} [{}]\n", name, type->summary, type->plugin);
+  }
+  return 0;
+}
+
+int print_plugins(const std::vector<std::filesystem::path>& plugin_folders) {
+  const Plugins plugins(plugin_search_path(plugin_folders, {}));
+  for (const auto& folder : plugins.folders()) fmt::print("searched {}\n", folder.string());
+  bool refused = false;
+  for (const PluginFile& file : plugins.files()) {
+    refused |= !file.problem.empty();
+    if (file.problem.empty())
+      fmt::print("{}: nodes {}; commands {}\n", file.library.string(), fmt::join(file.nodes, ", "),
+                 fmt::join(file.commands, ", "));
+    else
+      fmt::print("refused: {}\n", file.problem);
+  }
+  return refused ? 1 : 0;
+}
+
+}  // namespace flowrun::cli

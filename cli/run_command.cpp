@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <flowrun/bytes.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <mutex>
+
+#include "commands.h"
+#include "run.h"
+
+namespace flowrun::cli {
+namespace {
+
+std::atomic<bool> interrupted = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+extern "C" void on_interrupt(int) {
+  if (interrupted.exchange(true)) ::_exit(static_cast<int>(Exit::interrupted));
+}
+
+void catch_interrupts() {
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;
+  action.sa_flags = SA_RESTART;
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+
+/// Progress and failures on standard error: a line that is rewritten on a terminal, else a line now and then.
+class Reporter {
+ public:
+  explicit Reporter(bool quiet) : quiet_(quiet), terminal_(::isatty(STDERR_FILENO) == 1) {}
+  ~Reporter() { clear(); }
+
+  double interval() const { return terminal_ ? 0.2 : 5; }
+
+  void progress(const RunStatus& status) {
+    std::scoped_lock lock(mutex_);
+    if (quiet_) return;
+    const std::string line = text(status);
+    if (terminal_)
+      fmt::print(stderr, "\r\x1b[K{}", line);
+    else
+      fmt::print(stderr, "{}\n", line);
+    shown_ = terminal_;
+  }
+
+  void failure(const RunFailure& failure) {
+    std::scoped_lock lock(mutex_);
+    clear();
+    const std::string place =
+        failure.scope + (failure.scope.empty() || failure.node.empty() ? "" : ": ") + failure.node;
+    fmt::print(stderr, "error: {}{}{}\n", place, place.empty() ? "" : ": ", failure.message);
+  }
+
+ private:
+  static std::string bar(double share) {
+    constexpr int width = 20;
+    const int full = static_cast<int>(share * width);
+    return "[" + std::string(static_cast<std::size_t>(full), '#') +
+           std::string(static_cast<std::size_t>(width - full), '.') + "] ";
+  }
+
+  std::string text(const RunStatus& status) const {
+    std::string out;
+    if (status.scopes_expected) {
+      const double share =
+          static_cast<double>(status.scopes_ended) / static_cast<double>(*status.scopes_expected);
+      if (terminal_) out += bar(share);
+      out += fmt::format("{} {}s of {}, ", status.scopes_ended, status.scope_kind, *status.scopes_expected);
+    }
+    out += fmt::format("{} {}s, {:.1f}/s, {} of {} in flight", status.packets, status.packet_name,
+                       static_cast<double>(status.packets) / status.seconds, format_bytes(status.leased),
+                       format_bytes(status.memory));
+    if (status.scopes_expected && status.scopes_ended > 0) {
+      const auto left = static_cast<double>(*status.scopes_expected - status.scopes_ended);
+      out += fmt::format(", {:.0f} s left", status.seconds / static_cast<double>(status.scopes_ended) * left);
+    }
+    if (interrupted) out += " (stopping; once more to end at once)";
+    return out;
+  }
+
+  void clear() {
+    if (shown_) fmt::print(stderr, "\r\x1b[K");
+    shown_ = false;
+  }
+
+  const bool quiet_;
+  const bool terminal_;
+  bool shown_ = false;
+  std::mutex mutex_;
+};
+
+/// Loads the plan, or says what is wrong with the graph.
+std::optional<LoadedPlan> load(const RunArguments& arguments) {
+  try {
+    return load_plan(arguments.graph, arguments.plan);
+  } catch (const GraphError& problem) {
+    fmt::print(stderr, "{}", problem.what());
+  } catch (const Error& problem) {
+    fmt::print(stderr, "error: {}\n", problem.what());
+  }
+  return {};
+}
+
+}  // namespace
+
+int check_graph(const RunArguments& arguments) {
+  const auto loaded = load(arguments);
+  if (!loaded) return static_cast<int>(Exit::usage);
+  fmt::print("{}", describe_plan(loaded->plan));
+  return 0;
+}
+
+int run_graph(const RunArguments& arguments) {
+  auto loaded = load(arguments);
+  if (!loaded) return static_cast<int>(Exit::usage);
+  catch_interrupts();
+  RunResult result;
+  {
+    Reporter reporter(arguments.quiet);
+    RunOptions options;
+    options.force = arguments.force;
+    options.interrupted = &interrupted;
+    options.on_failure = [&](const RunFailure& failure) { reporter.failure(failure); };
+    options.on_progress = [&](const RunStatus& status) { reporter.progress(status); };
+    options.progress_seconds = reporter.interval();
+    result = run(loaded->plan, options);
+  }
+  if (arguments.json)
+    fmt::print("{}\n", summary_json(result).dump(2));
+  else if (!arguments.quiet)
+    fmt::print("{}", summary_text(result));
+  if (result.exit == Exit::interrupted)
+    fmt::print(stderr, "interrupted: what is whole is kept; run the same command again to go on\n");
+  return static_cast<int>(result.exit);
+}
+
+}  // namespace flowrun::cli

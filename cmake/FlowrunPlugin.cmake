@@ -1,0 +1,18 @@
+# flowrun_add_plugin(NAME SOURCES...): a plugin library NAME.so with its list NAME.json beside it.
+# Link what it needs with target_link_libraries(flowrun_plugin_NAME PRIVATE ...).
+function(flowrun_add_plugin name)
+  set(target flowrun_plugin_${name})
+  add_library(${target} MODULE ${ARGN})
+  target_link_libraries(${target} PRIVATE flowrun::core)
+  set_target_properties(
+    ${target}
+    PROPERTIES PREFIX "" OUTPUT_NAME ${name} LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/flowrun
+               INSTALL_RPATH "$ORIGIN/..")
+  add_custom_command(
+    TARGET ${target}
+    POST_BUILD
+    COMMAND flowrun::flowrun plugins --describe $<TARGET_FILE:${target}> >
+            $<TARGET_FILE_DIR:${target}>/${name}.json
+    VERBATIM)
+  add_dependencies(${target} flowrun::flowrun)
+endfunction()

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/node.h>
+
+#include <concepts>
+#include <type_traits>
+
+namespace flowrun {
+
+/// What T::describe says of a node type. Everything that is checked, printed or documented comes from here.
+template <class T>
+class Description {
+ public:
+  explicit Description(NodeType& type) : type_(type) {
+    type_.create = [] { return std::make_unique<T>(); };
+    type_.source = std::derived_from<T, Source>;
+    type_.leases = !std::same_as<decltype(&T::bytes), std::size_t (Node::*)(const Inputs&) const>;
+  }
+
+  /// One sentence.
+  Description& summary(std::string text) { return type_.summary = std::move(text), *this; }
+  /// What else a user should know: method, units, source of defaults.
+  Description& details(std::string text) { return type_.details = std::move(text), *this; }
+  /// A complete entry of `nodes:`; a test runs it.
+  Description& example(std::string yaml) { return type_.example = std::move(yaml), *this; }
+  /// Packets come by index within the scope, one at a time.
+  Description& ordered() { return type_.ordered = true, *this; }
+  /// process() uses Outputs::in_order.
+  Description& in_order() { return type_.in_order = true, *this; }
+  /// One call at a time, in any scope.
+  Description& serial() { return type_.serial = true, *this; }
+
+  /// The packets on several inputs are joined by index.
+  template <Payload P>
+  Description& input(std::string name) {
+    return type_.inputs.push_back({std::move(name), std::string(P::packet_type)}), *this;
+  }
+  /// An input with one packet per scope, seen by every call in the scope and by finish().
+  template <Payload P>
+  Description& scope_input(std::string name) {
+    return type_.inputs.push_back({std::move(name), std::string(P::packet_type), false, true}), *this;
+  }
+  template <Payload P>
+  Description& optional_scope_input(std::string name) {
+    return type_.inputs.push_back({std::move(name), std::string(P::packet_type), true, true}), *this;
+  }
+  template <Payload P>
+  Description& output(std::string name) {
+    return type_.outputs.push_back({std::move(name), std::string(P::packet_type)}), *this;
+  }
+  /// An output whose packets each open a scope of their own, called after the port.
+  template <Payload P>
+  Description& scope_output(std::string name) {
+    return type_.outputs.push_back({std::move(name), std::string(P::packet_type), true}), *this;
+  }
+
+  /// What may follow an option.
+  class Option {
+   public:
+    explicit Option(OptionSpec& spec) : spec_(spec) {}
+    Option& required() { return spec_.required = true, *this; }
+    Option& at_least(double least) { return spec_.least = least, *this; }
+    Option& above(double bound) { return spec_.least = bound, spec_.exclusive = true, *this; }
+    Option& at_most(double most) { return spec_.most = most, *this; }
+    Option& choices(std::vector<std::string> all) { return spec_.choices = std::move(all), *this; }
+    /// Results go there: the runtime locks the folder, keeps its journal and cleans up after a crash.
+    Option& output_folder() { return spec_.output_folder = true, *this; }
+    /// Says which scopes there are; changing it does not redo those that are done.
+    Option& input_list() { return spec_.input_list = true, *this; }
+
+   private:
+    OptionSpec& spec_;
+  };
+
+  /// An option that is a member of the node; the member's initial value is the default.
+  template <class M>
+  Option option(std::string name, M T::*member, std::string help) {
+    OptionSpec spec;
+    spec.name = std::move(name);
+    spec.type = OptionType<M>::name();
+    spec.help = std::move(help);
+    spec.default_text = OptionType<M>::text(T{}.*member);
+    spec.set = [member](Node& node, const Value& value) { convert(value, static_cast<T&>(node).*member); };
+    return Option(type_.options.emplace_back(std::move(spec)));
+  }
+
+ private:
+  NodeType& type_;
+};
+
+}  // namespace flowrun

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/value.h>
+
+#include <functional>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace flowrun {
+
+class Node;
+
+/// A typed entrance of a node.
+struct InputSpec {
+  std::string name;
+  std::string type;        ///< packet type, e.g. "wsi.tile/1"
+  bool optional = false;   ///< may stay unconnected
+  bool per_scope = false;  ///< one packet for the whole scope, seen by every call in it
+};
+
+/// A typed exit of a node.
+struct OutputSpec {
+  std::string name;
+  std::string type;
+  bool opens_scope = false;  ///< each packet opens a scope of its own, called after the port
+};
+
+/// One option of a node: what the graph file may say, and how it reaches the node.
+struct OptionSpec {
+  std::string name;
+  std::string type;
+  std::string help;
+  std::string default_text;
+  std::vector<std::string> choices;  ///< empty: any
+  double least = -std::numeric_limits<double>::infinity();
+  double most = std::numeric_limits<double>::infinity();
+  bool exclusive = false;  ///< `least` itself is not allowed
+  bool required = false;
+  bool output_folder = false;  ///< results go there: it is locked, journalled and cleaned up
+  bool input_list = false;     ///< says which scopes there are, not what becomes of them
+  std::function<void(Node&, const Value&)> set;  ///< throws Error when the value does not fit
+
+  /// The allowed values in words ("at least 0", "one of png, jpg"); empty when anything goes.
+  std::string range() const;
+};
+
+/// Everything known of a node type without making one: the only source for checking graphs, for
+/// `flowrun nodes` and for the generated pages.
+struct NodeType {
+  std::string name;
+  std::string summary;
+  std::string details;
+  std::string example;  ///< a graph's `nodes:` entry that uses it
+  std::string plugin;   ///< name and version of the plugin that it came from
+  std::vector<InputSpec> inputs;
+  std::vector<OutputSpec> outputs;
+  std::vector<OptionSpec> options;
+  bool ordered = false;   ///< gets its packets by index within the scope, one at a time
+  bool in_order = false;  ///< uses Outputs::in_order
+  bool serial = false;    ///< one call at a time
+  bool source = false;    ///< makes packets by a Generator
+  bool leases = false;    ///< asks for bytes of its own before each call (Node::bytes)
+  std::function<std::unique_ptr<Node>()> create;
+
+  const InputSpec* input(std::string_view port) const;
+  const OutputSpec* output(std::string_view port) const;
+  const OptionSpec* option(std::string_view option) const;
+};
+
+}  // namespace flowrun

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/description.h>
+#include <flowrun/error.h>
+#include <flowrun/version.h>
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace flowrun {
+
+/// A program of its own that a plugin adds to the command line: `flowrun NAME ...`.
+struct Command {
+  std::string name;
+  std::string summary;
+  /// Gets the arguments after the name and returns the exit code.
+  std::function<int(std::span<const std::string>)> run;
+};
+
+/// Collects what a plugin brings.
+class Registry {
+ public:
+  explicit Registry(std::string plugin) : plugin_(std::move(plugin)) {}
+
+  /// Adds node type `name` for class T, which has `static void describe(Description<T>&)`.
+  template <class T>
+  Registry& node(std::string name) {
+    NodeType& type = nodes.emplace_back();
+    type.name = std::move(name);
+    type.plugin = plugin_;
+    Description<T> description(type);
+    T::describe(description);
+    return *this;
+  }
+  Registry& command(Command command) { return commands.push_back(std::move(command)), *this; }
+
+  std::vector<NodeType> nodes;
+  std::vector<Command> commands;
+
+ private:
+  std::string plugin_;
+};
+
+/// The one symbol that a plugin exports. Plain C: the loader reads it, and compares the first three fields,
+/// before it calls anything.
+struct PluginEntry {
+  std::uint32_t magic;   ///< plugin_magic
+  std::uint32_t abi;     ///< plugin_abi
+  const char* compiler;  ///< FLOWRUN_COMPILER_TAG
+  const char* name;
+  const char* version;
+  void (*fill)(Registry&);
+};
+constexpr std::uint32_t plugin_magic = 0x464c4f57;  // "FLOW"
+/// Raised whenever a header of the SDK changes its layout.
+constexpr std::uint32_t plugin_abi = 1;
+
+#define FLOWRUN_STRINGIZE_(x) #x
+#define FLOWRUN_STRINGIZE(x) FLOWRUN_STRINGIZE_(x)
+#if defined(__SANITIZE_ADDRESS__)
+#define FLOWRUN_SANITIZER_TAG "-asan"
+#elif defined(__SANITIZE_THREAD__)
+#define FLOWRUN_SANITIZER_TAG "-tsan"
+#else
+#define FLOWRUN_SANITIZER_TAG ""
+#endif
+/// Libraries with different tags cannot pass C++ objects to each other.
+#define FLOWRUN_COMPILER_TAG                                                     \
+  "gxx-abi" FLOWRUN_STRINGIZE(__GXX_ABI_VERSION) "-libstdcxx" FLOWRUN_STRINGIZE( \
+      _GLIBCXX_RELEASE) "-cxx11abi" FLOWRUN_STRINGIZE(_GLIBCXX_USE_CXX11_ABI) FLOWRUN_SANITIZER_TAG
+
+}  // namespace flowrun
+
+/// Defines the entry of a plugin: FLOWRUN_PLUGIN("wsi", "1.0.0", registry) { registry.node<Read>("read"); }
+#define FLOWRUN_PLUGIN(name, version, registry)                                                            \
+  static void flowrun_fill(::flowrun::Registry& registry);                                                 \
+  extern "C" __attribute__((visibility("default"))) const ::flowrun::PluginEntry flowrun_plugin;           \
+  extern "C" const ::flowrun::PluginEntry flowrun_plugin = {                                               \
+      ::flowrun::plugin_magic, ::flowrun::plugin_abi, FLOWRUN_COMPILER_TAG, name, version, &flowrun_fill}; \
+  static void flowrun_fill(::flowrun::Registry& registry)

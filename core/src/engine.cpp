@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine.h"
+
+#include <flowrun/bytes.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace flowrun {
+namespace {
+
+std::string message_of(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::bad_alloc&) {
+    return "out of memory";
+  } catch (const std::exception& problem) {
+    return problem.what();
+  } catch (...) {
+    return "threw something that is no std::exception";
+  }
+}
+
+}  // namespace
+
+Engine::Engine(Plan& plan, std::deque<OutputFolder>& folders, const RunOptions& options)
+    : plan_(plan),
+      folders_(folders),
+      options_(options),
+      recipe_(plan.recipe()),
+      budget_(plan.memory),
+      arena_(plan.threads),
+      started_(std::chrono::steady_clock::now()) {
+  arena_.execute([&] { graph_ = std::make_unique<tbb::flow::graph>(); });
+  for (PlanNode& node : plan.nodes) {
+    RunNode& run = nodes_.emplace_back();
+    run.plan = &node;
+    if (node.type->source || node.type->leases) run.account = &budget_.open_account(node.name, node.need);
+    for (const OutputSpec& output : node.type->outputs)
+      if (output.opens_scope) run.account->most_leases = static_cast<std::size_t>(plan.scopes_in_flight);
+    const auto calls = node.type->serial ? 1 : static_cast<std::size_t>(node.workers);
+    const auto body = [this](const JobPtr& job) { execute(*job); };
+    run.tbb = std::make_unique<TbbNode>(*graph_, calls, body);
+  }
+}
+
+bool Engine::stopping() const {
+  return stopped_.load(std::memory_order_relaxed) ||
+         (options_.interrupted && options_.interrupted->load(std::memory_order_relaxed));
+}
+
+void Engine::run() {
+  run_scope_ = std::make_shared<ScopeRun>(plan_, -1, "run", ages_++, folders_);
+  arena_.execute([&] {
+    for (std::size_t i = 0; i < nodes_.size(); ++i)
+      if (nodes_[i].plan->type->inputs.empty())
+        dispatch(std::make_shared<Job>(Job{Job::Kind::process, static_cast<int>(i), run_scope_}));
+    graph_->wait_for_all();
+    while (!run_ended_ && !bug_) {
+      resolve_stall();
+      graph_->wait_for_all();
+    }
+  });
+  if (bug_) std::rethrow_exception(bug_);
+}
+
+/// Nothing is active and the run has not ended: a source waits for memory that will never come back.
+void Engine::resolve_stall() {
+  std::vector<const Account*> openers;
+  for (const RunNode& node : nodes_)
+    if (node.account && node.plan->opener < 0) openers.push_back(node.account);
+  auto request = budget_.give_up_one(openers);
+  if (!request) request = budget_.give_up_one({});
+  if (!request)
+    throw std::logic_error("the run stalled although nothing waits for memory; " + budget_.describe());
+  request->granted(nullptr);
+}
+
+void Engine::dispatch(JobPtr job) {
+  TbbNode& node = *at(job->node).tbb;
+  node.try_put(std::move(job));
+}
+
+void Engine::execute(Job& message) {
+  Job job = std::move(message);  // TBB keeps its copy of the message until later; it must not keep packets
+  try {
+    switch (job.kind) {
+      case Job::Kind::process:
+        return process(job);
+      case Job::Kind::step:
+        return step(job);
+      case Job::Kind::make:
+        return make(job);
+      case Job::Kind::finish:
+        return finish(job);
+    }
+  } catch (...) {  // nodes' errors are handled where they are called: this one is ours
+    std::scoped_lock lock(results_mutex_);
+    if (!bug_) bug_ = std::current_exception();
+    stopped_ = true;
+  }
+}
+
+void Engine::process(Job& job) {
+  RunNode& node = at(job.node);
+  const NodeType& type = *node.plan->type;
+  const ScopePtr scope = job.scope;
+  NodeScope& here = scope->at(job.node);
+  if (scope->failed() && !type.source) {
+    ++here.counts.in, ++here.counts.failed, ++node.counts.in, ++node.counts.failed;
+    job.packets.clear();
+    pass_over(scope, job.node, job.index);
+    return conclude(scope, job.node, job.index, nullptr);
+  }
+  const bool gathers = node.plan->costs.holds > 0;
+  std::vector<Outputs::Emission> emissions;
+  std::function<void()> action;
+  bool failed = false;
+  try {
+    Inputs inputs(type.inputs, std::move(job.packets), *scope, here.state);
+    if (type.source) return start(job, inputs);
+    if (type.leases && !job.lease && !take_lease(job, inputs)) return;
+    std::vector<Lease> leases;
+    for (std::size_t i = 0; i < inputs.packets().size(); ++i)
+      if (inputs.packets()[i].lease && !type.inputs[i].per_scope) leases.push_back(inputs.packets()[i].lease);
+    if (job.lease) leases.push_back(job.lease);
+    Lease held = leases.size() == 1 ? leases[0]
+                 : leases.empty()   ? nullptr
+                                    : std::make_shared<LeasedBytes>(leases);
+    Outputs outputs(type.outputs, &inputs, std::move(held), gathers ? here.emitted : job.index);
+    outputs.own_lease(job.lease);
+    const auto before = std::chrono::steady_clock::now();
+    node.plan->node->process(inputs, outputs);
+    node.nanoseconds += static_cast<std::uint64_t>((std::chrono::steady_clock::now() - before).count());
+    emissions = std::move(outputs.emissions());
+    action = std::move(outputs.in_order_action());
+  } catch (...) {
+    failed = true;
+    report(scope, job.node, node.plan->on_error, std::current_exception());
+  }
+  job.lease = nullptr;
+  const bool dropped = !failed && !gathers && !type.outputs.empty() && emissions.empty();
+  for (Counts* counts : {&here.counts, &node.counts}) {
+    ++counts->in;
+    ++(failed ? counts->failed : dropped ? counts->dropped : counts->out);
+  }
+  here.emitted += gathers && !emissions.empty();
+  send(scope, job.node, emissions, job.index, gathers);
+  conclude(scope, job.node, job.index, std::move(action));
+}
+
+void Engine::finish(Job& job) {
+  RunNode& node = at(job.node);
+  NodeScope& here = job.scope->at(job.node);
+  const bool own = job.scope->opener() == node.plan->opener;
+  std::vector<Outputs::Emission> emissions;
+  if (own) {
+    try {
+      std::vector<Packet> packets = here.intake.scope_packets();
+      packets.resize(node.plan->type->inputs.size());
+      Inputs inputs(node.plan->type->inputs, std::move(packets), *job.scope, here.state);
+      Outputs outputs(node.plan->type->outputs, nullptr, nullptr, here.emitted);
+      const auto before = std::chrono::steady_clock::now();
+      node.plan->node->finish(inputs, outputs);
+      node.nanoseconds += static_cast<std::uint64_t>((std::chrono::steady_clock::now() - before).count());
+      emissions = std::move(outputs.emissions());
+    } catch (...) {
+      // Half a result is none: what a node could not finish is never kept.
+      report(job.scope, job.node, node.plan->on_error == OnError::stop ? OnError::stop : OnError::fail,
+             std::current_exception());
+    }
+    here.state.value.reset();
+  }
+  send(job.scope, job.node, emissions, 0, true);
+  node_finished(job.scope, job.node);
+}
+
+void Engine::release(const ScopePtr& scope, int node, int packets) {
+  if ((scope->at(node).pending -= packets) == 0)
+    dispatch(std::make_shared<Job>(Job{Job::Kind::finish, node, scope}));
+}
+
+void Engine::node_finished(const ScopePtr& scope, int node) {
+  settle(scope, node);
+  close_edges(scope, node);
+  {
+    NodeScope& here = scope->at(node);  // what it held for the scope goes now, not with the last node
+    std::scoped_lock lock(here.mutex);
+    here.intake = Intake({}, false);
+  }
+  if (--scope->unfinished == 0) scope_ended(scope);
+  if (!scope->is_run()) release(run_scope_, node);
+}
+
+void Engine::settle(const ScopePtr& scope, int node) {
+  const NodeType& type = *at(node).plan->type;
+  if (scope->is_run() || !(type.leases || type.source) || scope->at(node).settled.exchange(true)) return;
+  if (--scope->unsettled == 0) budget_.unblock(*at(scope->opener()).account);
+}
+
+void Engine::scope_ended(const ScopePtr& scope) {
+  if (!scope->failed()) {
+    try {
+      if (const std::string broken = scope->broken_sum(plan_); !broken.empty())
+        throw std::logic_error("packets were lost: " + broken);
+      if (scope->is_run())
+        scope->publish({{"recipe", recipe_}});
+      else
+        scope->publish({{"scope", scope->name()},
+                        {"kind", scope->kind()},
+                        {"input", scope->identity},
+                        {"recipe", recipe_},
+                        {"counts", scope->counts(plan_)}});
+    } catch (...) {
+      report(scope, -1, OnError::fail, std::current_exception());
+    }
+  }
+  if (scope->failed()) {
+    try {
+      scope->discard();
+    } catch (...) {
+      report(scope, -1, OnError::fail, std::current_exception());
+    }
+  }
+  if (scope->is_run()) {
+    run_ended_ = true;
+    return;
+  }
+  const bool failed = scope->failed();
+  {
+    std::scoped_lock lock(results_mutex_);
+    const bool said = std::any_of(failures_.begin(), failures_.end(),
+                                  [&](const RunFailure& f) { return f.scope == scope->name(); });
+    const char* status = !failed ? "done" : said ? "failed" : "interrupted";
+    scopes_.push_back({scope->kind(), scope->name(), status, scope->counts(plan_)});
+    ++(!failed ? scopes_done_ : said ? scopes_failed_ : scopes_interrupted_);
+  }
+  scope->lease.reset();
+}
+
+void Engine::report(const ScopePtr& scope, int node, OnError policy, std::exception_ptr error) {
+  const bool whole_run = scope->is_run();
+  RunFailure failure{node < 0 ? "" : at(node).plan->name, whole_run ? "" : scope->name(), message_of(error),
+                     policy};
+  bool first = false;
+  {
+    std::scoped_lock lock(results_mutex_);
+    // One slide that fails on every thread at once is one failure.
+    first = policy == OnError::skip || !scope->failed();
+    if (first) failures_.push_back(failure);
+    if (policy != OnError::skip) scope->fail();
+  }
+  if (policy == OnError::skip) ++packets_skipped_;
+  if (policy == OnError::stop || (policy == OnError::fail && whole_run)) stopped_ = true;
+  if (first && options_.on_failure) options_.on_failure(failure);
+}
+
+}  // namespace flowrun

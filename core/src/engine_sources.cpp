@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <flowrun/bytes.h>
+#include <fmt/format.h>
+
+#include "engine.h"
+
+namespace flowrun {
+namespace {
+
+constexpr std::uint64_t youngest = ~std::uint64_t{0};
+
+Error not_enough(const Budget& budget, const std::string& node, std::size_t bytes) {
+  return Error(fmt::format("'{}' needs {} that never become free; {} Raise memory.", node,
+                           format_bytes(bytes), budget.describe()));
+}
+
+}  // namespace
+
+/// For a node that leases before each call. False: the job waits and will be dispatched again.
+bool Engine::take_lease(Job& job, const Inputs& inputs) {
+  RunNode& node = at(job.node);
+  const std::size_t bytes = node.plan->node->bytes(inputs);
+  auto again =
+      std::make_shared<Job>(Job{Job::Kind::process, job.node, job.scope, job.index, inputs.packets()});
+  const auto granted = [this, again, bytes](Lease lease) {
+    if (!lease)
+      report(again->scope, again->node, OnError::fail,
+             std::make_exception_ptr(not_enough(budget_, at(again->node).plan->name, bytes)));
+    again->lease = std::move(lease);
+    dispatch(again);
+  };
+  job.lease = budget_.take_or_wait({node.account, bytes, job.scope->age(), granted});
+  if (job.lease) settle(job.scope, job.node);
+  return job.lease != nullptr;
+}
+
+void Engine::start(Job& job, Inputs& inputs) {
+  RunNode& node = at(job.node);
+  auto run = std::make_shared<GeneratorRun>(GeneratorRun{job.node, job.scope, nullptr, 0});
+  if (!job.scope->failed()) {
+    run->generator = static_cast<Source&>(*node.plan->node).start(inputs);
+    run->bytes = node.plan->lease + run->generator->extra_bytes();
+    node.expected += run->generator->total().value_or(0);
+  }
+  dispatch(std::make_shared<Job>(Job{Job::Kind::step, job.node, job.scope, 0, {}, {}, std::move(run)}));
+}
+
+/// Takes a lease, asks the generator for its next packet, and puts that packet's making and the next step
+/// into the queue.
+void Engine::step(Job& job) {
+  RunNode& node = at(job.node);
+  const ScopePtr scope = job.scope;
+  const auto generator = job.generator;
+  const bool opens =
+      node.plan->opener < 0 && !scope->has(job.node) ? false : node.plan->type->outputs.front().opens_scope;
+  for (;;) {
+    if (stopping() || scope->failed() || !generator->generator) {
+      if (stopping()) scope->fail();
+      return end_generator(generator);
+    }
+    if (!job.lease) {
+      auto later = std::make_shared<Job>(Job{Job::Kind::step, job.node, scope, 0, {}, {}, generator});
+      const auto granted = [this, later](Lease lease) {
+        if (!lease)
+          report(later->scope, later->node, OnError::fail,
+                 std::make_exception_ptr(
+                     not_enough(budget_, at(later->node).plan->name, later->generator->bytes)));
+        later->lease = std::move(lease);
+        dispatch(later);
+      };
+      job.lease =
+          budget_.take_or_wait({node.account, generator->bytes, opens ? youngest : scope->age(), granted});
+      if (!job.lease) return;
+    }
+    settle(scope, job.node);
+    std::optional<Work> work;
+    try {
+      work = generator->generator->next();
+    } catch (...) {
+      report(scope, job.node, node.plan->on_error == OnError::stop ? OnError::stop : OnError::fail,
+             std::current_exception());
+    }
+    if (!work) return end_generator(generator);
+    ScopePtr opened;
+    if (work->scope) {
+      opened = open_scope(job.node, std::move(*work->scope), job.lease);
+      if (!opened) continue;  // done before
+    }
+    NodeScope& here = scope->at(job.node);
+    ++here.pending;
+    auto make = std::make_shared<Job>(Job{Job::Kind::make,
+                                          job.node,
+                                          scope,
+                                          here.emitted++,
+                                          {},
+                                          std::move(job.lease),
+                                          generator,
+                                          std::move(work->make),
+                                          opened});
+    // In this order: this thread goes on with the newest task, so it makes the packet and sees it through to
+    // the end, while an idle thread takes the oldest, the next step. Nobody runs ahead of the sinks.
+    dispatch(std::make_shared<Job>(Job{Job::Kind::step, job.node, scope, 0, {}, {}, generator}));
+    return dispatch(std::move(make));
+  }
+}
+
+void Engine::make(Job& job) {
+  RunNode& node = at(job.node);
+  const ScopePtr target = job.opened ? job.opened : job.scope;
+  NodeScope& here = job.scope->at(job.node);
+  const std::uint64_t index = job.opened ? 0 : job.index;
+  std::vector<Outputs::Emission> emissions;
+  bool failed = target->failed();
+  if (!failed) {
+    try {
+      Outputs outputs(node.plan->type->outputs, nullptr, std::move(job.lease), index);
+      const auto before = std::chrono::steady_clock::now();
+      job.make(outputs);
+      node.nanoseconds += static_cast<std::uint64_t>((std::chrono::steady_clock::now() - before).count());
+      emissions = std::move(outputs.emissions());
+    } catch (...) {
+      failed = true;
+      report(target, job.node, node.plan->on_error, std::current_exception());
+      if (job.opened) job.opened->fail();  // a scope whose opening packet is missing has nothing in it
+    }
+  }
+  job.make = nullptr;
+  job.lease = nullptr;
+  for (Counts* counts : {&here.counts, &node.counts}) {
+    ++counts->in;
+    ++(failed ? counts->failed : emissions.empty() ? counts->dropped : counts->out);
+  }
+  send(target, job.node, emissions, index, false);
+  if (job.opened) close_edges(job.opened, job.node);
+  job.generator.reset();  // the input that it reads from goes with the last packet made from it
+  release(job.scope, job.node);
+}
+
+void Engine::end_generator(const std::shared_ptr<GeneratorRun>& generator) {
+  NodeScope& here = generator->scope->at(generator->node);
+  Intake::Ready ready;
+  if (!at(generator->node).plan->from.empty()) {
+    std::scoped_lock lock(here.mutex);
+    ready = here.intake.next();
+  }
+  take_in(generator->scope, generator->node, std::move(ready));
+  release(generator->scope, generator->node);
+}
+
+Engine::ScopePtr Engine::open_scope(int opener, NewScope spec, Lease lease) {
+  if (done_before(spec.name, spec.identity, opener)) {
+    ++scopes_skipped_;
+    std::scoped_lock lock(results_mutex_);
+    scopes_.push_back({plan_.nodes[static_cast<std::size_t>(opener)].type->outputs.front().name,
+                       spec.name,
+                       "done before",
+                       {}});
+    return nullptr;
+  }
+  auto scope = std::make_shared<ScopeRun>(plan_, opener, std::move(spec.name), ages_++, folders_);
+  scope->identity = std::move(spec.identity);
+  scope->lease = std::move(lease);
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    if (nodes_[i].plan->opener == opener) ++run_scope_->at(static_cast<int>(i)).pending;
+  // The next one waits until this one has the leases that it needs to go on: two half-admitted scopes could
+  // hold what the other is waiting for.
+  if (scope->unsettled > 0) budget_.block(*at(opener).account);
+  if (scope->unfinished == 0) scope_ended(scope);
+  return scope;
+}
+
+bool Engine::done_before(const std::string& name, const std::map<std::string, std::string>& identity,
+                         int opener) const {
+  if (options_.force || folders_.empty()) return false;
+  const std::string folder_name = plan_.nodes[static_cast<std::size_t>(opener)].name + "-" + name;
+  for (const OutputFolder& folder : folders_) {
+    const nlohmann::json entry = folder.entry(folder_name);
+    if (!entry.is_object() || entry.value("recipe", nlohmann::json()) != recipe_ ||
+        entry.value("input", nlohmann::json()) != nlohmann::json(identity))
+      return false;
+  }
+  return true;
+}
+
+}  // namespace flowrun

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan.h"
+
+#include <flowrun/bytes.h>
+#include <flowrun/version.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+namespace flowrun {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t default_memory = 1 * GiB;
+constexpr int most_threads = 1024;
+
+std::size_t memory_of(const GraphFile& graph, const PlanOptions& options, Diagnostics& diagnostics) {
+  try {
+    if (options.memory) return parse_bytes(*options.memory);
+    if (graph.memory.kind == Value::Kind::scalar) return parse_bytes(graph.memory.text);
+    if (graph.memory.kind != Value::Kind::null) throw Error("expected a size such as '512 MiB'");
+  } catch (const Error& problem) {
+    diagnostics.error(graph.memory.place, fmt::format("'memory': {}", problem.what()), "memory: 1 GiB");
+  }
+  return default_memory;
+}
+
+int threads_of(const GraphFile& graph, const PlanOptions& options, Diagnostics& diagnostics) {
+  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  try {
+    if (options.threads)
+      threads = *options.threads;
+    else if (graph.threads.kind != Value::Kind::null)
+      convert(graph.threads, threads);
+    if (threads < 1 || threads > most_threads)
+      throw Error(fmt::format("expected 1 to {}, found {}", most_threads, threads));
+  } catch (const Error& problem) {
+    diagnostics.error(graph.threads.place, fmt::format("'threads': {}", problem.what()), "threads: 8");
+  }
+  return threads;
+}
+
+void drop_duplicates(std::vector<fs::path>& paths) {
+  for (fs::path& path : paths) path = fs::absolute(path).lexically_normal();
+  std::sort(paths.begin(), paths.end());
+  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
+}
+
+std::string packet_text(std::size_t bytes) {
+  return bytes ? format_bytes(bytes) : "decided per scope";
+}
+
+std::string describe_node(const Plan& plan, const PlanNode& node) {
+  std::string out = fmt::format("  {}: {} ({})\n", node.name, node.type->name, node.type->plugin);
+  for (std::size_t i = 0; i < node.from.size(); ++i) {
+    if (node.from[i].node < 0) continue;
+    const PlanNode& source = plan.nodes[static_cast<std::size_t>(node.from[i].node)];
+    out += fmt::format("    {} <- {}.{}\n", node.type->inputs[i].name, source.name,
+                       source.type->outputs[static_cast<std::size_t>(node.from[i].port)].name);
+  }
+  for (std::size_t port = 0; port < node.to.size(); ++port) {
+    const std::string& name = node.type->outputs[port].name;
+    out += fmt::format("    {}: {} a packet", name, packet_text(*node.costs.outputs.at(name).bytes));
+    if (node.type->source)
+      out += fmt::format(", {} along its way; {} fit", format_bytes(node.lease),
+                         node.lease ? std::to_string(plan.memory / node.lease) : "any number of them");
+    out += "\n";
+  }
+  return out;
+}
+
+}  // namespace
+
+nlohmann::json Plan::recipe() const {
+  nlohmann::json out{{"flowrun", FLOWRUN_VERSION}, {"nodes", nlohmann::json::object()}};
+  for (const PlanNode& node : nodes) {
+    nlohmann::json from = nlohmann::json::object();
+    for (std::size_t i = 0; i < node.from.size(); ++i) {
+      if (node.from[i].node < 0) continue;
+      const PlanNode& source = nodes[static_cast<std::size_t>(node.from[i].node)];
+      from[node.type->inputs[i].name] =
+          source.name + "." + source.type->outputs[static_cast<std::size_t>(node.from[i].port)].name;
+    }
+    out["nodes"][node.name] = {
+        {"type", node.type->name}, {"plugin", node.type->plugin}, {"from", from}, {"options", node.options}};
+  }
+  return out;
+}
+
+LoadedPlan load_plan_text(const std::string& text, const fs::path& file, const PlanOptions& options) {
+  Diagnostics diagnostics(file.string(), text);
+  const fs::path folder = fs::absolute(file).parent_path();
+  const GraphFile graph = read_graph(text, folder, options.settings, diagnostics);
+
+  LoadedPlan loaded;
+  loaded.plugins =
+      std::make_unique<Plugins>(plugin_search_path(options.plugin_folders, graph.plugin_folders));
+  Plan& plan = loaded.plan;
+  plan.name = graph.name.empty() ? file.stem().string() : graph.name;
+  plan.file = file.string();
+  plan.memory = memory_of(graph, options, diagnostics);
+  plan.threads = threads_of(graph, options, diagnostics);
+  resolve_nodes(graph, *loaded.plugins, plan, diagnostics);
+  if (diagnostics.empty()) work_out_costs(plan, graph.memory.place, diagnostics);
+  if (!diagnostics.empty()) throw GraphError(diagnostics.render(), diagnostics.all());
+  drop_duplicates(plan.output_folders);
+  return loaded;
+}
+
+LoadedPlan load_plan(const fs::path& file, const PlanOptions& options) {
+  std::ifstream in(file, std::ios::binary);
+  std::stringstream text;
+  if (in && !fs::is_directory(file)) text << in.rdbuf();
+  if (!in || fs::is_directory(file))
+    throw Error(fmt::format("cannot read the graph file {}{}", file.string(),
+                            fs::exists(file) ? "" : ": there is no such file"));
+  return load_plan_text(text.str(), file, options);
+}
+
+std::string describe_plan(const Plan& plan) {
+  std::string out =
+      fmt::format("graph {} ({}): memory {} ({} bytes), {} threads, up to {} scopes at once\n", plan.name,
+                  plan.file, format_bytes(plan.memory), plan.memory, plan.threads, plan.scopes_in_flight);
+  for (const PlanNode& node : plan.nodes) out += describe_node(plan, node);
+  for (const auto& folder : plan.output_folders) out += fmt::format("  writes to {}\n", folder.string());
+  for (const std::string& note : plan.notes) out += fmt::format("  note: {}\n", note);
+  return out;
+}
+
+}  // namespace flowrun

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugins.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/dll/runtime_symbol_info.hpp>
+#include <boost/dll/shared_library.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+namespace flowrun {
+namespace {
+
+namespace fs = std::filesystem;
+
+void check_entry(const PluginEntry& entry, const fs::path& library) {
+  const auto refuse = [&](const std::string& found, const std::string& wanted) {
+    throw Error(fmt::format("{}: {}, but this flowrun {} needs {}; rebuild the plugin against this flowrun",
+                            library.string(), found, FLOWRUN_VERSION, wanted));
+  };
+  if (entry.magic != plugin_magic)
+    throw Error(fmt::format("{}: its symbol 'flowrun_plugin' is not a plugin entry", library.string()));
+  if (entry.abi != plugin_abi)
+    refuse(fmt::format("built for plugin ABI {}", entry.abi), fmt::format("ABI {}", plugin_abi));
+  const std::string tag = entry.compiler ? entry.compiler : "nothing";
+  if (tag != FLOWRUN_COMPILER_TAG) refuse("built with " + tag, FLOWRUN_COMPILER_TAG);
+}
+
+PluginFile read_list(const fs::path& library) {
+  PluginFile file;
+  file.library = library;
+  fs::path list = library;
+  list.replace_extension(".json");
+  try {
+    if (std::ifstream in{list}) {
+      const auto json = nlohmann::json::parse(in);
+      file.version = json.at("version");
+      file.nodes = json.at("nodes");
+      file.commands = json.at("commands");
+    } else {
+      const auto registry = open_plugin(library);
+      for (const NodeType& type : registry->nodes) file.nodes.push_back(type.name);
+      for (const Command& command : registry->commands) file.commands.push_back(command.name);
+    }
+  } catch (const nlohmann::json::exception& problem) {
+    file.problem = fmt::format("{}: not a list of nodes ({})", list.string(), problem.what());
+  } catch (const std::exception& problem) {
+    file.problem = problem.what();
+  }
+  return file;
+}
+
+std::vector<fs::path> libraries_in(const fs::path& folder) {
+  std::vector<fs::path> out;
+  std::error_code ignored;  // a folder that is missing or unreadable holds no plugins
+  for (const auto& entry : fs::directory_iterator(folder, ignored))
+    if (entry.path().extension() == ".so") out.push_back(entry.path());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::vector<std::string> all_of(const std::vector<PluginFile>& files,
+                                std::vector<std::string> PluginFile::*list) {
+  std::set<std::string> out;
+  for (const PluginFile& file : files) out.insert((file.*list).begin(), (file.*list).end());
+  return {out.begin(), out.end()};
+}
+
+}  // namespace
+
+std::unique_ptr<Registry> open_plugin(const fs::path& library) {
+  // Not lazily: an undefined symbol must throw here, not end the process later. Never closed: node types,
+  // exceptions and payloads point into it.
+  using boost::dll::load_mode::rtld_local;
+  using boost::dll::load_mode::rtld_now;
+  auto* handle = new boost::dll::shared_library();
+  std::error_code problem;
+  handle->load(fs::absolute(library), rtld_now | rtld_local, problem);
+  if (problem) {
+    delete handle;
+    throw Error(fmt::format("{}: cannot be loaded: {}", library.string(), problem.message()));
+  }
+  if (!handle->has("flowrun_plugin"))
+    throw Error(fmt::format("{}: not a flowrun plugin: it has no symbol 'flowrun_plugin'", library.string()));
+  const auto& entry = handle->get<const PluginEntry>("flowrun_plugin");
+  check_entry(entry, library);
+  auto registry = std::make_unique<Registry>(fmt::format("{} {}", entry.name, entry.version));
+  try {
+    entry.fill(*registry);
+  } catch (const std::exception& failure) {
+    throw Error(fmt::format("{}: failed to register: {}", library.string(), failure.what()));
+  }
+  return registry;
+}
+
+std::string describe_plugin(const fs::path& library) {
+  const auto registry = open_plugin(library);
+  nlohmann::ordered_json json;
+  json["version"] = registry->nodes.empty() ? "" : registry->nodes.front().plugin;
+  json["nodes"] = nlohmann::json::array();
+  json["commands"] = nlohmann::json::array();
+  for (const NodeType& type : registry->nodes) json["nodes"].push_back(type.name);
+  for (const Command& command : registry->commands) json["commands"].push_back(command.name);
+  return json.dump(2) + "\n";
+}
+
+Plugins::Plugins(const std::vector<fs::path>& folders) : folders_(folders) {
+  std::set<fs::path> seen;
+  for (const fs::path& folder : folders)
+    for (const fs::path& library : libraries_in(folder))
+      if (seen.insert(fs::weakly_canonical(library)).second) files_.push_back(read_list(library));
+  opened_.resize(files_.size());
+}
+
+std::vector<std::string> Plugins::node_names() const {
+  return all_of(files_, &PluginFile::nodes);
+}
+std::vector<std::string> Plugins::command_names() const {
+  return all_of(files_, &PluginFile::commands);
+}
+
+Registry* Plugins::open_with(const std::string& name, std::vector<std::string> PluginFile::*list) {
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    const auto& names = files_[i].*list;
+    if (std::find(names.begin(), names.end(), name) == names.end()) continue;
+    if (!opened_[i]) opened_[i] = open_plugin(files_[i].library);
+    return opened_[i].get();
+  }
+  return nullptr;
+}
+
+const NodeType* Plugins::node(const std::string& name) {
+  Registry* registry = open_with(name, &PluginFile::nodes);
+  if (!registry) return nullptr;
+  for (const NodeType& type : registry->nodes)
+    if (type.name == name) return &type;
+  throw Error(
+      fmt::format("the list beside its library promises node type '{}', but the library lacks it", name));
+}
+
+const Command* Plugins::command(const std::string& name) {
+  Registry* registry = open_with(name, &PluginFile::commands);
+  if (!registry) return nullptr;
+  for (const Command& command : registry->commands)
+    if (command.name == name) return &command;
+  throw Error(
+      fmt::format("the list beside its library promises command '{}', but the library lacks it", name));
+}
+
+std::vector<fs::path> plugin_search_path(const std::vector<fs::path>& first,
+                                         const std::vector<fs::path>& graph_folders) {
+  std::vector<fs::path> folders = first;
+  if (const char* variable = std::getenv("FLOWRUN_PLUGIN_PATH")) {
+    std::istringstream parts(variable);
+    for (std::string part; std::getline(parts, part, ':');)
+      if (!part.empty()) folders.emplace_back(part);
+  }
+  folders.insert(folders.end(), graph_folders.begin(), graph_folders.end());
+  const fs::path program = boost::dll::program_location();
+  folders.push_back(program.parent_path().parent_path() / "lib" / "flowrun");
+  return folders;
+}
+
+}  // namespace flowrun

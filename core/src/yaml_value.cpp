@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "yaml_value.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <stdexcept>
+
+namespace flowrun {
+namespace {
+
+constexpr std::size_t most_values = 100'000;
+
+Place place_of(const YAML::Mark& mark) {
+  return mark.is_null() ? Place{} : Place{mark.line + 1, mark.column + 1};
+}
+
+class Reader {
+ public:
+  explicit Reader(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+
+  Value read(const YAML::Node& node) {
+    if (++count_ > most_values)
+      throw YAML::ParserException(node.Mark(), fmt::format("more than {} values", most_values));
+    Value value;
+    value.place = place_of(node.Mark());
+    if (node.IsScalar()) {
+      value.kind = Value::Kind::scalar;
+      value.text = node.Scalar();
+    } else if (node.IsSequence()) {
+      value.kind = Value::Kind::list;
+      for (const YAML::Node& item : node) value.items.push_back(read(item));
+    } else if (node.IsMap()) {
+      value.kind = Value::Kind::map;
+      for (const auto& entry : node) read_entry(value, entry.first, entry.second);
+    }
+    return value;
+  }
+
+ private:
+  void read_entry(Value& map, const YAML::Node& key, const YAML::Node& node) {
+    const Place place = place_of(key.Mark());
+    if (!key.IsScalar()) return diagnostics_.error(place, "a key must be a plain text");
+    if (key.Scalar() == "<<") return diagnostics_.error(place, "merge keys (<<) are not supported");
+    for (const auto& [earlier, value] : map.entries)
+      if (earlier.text == key.Scalar())
+        return diagnostics_.error(place, fmt::format("'{}' is given twice", key.Scalar()),
+                                  fmt::format("first given in line {}", earlier.place.line));
+    map.entries.emplace_back(Value::Key{key.Scalar(), place}, read(node));
+  }
+
+  Diagnostics& diagnostics_;
+  std::size_t count_ = 0;
+};
+
+}  // namespace
+
+Value parse_yaml(const std::string& text, Diagnostics& diagnostics) {
+  try {
+    return Reader(diagnostics).read(YAML::Load(text));
+  } catch (const YAML::Exception& problem) {
+    diagnostics.error(place_of(problem.mark), "not valid YAML: " + problem.msg);
+    return {};
+  }
+}
+
+}  // namespace flowrun

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/description.h>
+
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+namespace flowrun::wsi {
+
+/// Opens slides, one scope each. See describe().
+struct Read : Source {
+  std::vector<std::filesystem::path> path;
+  std::optional<double> mpp;
+
+  static void describe(Description<Read>& d);
+  void plan(Costs& costs) override;
+  std::unique_ptr<Generator> start(Inputs& in) override;
+};
+
+}  // namespace flowrun::wsi

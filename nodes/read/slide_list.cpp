@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "slide_list.h"
+
+#include <flowrun/error.h>
+#include <fmt/format.h>
+#include <glob.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <fstream>
+#include <map>
+#include <memory>
+
+namespace flowrun::wsi {
+namespace {
+
+namespace fs = std::filesystem;
+using Paths = std::vector<fs::path>;
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+bool has_slide_extension(const fs::path& path) {
+  // The formats of OpenSlide 3.4.1.
+  constexpr std::array known{".svs", ".tif", ".tiff", ".ndpi",    ".vms",
+                             ".vmu", ".scn", ".mrxs", ".svslide", ".bif"};
+  return std::find(known.begin(), known.end(), lower(path.extension().string())) != known.end();
+}
+
+Paths in_folder(const fs::path& folder) {
+  Paths out;
+  for (auto it = fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied);
+       it != fs::end(it); ++it) {
+    const bool hidden = it->path().filename().string().starts_with(".");
+    if (hidden && it->is_directory()) it.disable_recursion_pending();
+    if (!hidden && it->is_regular_file() && has_slide_extension(it->path())) out.push_back(it->path());
+  }
+  if (out.empty()) throw Error(fmt::format("{}: there are no slides in this folder", folder.string()));
+  return out;
+}
+
+Paths matching(const fs::path& pattern) {
+  glob_t found{};
+  const int code = ::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &found);
+  const std::unique_ptr<glob_t, void (*)(glob_t*)> owner(&found, &::globfree);
+  if (code != 0 && code != GLOB_NOMATCH)
+    throw Error(fmt::format("{}: cannot search for slides", pattern.string()));
+  Paths out;
+  for (std::size_t i = 0; i < found.gl_pathc; ++i)
+    if (fs::is_regular_file(found.gl_pathv[i])) out.emplace_back(found.gl_pathv[i]);
+  if (out.empty()) throw Error(fmt::format("{}: no file matches this pattern", pattern.string()));
+  return out;
+}
+
+std::string trimmed(std::string text) {
+  const auto blank = [](unsigned char c) { return std::isspace(c); };
+  text.erase(std::find_if_not(text.rbegin(), text.rend(), blank).base(), text.end());
+  text.erase(text.begin(), std::find_if_not(text.begin(), text.end(), blank));
+  return text;
+}
+
+/// The fields of a line of comma-separated values (RFC 4180, without line breaks in fields).
+std::vector<std::string> fields_of(const std::string& line) {
+  std::vector<std::string> fields(1);
+  bool quoted = false;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"')
+      fields.back() += line[++i];
+    else if (line[i] == '"')
+      quoted = !quoted;
+    else if (line[i] == ',' && !quoted)
+      fields.emplace_back();
+    else
+      fields.back() += line[i];
+  }
+  for (std::string& field : fields) field = trimmed(field);
+  return fields;
+}
+
+Paths in_list(const fs::path& list) {
+  std::ifstream in(list);
+  if (!in) throw Error(fmt::format("{}: cannot read the list of slides", list.string()));
+  const bool csv = lower(list.extension().string()) == ".csv";
+  std::size_t column = csv ? std::string::npos : 0;
+  Paths out;
+  int number = 0;
+  for (std::string line; std::getline(in, line);) {
+    if (++number == 1 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
+    if (trimmed(line).empty() || (!csv && line[0] == '#')) continue;
+    const auto fields = csv ? fields_of(line) : std::vector{trimmed(line)};
+    if (column == std::string::npos) {
+      column = static_cast<std::size_t>(std::find(fields.begin(), fields.end(), "path") - fields.begin());
+      if (column == fields.size())
+        throw Error(fmt::format("{}:{}: there is no column 'path'", list.string(), number));
+      continue;
+    }
+    if (column >= fields.size() || fields[column].empty())
+      throw Error(fmt::format("{}:{}: no path in this line", list.string(), number));
+    out.push_back(list.parent_path() / fields[column]);
+  }
+  if (out.empty()) throw Error(fmt::format("{}: the list names no slides", list.string()));
+  return out;
+}
+
+Paths expand(const fs::path& place) {
+  std::error_code ignored;
+  const std::string extension = lower(place.extension().string());
+  if (fs::is_directory(place, ignored)) return in_folder(place);
+  if (extension == ".txt" || extension == ".csv") return in_list(place);
+  if (!fs::exists(place, ignored) && place.string().find_first_of("*?[") != std::string::npos)
+    return matching(place);
+  return {place};
+}
+
+/// The stem, with the last `folders` folder names before it and the extension if asked for.
+std::string name_of(const fs::path& path, int folders, bool extension) {
+  std::string name = extension ? path.filename().string() : path.stem().string();
+  fs::path folder = path.parent_path();
+  for (; folders > 0 && folder.has_filename(); --folders, folder = folder.parent_path())
+    name = folder.filename().string() + "_" + name;
+  return name;
+}
+
+void name_apart(std::vector<ListedSlide>& slides) {
+  for (bool extension : {false, true})
+    for (int folders = 0; folders < 64; ++folders) {
+      std::map<std::string, int> uses;
+      for (const ListedSlide& slide : slides) ++uses[slide.name];
+      bool alike = false;
+      for (ListedSlide& slide : slides) {
+        if (uses[slide.name] == 1) continue;
+        alike = true;
+        slide.name = name_of(slide.path, folders, extension);
+      }
+      if (!alike) return;
+    }
+  throw Error("two slides could not be told apart by their paths");
+}
+
+}  // namespace
+
+std::vector<ListedSlide> list_slides(const std::vector<fs::path>& places) {
+  std::map<fs::path, fs::path> by_canonical_path;
+  for (const fs::path& place : places)
+    for (const fs::path& path : expand(place)) {
+      std::error_code ignored;
+      const fs::path absolute = fs::absolute(path).lexically_normal();
+      const fs::path canonical = fs::weakly_canonical(absolute, ignored);
+      by_canonical_path.emplace(canonical.empty() ? absolute : canonical, absolute);
+    }
+  std::vector<ListedSlide> slides;
+  for (const auto& [canonical, path] : by_canonical_path) slides.push_back({path, name_of(path, 0, false)});
+  std::sort(slides.begin(), slides.end(), [](auto& a, auto& b) { return a.path < b.path; });
+  name_apart(slides);
+  return slides;
+}
+
+}  // namespace flowrun::wsi

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "out_file.h"
+
+#include <flowrun/error.h>
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace flowrun::wsi {
+
+OutFile::OutFile(std::filesystem::path path)
+    : path_(std::move(path)), file_(std::fopen(path_.c_str(), "wbe")) {
+  if (!file_) fail();
+}
+
+void OutFile::write(std::span<const std::uint8_t> bytes) {
+  if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size()) fail();
+}
+
+void OutFile::write(std::string_view text) {
+  write(std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+}
+
+void OutFile::close() {
+  if (std::fclose(file_.release()) != 0) fail();
+}
+
+void OutFile::fail() const {
+  throw Error(fmt::format("cannot write {}: {}", path_.string(), std::generic_category().message(errno)));
+}
+
+}  // namespace flowrun::wsi

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/description.h>
+
+#include <filesystem>
+#include <string>
+
+namespace flowrun::wsi {
+
+/// Writes tiles as image files with a table of them. See describe().
+struct Save : Node {
+  std::filesystem::path dir;
+  std::string format = "png";
+  int quality = 90;
+
+  static void describe(Description<Save>& d);
+  void plan(Costs& costs) override;
+  void process(Inputs& in, Outputs& out) override;
+  void finish(Inputs& in, Outputs& out) override;
+};
+
+}  // namespace flowrun::wsi

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "slide_command.h"
+
+#include <flowrun/wsi/slide.h>
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+namespace flowrun::wsi {
+namespace {
+
+void print(const SlideFacts& facts) {
+  const auto known = [](const std::optional<double>& number) {
+    return number ? fmt::format("{}", *number) : "unknown";
+  };
+  fmt::print("{}\n  vendor           {}\n  size             {} x {} pixels\n", facts.path.string(),
+             facts.vendor, facts.width(), facts.height());
+  fmt::print("  MPP              {}\n  objective power  {}\n", known(facts.mpp),
+             known(facts.objective_power));
+  fmt::print("  bounds           {} x {} at x={}, y={}\n", facts.bounds.width, facts.bounds.height,
+             facts.bounds.x, facts.bounds.y);
+  fmt::print("  background       #{:02x}{:02x}{:02x}\n", facts.background[0], facts.background[1],
+             facts.background[2]);
+  for (std::size_t i = 0; i < facts.levels.size(); ++i) {
+    const Level& level = facts.levels[i];
+    fmt::print("  level {:<10} {} x {}, downsample {:.4g}, tiles {} x {}\n", i, level.width, level.height,
+               level.downsample, level.tile_width, level.tile_height);
+  }
+}
+
+int run(std::span<const std::string> arguments) {
+  CLI::App app("Prints what is known of slides.", "flowrun slide");
+  std::vector<std::string> files;
+  app.add_option("FILE", files, "slides")->required();
+  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+  try {
+    app.parse(reversed);
+  } catch (const CLI::ParseError& problem) {
+    return app.exit(problem) == 0 ? 0 : 2;
+  }
+  int code = 0;
+  for (const std::string& file : files) {
+    try {
+      print(Slide::open(file, file).facts());
+    } catch (const Error& problem) {
+      fmt::print(stderr, "error: {}\n", problem.what());
+      code = 1;
+    }
+  }
+  return code;
+}
+
+}  // namespace
+
+Command slide_command() {
+  return {"slide", "Prints what is known of a slide.", run};
+}
+
+}  // namespace flowrun::wsi

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+namespace flowrun::wsi::synth {
+
+/// A good mix of 64 bits (the finaliser of SplitMix64).
+constexpr std::uint64_t mix(std::uint64_t value) {
+  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  value = (value ^ (value >> 27)) * 0x94d049bb133111ebULL;
+  return value ^ (value >> 31);
+}
+
+/// SplitMix64. Unlike the standard distributions it draws the same numbers with every standard library, which
+/// "the same seed gives the same file" needs.
+class Random {
+ public:
+  /// `stream` tells apart the uses of one seed, so that a change in one of them leaves the others alone.
+  Random(std::uint64_t seed, std::uint64_t stream)
+      : state_(mix(seed + 0x632be59bd9b4e019ULL) ^ mix(~stream)) {}
+
+  std::uint64_t bits() { return mix(state_ += 0x9e3779b97f4a7c15ULL); }
+  /// In [0, 1).
+  double uniform() { return static_cast<double>(bits() >> 11) * 0x1p-53; }
+  /// In [low, high).
+  double uniform(double low, double high) { return low + (high - low) * uniform(); }
+
+ private:
+  std::uint64_t state_;
+};
+
+}  // namespace flowrun::wsi::synth

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <opencv2/core/mat.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace flowrun::wsi {
+
+/// One resolution of a slide.
+struct Level {
+  std::int64_t width = 0;   ///< pixels of this level
+  std::int64_t height = 0;  ///< pixels of this level
+  double downsample = 1;    ///< level-0 pixels per pixel of this level
+  int tile_width = 256;     ///< of the file's own tiles: reading whole ones is cheapest
+  int tile_height = 256;    ///< likewise
+};
+
+/// What is known of a slide without reading pixels.
+struct SlideFacts {
+  std::filesystem::path path;
+  std::string name;    ///< of the slide's scope, fit for a file name
+  std::string vendor;  ///< as OpenSlide names it: "aperio", "hamamatsu", ...
+  std::vector<Level> levels;
+  std::optional<double> mpp;                              ///< microns per level-0 pixel (mean of x and y)
+  std::optional<double> objective_power;                  ///< magnification, e.g. 20
+  cv::Rect2d bounds;                                      ///< where there is anything, level-0 pixels
+  std::array<std::uint8_t, 3> background{255, 255, 255};  ///< RGB, behind transparent pixels
+
+  std::int64_t width() const { return levels.front().width; }
+  std::int64_t height() const { return levels.front().height; }
+  /// `mpp`, or throws Error that says how to give it by hand.
+  double mpp_or_throw() const;
+};
+
+/// Reads pixels of one level. Implementations are thread-safe.
+class PixelReader {
+ public:
+  virtual ~PixelReader() = default;
+  /// Fills `rgb` (rows x cols x 3, 8 bit, RGB) with the pixels from column `x`, row `y` of the level on, in
+  /// pixels of that level. What lies outside the level gets the background colour. Throws Error naming
+  /// slide, level, x and y.
+  virtual void read(int level, std::int64_t x, std::int64_t y, cv::Mat& rgb) = 0;
+};
+
+/// An open whole-slide image. Files are closed with the last copy. Thread-safe.
+class Slide {
+ public:
+  static constexpr std::string_view packet_type = "wsi.slide/1";
+
+  /// Most bytes that an open slide keeps of decoded tiles.
+  static constexpr std::size_t cache_bytes = std::size_t{32} << 20;
+
+  /// Opens `path` through OpenSlide; pixels of tiled JPEG and JPEG 2000 TIFFs (Aperio) are then read by
+  /// libtiff and OpenJPEG directly, which gives the same pixels several times as fast. `name` becomes
+  /// facts().name; `mpp` overrides what the file says. Throws Error when it is not a slide.
+  static Slide open(const std::filesystem::path& path, std::string name, std::optional<double> mpp = {});
+
+  const SlideFacts& facts() const { return *facts_; }
+  std::shared_ptr<const SlideFacts> share_facts() const { return facts_; }
+  const Level& level(int level) const { return facts_->levels.at(static_cast<std::size_t>(level)); }
+  int level_count() const { return static_cast<int>(facts_->levels.size()); }
+  /// The coarsest level that is at least as fine as `downsample` (0.5 % coarser counts as equal: scanners'
+  /// levels are not exact powers).
+  int level_for(double downsample) const;
+
+  /// See PixelReader::read.
+  void read(int level, std::int64_t x, std::int64_t y, cv::Mat& rgb) const {
+    reader_->read(level, x, y, rgb);
+  }
+
+ private:
+  Slide(std::shared_ptr<const SlideFacts> facts, std::shared_ptr<PixelReader> reader);
+  std::shared_ptr<const SlideFacts> facts_;
+  std::shared_ptr<PixelReader> reader_;
+};
+
+}  // namespace flowrun::wsi

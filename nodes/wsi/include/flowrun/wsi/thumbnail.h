@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/wsi/slide.h>
+
+#include <cstdint>
+#include <opencv2/core/mat.hpp>
+
+namespace flowrun::wsi {
+
+/// A small picture of a whole slide: a level of it, area-averaged down to cols x rows pixels.
+struct Thumbnail {
+  int level = 0;
+  int cols = 0;
+  int rows = 0;
+  std::size_t pixels() const { return static_cast<std::size_t>(cols) * static_cast<std::size_t>(rows); }
+};
+
+/// A thumbnail never has more pixels than this; larger levels are averaged down by a whole factor. So what
+/// is made from one does not grow with the slide, and does not depend on how much memory there is.
+constexpr std::int64_t most_thumbnail_pixels = std::int64_t{1} << 24;
+
+/// The thumbnail that is `level`, or the slide's last when it has fewer.
+Thumbnail thumbnail_at_level(const Slide& slide, int level);
+/// The thumbnail with one pixel for `downsample` x `downsample` level-0 pixels, from the next finer level.
+Thumbnail thumbnail_at_downsample(const Slide& slide, double downsample);
+
+/// Reads a thumbnail as RGB (rows x cols x 3, 8 bit) or as grey (rows x cols x 1, 8 bit; Rec. 601 luma as
+/// cv::cvtColor gives it). Reads block by block: besides the result it takes `thumbnail_scratch` bytes,
+/// however large the level is.
+cv::Mat read_thumbnail_rgb(const Slide& slide, const Thumbnail& thumbnail);
+cv::Mat read_thumbnail_grey(const Slide& slide, const Thumbnail& thumbnail);
+std::size_t thumbnail_scratch(const Slide& slide, const Thumbnail& thumbnail);
+
+}  // namespace flowrun::wsi

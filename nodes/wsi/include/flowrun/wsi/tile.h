@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/wsi/slide.h>
+
+#include <cstdint>
+#include <memory>
+#include <opencv2/core/mat.hpp>
+#include <optional>
+#include <string_view>
+
+namespace flowrun::wsi {
+
+/// A square of slide pixels with its place.
+struct Tile {
+  static constexpr std::string_view packet_type = "wsi.tile/1";
+
+  cv::Mat pixels;                  ///< size x size x 3, 8 bit, RGB; never written to once emitted
+  std::int64_t x = 0;              ///< left edge, level-0 pixels
+  std::int64_t y = 0;              ///< top edge, level-0 pixels
+  int level = 0;                   ///< level that it was read from
+  double extent = 0;               ///< width and height in level-0 pixels
+  std::optional<double> mpp;       ///< microns per pixel of the tile
+  std::optional<double> coverage;  ///< share of tissue, 0 to 1, where there was a mask
+  std::shared_ptr<const SlideFacts> slide;
+};
+
+}  // namespace flowrun::wsi

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace flowrun::wsi {
+
+/// Decodes a JPEG 2000 codestream (ISO 15444-1) of three 8-bit components into height x width x 3 bytes at
+/// `rgb`. Throws Error when it is damaged or of another size or kind.
+void decode_jpeg2000(std::span<const std::uint8_t> codestream, int width, int height, std::uint8_t* rgb);
+
+}  // namespace flowrun::wsi

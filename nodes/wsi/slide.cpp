@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <flowrun/error.h>
+#include <flowrun/wsi/slide.h>
+#include <fmt/format.h>
+#include <openslide/openslide.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "readers.h"
+
+namespace flowrun::wsi {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::optional<double> number_property(openslide_t* slide, const char* name) {
+  const char* text = openslide_get_property_value(slide, name);
+  if (!text) return {};
+  const std::string_view view(text);
+  double number = 0;
+  const auto [rest, problem] = std::from_chars(view.data(), view.data() + view.size(), number);
+  return problem == std::errc() && number > 0 ? std::optional(number) : std::nullopt;
+}
+
+std::array<std::uint8_t, 3> background_of(openslide_t* slide) {
+  const char* hex = openslide_get_property_value(slide, OPENSLIDE_PROPERTY_NAME_BACKGROUND_COLOR);
+  unsigned rgb = 0xffffff;
+  if (hex) std::from_chars(hex, hex + std::string_view(hex).size(), rgb, 16);
+  return {static_cast<std::uint8_t>(rgb >> 16), static_cast<std::uint8_t>(rgb >> 8),
+          static_cast<std::uint8_t>(rgb)};
+}
+
+std::optional<double> mpp_of(openslide_t* slide) {
+  const auto x = number_property(slide, OPENSLIDE_PROPERTY_NAME_MPP_X);
+  const auto y = number_property(slide, OPENSLIDE_PROPERTY_NAME_MPP_Y);
+  return x && y ? std::optional((*x + *y) / 2) : std::nullopt;
+}
+
+cv::Rect2d bounds_of(openslide_t* slide, const Level& base) {
+  const auto get = [&](const char* name) { return number_property(slide, name); };
+  const auto width = get(OPENSLIDE_PROPERTY_NAME_BOUNDS_WIDTH),
+             height = get(OPENSLIDE_PROPERTY_NAME_BOUNDS_HEIGHT);
+  if (!width || !height) return {0, 0, static_cast<double>(base.width), static_cast<double>(base.height)};
+  return {get(OPENSLIDE_PROPERTY_NAME_BOUNDS_X).value_or(0),
+          get(OPENSLIDE_PROPERTY_NAME_BOUNDS_Y).value_or(0), *width, *height};
+}
+
+std::vector<Level> levels_of(openslide_t* slide) {
+  std::vector<Level> levels(static_cast<std::size_t>(openslide_get_level_count(slide)));
+  for (std::size_t i = 0; i < levels.size(); ++i) {
+    const auto level = static_cast<int>(i);
+    openslide_get_level_dimensions(slide, level, &levels[i].width, &levels[i].height);
+    levels[i].downsample = openslide_get_level_downsample(slide, level);
+    const auto tile = [&](const char* side) {
+      const auto pixels = number_property(slide, fmt::format("openslide.level[{}].tile-{}", i, side).c_str());
+      return static_cast<int>(std::clamp(pixels.value_or(256), 1.0, 4096.0));
+    };
+    levels[i].tile_width = tile("width");
+    levels[i].tile_height = tile("height");
+  }
+  return levels;
+}
+
+OpenSlideHandle open_handle(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) throw Error(fmt::format("{}: there is no such file", path.string()));
+  if (fs::is_regular_file(path, ignored) && fs::file_size(path, ignored) == 0)
+    throw Error(fmt::format("{}: the file is empty", path.string()));
+  OpenSlideHandle handle(openslide_open(path.c_str()));
+  if (!handle) throw Error(fmt::format("{}: not a slide in a format that OpenSlide knows", path.string()));
+  if (const char* problem = openslide_get_error(handle.get()))
+    throw Error(fmt::format("{}: damaged slide: {}", path.string(), problem));
+  return handle;
+}
+
+}  // namespace
+
+double SlideFacts::mpp_or_throw() const {
+  if (mpp) return *mpp;
+  throw Error(
+      fmt::format("{}: the slide does not say its microns per pixel; give `mpp:` to the node that reads it, "
+                  "or choose by level",
+                  path.string()));
+}
+
+Slide::Slide(std::shared_ptr<const SlideFacts> facts, std::shared_ptr<PixelReader> reader)
+    : facts_(std::move(facts)), reader_(std::move(reader)) {}
+
+Slide Slide::open(const fs::path& path, std::string name, std::optional<double> mpp) {
+  OpenSlideHandle handle = open_handle(path);
+  auto facts = std::make_shared<SlideFacts>();
+  facts->path = path;
+  facts->name = std::move(name);
+  facts->vendor = openslide_get_property_value(handle.get(), OPENSLIDE_PROPERTY_NAME_VENDOR);
+  facts->levels = levels_of(handle.get());
+  if (facts->levels.empty()) throw Error(fmt::format("{}: the slide has no levels", path.string()));
+  facts->mpp = mpp ? mpp : mpp_of(handle.get());
+  facts->objective_power = number_property(handle.get(), OPENSLIDE_PROPERTY_NAME_OBJECTIVE_POWER);
+  facts->background = background_of(handle.get());
+  facts->bounds = bounds_of(handle.get(), facts->levels.front());
+  std::shared_ptr<PixelReader> reader = open_tiff_reader(facts);
+  if (!reader) reader = openslide_reader(facts, std::move(handle));
+  return Slide(std::move(facts), std::move(reader));
+}
+
+int Slide::level_for(double downsample) const {
+  int best = 0;
+  for (int i = 1; i < level_count(); ++i)
+    if (level(i).downsample <= downsample * 1.005) best = i;
+  return best;
+}
+
+}  // namespace flowrun::wsi

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <flowrun/wsi/thumbnail.h>
+
+#include <algorithm>
+#include <cmath>
+#include <opencv2/imgproc.hpp>
+
+namespace flowrun::wsi {
+namespace {
+
+constexpr int wanted_block = 1024;
+
+/// Blocks of whole tiles of the file, so that none is decoded for two of them; and of whole factors, so that
+/// each block fills whole pixels of the thumbnail.
+struct Blocks {
+  Blocks(const Slide& slide, const Thumbnail& thumbnail) : level(slide.level(thumbnail.level)) {
+    x_scale = static_cast<double>(level.width) / thumbnail.cols;
+    y_scale = static_cast<double>(level.height) / thumbnail.rows;
+    cols = side(level.tile_width, x_scale);
+    rows = side(level.tile_height, y_scale);
+  }
+
+  bool scaled() const { return x_scale != 1 || y_scale != 1; }
+  /// Bytes of one block as RGB and grey, with the rim that scaling reads beyond it.
+  std::size_t bytes() const {
+    const double w = std::min(cols * x_scale, static_cast<double>(level.width)) + 2;
+    const double h = std::min(rows * y_scale, static_cast<double>(level.height)) + 2;
+    return static_cast<std::size_t>(w * h * (scaled() ? 4.2 : 4));
+  }
+
+  const Level& level;
+  double x_scale = 1, y_scale = 1;  // level pixels per thumbnail pixel
+  int cols = 0, rows = 0;           // of a block, in thumbnail pixels
+
+ private:
+  static int side(int tile, double scale) {
+    const double level_pixels = std::max(1, wanted_block / tile) * tile;
+    return std::max(1, static_cast<int>(level_pixels / scale));
+  }
+};
+
+Thumbnail within_limit(const Slide& slide, int level) {
+  const Level& whole = slide.level(level);
+  std::int64_t factor = 1;
+  const auto scaled = [&](std::int64_t side) { return (side + factor - 1) / factor; };
+  while (scaled(whole.width) * scaled(whole.height) > most_thumbnail_pixels) ++factor;
+  return {level, static_cast<int>(scaled(whole.width)), static_cast<int>(scaled(whole.height))};
+}
+
+cv::Mat read_blocks(const Slide& slide, const Thumbnail& thumbnail, int type) {
+  const Blocks blocks(slide, thumbnail);
+  const Level& level = blocks.level;
+  cv::Mat out(thumbnail.rows, thumbnail.cols, type);
+  for (int y = 0; y < out.rows; y += blocks.rows)
+    for (int x = 0; x < out.cols; x += blocks.cols) {
+      cv::Mat target =
+          out(cv::Rect(x, y, std::min(blocks.cols, out.cols - x), std::min(blocks.rows, out.rows - y)));
+      const auto left = static_cast<std::int64_t>(x * blocks.x_scale);
+      const auto top = static_cast<std::int64_t>(y * blocks.y_scale);
+      const auto right = static_cast<std::int64_t>(std::ceil((x + target.cols) * blocks.x_scale));
+      const auto bottom = static_cast<std::int64_t>(std::ceil((y + target.rows) * blocks.y_scale));
+      cv::Mat rgb(static_cast<int>(std::min(bottom, level.height) - top),
+                  static_cast<int>(std::min(right, level.width) - left), CV_8UC3);
+      slide.read(thumbnail.level, left, top, rgb);
+      cv::Mat block = rgb;
+      if (type == CV_8UC1)
+        cv::cvtColor(rgb, block = blocks.scaled() ? cv::Mat() : target, cv::COLOR_RGB2GRAY);
+      if (blocks.scaled())
+        cv::resize(block, target, target.size(), 0, 0, cv::INTER_AREA);
+      else if (type == CV_8UC3)
+        rgb.copyTo(target);
+    }
+  return out;
+}
+
+}  // namespace
+
+Thumbnail thumbnail_at_level(const Slide& slide, int level) {
+  return within_limit(slide, std::min(level, slide.level_count() - 1));
+}
+
+Thumbnail thumbnail_at_downsample(const Slide& slide, double downsample) {
+  const int level = slide.level_for(downsample);
+  Thumbnail thumbnail = within_limit(slide, level);
+  const auto side = [&](std::int64_t level0) {
+    return std::max(1, static_cast<int>(std::lround(static_cast<double>(level0) / downsample)));
+  };
+  const bool same = std::abs(slide.level(level).downsample - downsample) <= 0.005 * downsample;
+  if (!same && side(slide.level(0).width) <= thumbnail.cols) {
+    thumbnail.cols = side(slide.level(0).width);
+    thumbnail.rows = std::min(thumbnail.rows, side(slide.level(0).height));
+  }
+  return thumbnail;
+}
+
+std::size_t thumbnail_scratch(const Slide& slide, const Thumbnail& thumbnail) {
+  return Blocks(slide, thumbnail).bytes();
+}
+
+cv::Mat read_thumbnail_rgb(const Slide& slide, const Thumbnail& thumbnail) {
+  return read_blocks(slide, thumbnail, CV_8UC3);
+}
+cv::Mat read_thumbnail_grey(const Slide& slide, const Thumbnail& thumbnail) {
+  return read_blocks(slide, thumbnail, CV_8UC1);
+}
+
+}  // namespace flowrun::wsi

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <flowrun/error.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "decoded_tile_cache.h"
+#include "jpeg2000.h"
+#include "readers.h"
+#include "tiff_file.h"
+
+namespace flowrun::wsi {
+namespace {
+
+constexpr std::uint16_t aperio_rgb_jpeg2000 = 33005;
+
+/// Where a level lies in the file and how its tiles are cut.
+struct Directory {
+  tdir_t number = 0;
+  std::uint16_t compression = 0;
+  std::uint32_t tile_width = 0, tile_height = 0;
+  std::int64_t width = 0, height = 0;
+  std::int64_t columns() const { return (width + tile_width - 1) / tile_width; }
+  std::size_t tile_bytes() const { return std::size_t{tile_width} * tile_height * 3; }
+};
+
+template <class T>
+T field(TIFF* tiff, std::uint32_t tag, T otherwise) {
+  T value{};
+  return TIFFGetFieldDefaulted(tiff, tag, &value) == 1 ? value : otherwise;
+}
+
+/// The current directory, when its tiles are ones that we decode.
+std::optional<Directory> readable_directory(TIFF* tiff) {
+  Directory d;
+  d.number = TIFFCurrentDirectory(tiff);
+  d.compression = field<std::uint16_t>(tiff, TIFFTAG_COMPRESSION, 0);
+  const auto photometric = field<std::uint16_t>(tiff, TIFFTAG_PHOTOMETRIC, 0);
+  const bool colour = field<std::uint16_t>(tiff, TIFFTAG_SAMPLESPERPIXEL, 0) == 3 &&
+                      field<std::uint16_t>(tiff, TIFFTAG_BITSPERSAMPLE, 0) == 8 &&
+                      field<std::uint16_t>(tiff, TIFFTAG_PLANARCONFIG, 0) == PLANARCONFIG_CONTIG;
+  const bool jpeg = d.compression == COMPRESSION_JPEG &&
+                    (photometric == PHOTOMETRIC_RGB || photometric == PHOTOMETRIC_YCBCR);
+  if (!TIFFIsTiled(tiff) || !colour || !(jpeg || d.compression == aperio_rgb_jpeg2000)) return {};
+  if (field<std::uint32_t>(tiff, TIFFTAG_IMAGEDEPTH, 1) != 1) return {};
+  d.tile_width = field<std::uint32_t>(tiff, TIFFTAG_TILEWIDTH, 0);
+  d.tile_height = field<std::uint32_t>(tiff, TIFFTAG_TILELENGTH, 0);
+  d.width = field<std::uint32_t>(tiff, TIFFTAG_IMAGEWIDTH, 0);
+  d.height = field<std::uint32_t>(tiff, TIFFTAG_IMAGELENGTH, 0);
+  constexpr std::uint32_t largest_side = 4096;
+  if (d.tile_width < 1 || d.tile_height < 1 || d.tile_width > largest_side || d.tile_height > largest_side)
+    return {};
+  // Scanners leave tiles out where there is nothing; what stands for them is the format's own affair.
+  for (std::uint32_t tile = 0, n = TIFFNumberOfTiles(tiff); tile < n; ++tile)
+    if (TIFFGetStrileByteCount(tiff, tile) == 0) return {};
+  return d;
+}
+
+/// The directory of each level, or nothing unless every level has one of exactly its size.
+std::vector<Directory> directories_of_levels(TIFF* tiff, const SlideFacts& facts) {
+  std::vector<Directory> found;
+  std::size_t level = 0;
+  do {
+    if (level == facts.levels.size()) break;
+    const auto directory = readable_directory(tiff);
+    const Level& wanted = facts.levels[level];
+    if (!directory || directory->width != wanted.width || directory->height != wanted.height) continue;
+    found.push_back(*directory);
+    ++level;
+  } while (TIFFReadDirectory(tiff));
+  if (level < facts.levels.size()) found.clear();
+  return found;
+}
+
+class TiffReader final : public PixelReader {
+ public:
+  TiffReader(std::shared_ptr<const SlideFacts> facts, std::vector<Directory> directories)
+      : facts_(std::move(facts)),
+        directories_(std::move(directories)),
+        idle_(directories_.size()),
+        cache_(Slide::cache_bytes) {}
+
+  void read(int level, std::int64_t x, std::int64_t y, cv::Mat& rgb) override {
+    const Directory& d = directories_.at(static_cast<std::size_t>(level));
+    const std::int64_t right = std::min(x + rgb.cols, d.width), bottom = std::min(y + rgb.rows, d.height);
+    if (x < 0 || y < 0 || right < x + rgb.cols || bottom < y + rgb.rows) {
+      const auto& b = facts_->background;
+      rgb.setTo(cv::Scalar(b[0], b[1], b[2]));
+    }
+    const std::int64_t left = std::max<std::int64_t>(x, 0), top = std::max<std::int64_t>(y, 0);
+    for (std::int64_t ty = top / d.tile_height; ty * d.tile_height < bottom; ++ty)
+      for (std::int64_t tx = left / d.tile_width; tx * d.tile_width < right; ++tx) {
+        const cv::Rect2i part(cv::Point(static_cast<int>(std::max(left, tx * d.tile_width) - x),
+                                        static_cast<int>(std::max(top, ty * d.tile_height) - y)),
+                              cv::Point(static_cast<int>(std::min(right, (tx + 1) * d.tile_width) - x),
+                                        static_cast<int>(std::min(bottom, (ty + 1) * d.tile_height) - y)));
+        const DecodedTile tile = decoded(level, tx, ty);
+        copy(tile.get(), d, x + part.x - tx * d.tile_width, y + part.y - ty * d.tile_height, rgb(part));
+      }
+  }
+
+ private:
+  static void copy(const std::uint8_t* tile, const Directory& d, std::int64_t x, std::int64_t y,
+                   cv::Mat part) {
+    for (int row = 0; row < part.rows; ++row) {
+      const std::int64_t offset = ((y + row) * d.tile_width + x) * 3;
+      std::memcpy(part.ptr(row), tile + offset, static_cast<std::size_t>(part.cols) * 3);
+    }
+  }
+
+  DecodedTile decoded(int level, std::int64_t column, std::int64_t row) {
+    const Directory& d = directories_[static_cast<std::size_t>(level)];
+    const auto number = static_cast<std::uint32_t>(row * d.columns() + column);
+    const std::uint64_t key = (std::uint64_t{static_cast<std::uint32_t>(level)} << 32) | number;
+    if (DecodedTile known = cache_.find(key)) return known;
+    const auto pixels = std::make_shared_for_overwrite<std::uint8_t[]>(d.tile_bytes());
+    TiffFile tiff = borrow(level);
+    try {
+      decode(tiff.get(), d, number, pixels.get());
+    } catch (const Error& problem) {
+      throw Error(fmt::format("{}: cannot read level {} at x={}, y={}: {}", facts_->path.string(), level,
+                              column * d.tile_width, row * d.tile_height, problem.what()));
+    }
+    give_back(level, std::move(tiff));
+    cache_.insert(key, pixels, d.tile_bytes());
+    return pixels;
+  }
+
+  static void decode(TIFF* tiff, const Directory& d, std::uint32_t number, std::uint8_t* pixels) {
+    if (d.compression == COMPRESSION_JPEG) {
+      const auto bytes = static_cast<tmsize_t>(d.tile_bytes());
+      if (TIFFReadEncodedTile(tiff, number, pixels, bytes) != bytes) throw Error(tiff_problem());
+      return;
+    }
+    constexpr std::uint64_t most_compressed = 64u << 20;
+    const std::uint64_t bytes = TIFFGetStrileByteCount(tiff, number);
+    if (bytes > most_compressed) throw Error(fmt::format("a tile of {} compressed bytes", bytes));
+    std::vector<std::uint8_t> raw(bytes);
+    if (TIFFReadRawTile(tiff, number, raw.data(), static_cast<tmsize_t>(bytes)) !=
+        static_cast<tmsize_t>(bytes))
+      throw Error(tiff_problem());
+    decode_jpeg2000(raw, static_cast<int>(d.tile_width), static_cast<int>(d.tile_height), pixels);
+  }
+
+  /// A file handle for one thread; libtiff's are not thread-safe. There are never more than threads that
+  /// read at once.
+  TiffFile borrow(int level) {
+    {
+      std::scoped_lock lock(mutex_);
+      auto& idle = idle_[static_cast<std::size_t>(level)];
+      if (!idle.empty()) {
+        TiffFile tiff = std::move(idle.back());
+        idle.pop_back();
+        return tiff;
+      }
+    }
+    const Directory& d = directories_[static_cast<std::size_t>(level)];
+    TiffFile tiff = open_tiff(facts_->path);
+    if (!tiff || !TIFFSetDirectory(tiff.get(), d.number)) throw Error(tiff_problem());
+    if (d.compression == COMPRESSION_JPEG) TIFFSetField(tiff.get(), TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
+    return tiff;
+  }
+
+  void give_back(int level, TiffFile tiff) {
+    std::scoped_lock lock(mutex_);
+    idle_[static_cast<std::size_t>(level)].push_back(std::move(tiff));
+  }
+
+  std::shared_ptr<const SlideFacts> facts_;
+  const std::vector<Directory> directories_;  // by level
+  std::mutex mutex_;
+  std::vector<std::vector<TiffFile>> idle_;  // by level
+  DecodedTileCache cache_;
+};
+
+}  // namespace
+
+std::shared_ptr<PixelReader> open_tiff_reader(const std::shared_ptr<const SlideFacts>& facts) {
+  if (facts->vendor != "aperio" && facts->vendor != "generic-tiff") return nullptr;
+  const TiffFile tiff = open_tiff(facts->path);
+  if (!tiff) return nullptr;
+  auto directories = directories_of_levels(tiff.get(), *facts);
+  if (directories.empty()) return nullptr;
+  return std::make_shared<TiffReader>(facts, std::move(directories));
+}
+
+}  // namespace flowrun::wsi

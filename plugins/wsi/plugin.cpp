@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <flowrun/plugin.h>
+
+#include <opencv2/core/utility.hpp>
+
+#include "nodes/detect/detect.h"
+#include "nodes/extract/extract.h"
+#include "nodes/read/read.h"
+#include "nodes/save/save.h"
+#include "nodes/slide/slide_command.h"
+#include "nodes/synth/synth_command.h"
+
+FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
+  using namespace flowrun::wsi;
+  // OpenCV's own threads would run other packets' work in the middle of a call.
+  cv::setNumThreads(1);
+  registry.node<Read>("read").node<Detect>("detect").node<Extract>("extract").node<Save>("save");
+  registry.command(slide_command()).command(synth_command());
+}
