@@ -23,6 +23,7 @@ float mix_linear(float a, float b, float t) {
 }
 
 int wrap(int cell, int count) {
+  if (cell >= 0 && cell < count) return cell;  // spares nearly all divisions
   const int rest = cell % count;
   return rest < 0 ? rest + count : rest;
 }

@@ -25,12 +25,14 @@ Outline::Outline(Point centre, Point stretch, const std::function<double(double)
 
 void Outline::fill_table(const std::function<double(double)>& radius) {
   constexpr double step = full_turn / table_size;
+  std::vector<double> radii;
+  for (int i = 0; i < table_size; ++i) radii.push_back(radius(step * i));
   table_.reserve(table_size + 1);
-  for (int i = 0; i <= table_size; ++i) {
-    const double theta = step * (i % table_size);
-    const double r = radius(theta);
-    const double before = radius(theta == 0.0 ? full_turn - step : theta - step);
-    const double after = radius(i % table_size == table_size - 1 ? 0.0 : theta + step);
+  for (std::size_t i = 0; i <= table_size; ++i) {
+    const double theta = step * static_cast<double>(i);
+    const double r = radii[i % table_size];
+    const double before = radii[(i + table_size - 1) % table_size];
+    const double after = radii[(i + 1) % table_size];
     const double turn = (after - before) / (2.0 * step) / r;
     // depth = length / radius(theta) - 1, so its gradient depends on theta alone.
     const double along_x = (std::cos(theta) + turn * std::sin(theta)) / (r * stretch_.x);

@@ -68,10 +68,10 @@ std::int64_t count_tiles(const std::vector<Size>& levels, int tile) {
   return sum;
 }
 
-/// No larger than a small slide needs; a power of two, so that all levels and tiles divide it or it them.
+/// Not much smaller than a small slide; a power of two, so that all levels and tiles divide it or it them.
 int swatch_side(const SynthOptions& options) {
   const auto longest = static_cast<std::uint64_t>(std::max(options.width, options.height));
-  const auto wanted = std::bit_ceil(std::min<std::uint64_t>(longest, largest_swatch));
+  const auto wanted = std::bit_floor(std::min<std::uint64_t>(longest, largest_swatch));
   return std::max(options.tile, static_cast<int>(wanted));
 }
 

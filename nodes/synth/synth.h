@@ -25,8 +25,8 @@ struct SynthOptions {
 /// side.
 ///
 /// 3 to 8 islands of tissue lie on 25 to 45 % of the slide, one of them with a hole of glass. Their texture
-/// repeats every 2,048 pixels, which makes large slides quick to write: tiles within one texture are encoded
-/// once. Memory does not grow with the slide but for 16 bytes a tile.
+/// repeats every 2,048 pixels (sooner on small slides), which makes large slides quick to write: tiles within
+/// one texture are encoded once. Memory does not grow with the slide but for 16 bytes a tile.
 ///
 /// With `annotations` it also writes the outlines as Aperio ImageScope XML, in level-0 pixels: one region for
 /// every island, in the annotations "tumor" and "stroma" by turns, and one with NegativeROA="1" for the hole.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 #include "noise.h"
 #include "nuclei.h"
@@ -94,10 +95,10 @@ NucleiStyle nuclei_style(Material material, double mpp) {
   return style;
 }
 
-/// Densities at one pixel; `nucleus` is the density of the nucleus there, or 0.
-Densities mix_densities(Material material, const Fields& fields, float x, float y, float nucleus) {
-  const float fibre = fields.fibre_eosin(x, y);
-  const Densities stroma{0.07F + 0.03F * fields.slow(x, y), fibre};
+/// Densities of a material at one pixel, given those of stroma without nuclei there. `nucleus` is the density
+/// of the material's nucleus at the pixel, or 0.
+Densities mix_densities(Material material, const Fields& fields, Densities stroma, float x, float y,
+                        float nucleus) {
   Densities ground = stroma;
   if (material == Material::tumor) {
     const float nest = fields.nest(x, y);
@@ -138,25 +139,51 @@ Swatch render_glass(int side, std::uint64_t seed) {
   return out;
 }
 
-Swatch render_tissue(Material material, int side, double mpp, std::uint64_t seed, const Fields& fields,
-                     const StainTable& stains) {
-  constexpr float sensor_noise = 5.0F;
-  const auto number = static_cast<std::uint64_t>(material);
-  const std::vector<float> nuclei =
-      scatter_nuclei(side, nuclei_style(material, mpp), seed, Stream::nuclei + number);
-  Swatch out = empty_swatch(side);
-  Random random(seed, Stream::grain + number);
-  std::size_t i = 0;
-  for (int y = 0; y < side; ++y) {
-    for (int x = 0; x < side; ++x, ++i) {
-      const Densities at =
-          mix_densities(material, fields, static_cast<float>(x), static_cast<float>(y), nuclei[i]);
-      const Rgb rgb = stains.colour(at.hematoxylin, at.eosin, sensor_noise * grain_of(random.bits()));
-      std::copy(rgb.begin(), rgb.end(), out.rgb.begin() + static_cast<std::ptrdiff_t>(3 * i));
+/// Renders all materials but glass, together because the fibres, which take most of the time, are the same.
+class TissueRenderer {
+ public:
+  TissueRenderer(int side, double mpp, std::uint64_t seed) : side_(side), fields_(side, mpp, seed) {
+    for (std::uint64_t i = 1; i < material_count; ++i) {
+      const auto material = static_cast<Material>(i);
+      tissues_.push_back({material,
+                          scatter_nuclei(side, nuclei_style(material, mpp), seed, Stream::nuclei + i),
+                          Random(seed, Stream::grain + i), empty_swatch(side)});
     }
   }
-  return out;
-}
+
+  void render_into(Swatches& swatches) {
+    std::size_t pixel = 0;
+    for (int y = 0; y < side_; ++y) {
+      for (int x = 0; x < side_; ++x) render_pixel(static_cast<float>(x), static_cast<float>(y), pixel++);
+    }
+    for (Tissue& tissue : tissues_)
+      swatches[static_cast<std::size_t>(tissue.material)] = std::move(tissue.swatch);
+  }
+
+ private:
+  struct Tissue {
+    Material material;
+    std::vector<float> nuclei;
+    Random grain;
+    Swatch swatch;
+  };
+
+  void render_pixel(float x, float y, std::size_t pixel) {
+    constexpr float sensor_noise = 5.0F;
+    const Densities stroma{0.07F + 0.03F * fields_.slow(x, y), fields_.fibre_eosin(x, y)};
+    for (Tissue& tissue : tissues_) {
+      const Densities at = mix_densities(tissue.material, fields_, stroma, x, y, tissue.nuclei[pixel]);
+      const float grain = sensor_noise * grain_of(tissue.grain.bits());
+      const Rgb rgb = stains_.colour(at.hematoxylin, at.eosin, grain);
+      std::copy(rgb.begin(), rgb.end(), tissue.swatch.rgb.data() + 3 * pixel);
+    }
+  }
+
+  int side_;
+  Fields fields_;
+  StainTable stains_;
+  std::vector<Tissue> tissues_;
+};
 
 Swatch quarter(const Swatch& swatch) {
   Swatch out = empty_swatch(swatch.side / 4);
@@ -180,12 +207,9 @@ Swatch quarter(const Swatch& swatch) {
 
 Swatches render_swatches(int side, double mpp, std::uint64_t seed) {
   const double texture_mpp = std::clamp(mpp, 1.0 / 16, 4.0);
-  const Fields fields(side, texture_mpp, seed);
-  const StainTable stains;
   Swatches out;
   out[0] = render_glass(side, seed);
-  for (std::size_t i = 1; i < out.size(); ++i)
-    out[i] = render_tissue(static_cast<Material>(i), side, texture_mpp, seed, fields, stains);
+  TissueRenderer(side, texture_mpp, seed).render_into(out);
   return out;
 }
 
