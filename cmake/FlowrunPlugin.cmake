@@ -1,12 +1,15 @@
 # flowrun_add_plugin(NAME SOURCES...): a plugin library NAME.so with its list NAME.json beside it.
-# Link what it needs with target_link_libraries(flowrun_plugin_NAME PRIVATE ...).
+# FLOWRUN_PLUGIN_OUTPUT says where both are put. Link what it needs with target_link_libraries(flowrun_plugin_NAME PRIVATE ...).
 function(flowrun_add_plugin name)
   set(target flowrun_plugin_${name})
+  if(NOT FLOWRUN_PLUGIN_OUTPUT)
+    set(FLOWRUN_PLUGIN_OUTPUT ${CMAKE_BINARY_DIR}/lib/flowrun)
+  endif()
   add_library(${target} MODULE ${ARGN})
   target_link_libraries(${target} PRIVATE flowrun::core)
   set_target_properties(
     ${target}
-    PROPERTIES PREFIX "" OUTPUT_NAME ${name} LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/flowrun
+    PROPERTIES PREFIX "" OUTPUT_NAME ${name} LIBRARY_OUTPUT_DIRECTORY ${FLOWRUN_PLUGIN_OUTPUT}
                INSTALL_RPATH "$ORIGIN/..")
   add_custom_command(
     TARGET ${target}

@@ -21,7 +21,9 @@ LeasedBytes::~LeasedBytes() {
 
 void LeasedBytes::shrink_to(std::size_t bytes) {
   if (!budget_ || bytes >= bytes_) return;
-  budget_->give_back(*account_, bytes_ - std::exchange(bytes_, bytes), false);
+  const std::size_t returned = bytes_ - bytes;
+  bytes_ = bytes;
+  budget_->give_back(*account_, returned, false);
 }
 
 Account& Budget::open_account(std::string name, std::size_t need) {

@@ -30,6 +30,7 @@ Engine::Engine(Plan& plan, std::deque<OutputFolder>& folders, const RunOptions& 
       options_(options),
       recipe_(plan.recipe()),
       budget_(plan.memory),
+      threads_(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(plan.threads)),
       arena_(plan.threads),
       started_(std::chrono::steady_clock::now()) {
   arena_.execute([&] { graph_ = std::make_unique<tbb::flow::graph>(); });

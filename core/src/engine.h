@@ -2,6 +2,7 @@
 #pragma once
 
 #include <oneapi/tbb/flow_graph.h>
+#include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/task_arena.h>
 
 #include <atomic>
@@ -87,6 +88,7 @@ class Engine {
   const RunOptions& options_;
   const nlohmann::json recipe_;
   Budget budget_;
+  tbb::global_control threads_;  // also more than there are cores, when asked
   tbb::task_arena arena_;
   std::unique_ptr<tbb::flow::graph> graph_;
   std::deque<RunNode> nodes_;
