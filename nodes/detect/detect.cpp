@@ -28,7 +28,7 @@ void Detect::describe(Description<Detect>& d) {
           "at the "
           "resolution asked for (level 2, or the last level of slides with fewer, if nothing is); it has at "
           "most "
-          "16.8 million pixels: a larger level is averaged down by a whole factor.")
+          "8.4 million pixels: a larger level is averaged down by a whole factor.")
       .example("tissue: {type: detect, from: slides, mpp: 8}")
       .input<Slide>("slide")
       .output<Mask>("mask");
@@ -48,8 +48,8 @@ void Detect::plan(Costs& costs) {
 std::size_t Detect::bytes(const Inputs& in) const {
   const Slide& slide = in.get<Slide>("slide");
   const Thumbnail thumbnail = thumbnail_for(*this, slide);
-  // Morphology copies the mask once; that is after the blocks were read.
-  return thumbnail.pixels() + std::max(thumbnail.pixels(), thumbnail_scratch(slide, thumbnail));
+  const std::size_t scratch = std::max(thumbnail_scratch(slide, thumbnail), otsu_scratch(thumbnail.rows, thumbnail.cols));
+  return thumbnail.pixels() + scratch;
 }
 
 void Detect::process(Inputs& in, Outputs& out) {

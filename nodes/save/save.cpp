@@ -53,7 +53,7 @@ void write_file(const std::filesystem::path& path, std::span<const std::uint8_t>
 }
 
 void write_mask(const std::filesystem::path& path, const cv::Mat& mask) {
-  if (!cv::imwrite(path.string(), mask, {cv::IMWRITE_PNG_COMPRESSION, 1}))
+  if (!cv::imwrite(path.string(), mask, {cv::IMWRITE_PNG_COMPRESSION, 1, cv::IMWRITE_PNG_BILEVEL, 1}))
     throw Error(fmt::format("cannot write {}: the disk may be full", path.string()));
 }
 
@@ -66,7 +66,7 @@ void Save::describe(Description<Save>& d) {
           "pixels; tiles.csv with path "
           "(relative to the table), slide, x, y, level, size, mpp, coverage, in the order of the grid; with "
           "`mask` connected "
-          "mask.png, 255 = tissue; with `slide` connected overview.jpg, the slide with the mask's outline "
+          "mask.png (one bit a pixel, white = tissue); with `slide` connected overview.jpg, the slide with the mask's outline "
           "and the kept tiles. The folder "
           "appears when all of it is written.")
       .example("files: {type: save, from: {tile: tiles, slide: slides, mask: tissue}, dir: out}")

@@ -10,7 +10,6 @@
 
 namespace flowrun::wsi {
 
-/// The decoded pixels of one of a file's own tiles: tile height x tile width x 3, RGB.
 using DecodedTile = std::shared_ptr<const std::uint8_t[]>;
 
 /// The tiles used last, up to a number of bytes, shared by all threads that read a slide. Thread-safe.

@@ -12,6 +12,7 @@
 #include "jpeg2000.h"
 #include "readers.h"
 #include "tiff_file.h"
+#include "tile_buffers.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -82,7 +83,13 @@ class TiffReader final : public PixelReader {
       : facts_(std::move(facts)),
         directories_(std::move(directories)),
         idle_(directories_.size()),
-        cache_(Slide::cache_bytes) {}
+        cache_(Slide::cache_bytes) {
+    for (const Directory& d : directories_) {
+      const auto same = std::find_if(buffers_.begin(), buffers_.end(),
+                                     [&](const TileBuffers& b) { return b.bytes() == d.tile_bytes(); });
+      buffers_.push_back(same == buffers_.end() ? TileBuffers(d.tile_bytes()) : *same);
+    }
+  }
 
   void read(int level, std::int64_t x, std::int64_t y, cv::Mat& rgb) override {
     const Directory& d = directories_.at(static_cast<std::size_t>(level));
@@ -117,7 +124,7 @@ class TiffReader final : public PixelReader {
     const auto number = static_cast<std::uint32_t>(row * d.columns() + column);
     const std::uint64_t key = (std::uint64_t{static_cast<std::uint32_t>(level)} << 32) | number;
     if (DecodedTile known = cache_.find(key)) return known;
-    const auto pixels = std::make_shared_for_overwrite<std::uint8_t[]>(d.tile_bytes());
+    const TileBuffer pixels = buffers_[static_cast<std::size_t>(level)].take();
     TiffFile tiff = borrow(level);
     try {
       decode(tiff.get(), d, number, pixels.get());
@@ -174,6 +181,7 @@ class TiffReader final : public PixelReader {
   const std::vector<Directory> directories_;  // by level
   std::mutex mutex_;
   std::vector<std::vector<TiffFile>> idle_;  // by level
+  std::vector<TileBuffers> buffers_;         // by level; levels of one tile size share
   DecodedTileCache cache_;
 };
 

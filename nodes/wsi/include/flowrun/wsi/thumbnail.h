@@ -18,7 +18,7 @@ struct Thumbnail {
 
 /// A thumbnail never has more pixels than this; larger levels are averaged down by a whole factor. So what
 /// is made from one does not grow with the slide, and does not depend on how much memory there is.
-constexpr std::int64_t most_thumbnail_pixels = std::int64_t{1} << 24;
+constexpr std::int64_t most_thumbnail_pixels = std::int64_t{1} << 23;
 
 /// The thumbnail that is `level`, or the slide's last when it has fewer.
 Thumbnail thumbnail_at_level(const Slide& slide, int level);
