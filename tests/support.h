@@ -50,7 +50,8 @@ inline void write_file(const std::filesystem::path& file, const std::string& tex
 /// Every file below a folder with its content, but for the journal.
 inline std::map<std::string, std::string> outputs_in(const std::filesystem::path& folder) {
   std::map<std::string, std::string> out;
-  for (auto it = std::filesystem::recursive_directory_iterator(folder); it != std::filesystem::end(it); ++it) {
+  for (auto it = std::filesystem::recursive_directory_iterator(folder); it != std::filesystem::end(it);
+       ++it) {
     if (it->path().filename() == ".flowrun") it.disable_recursion_pending();
     if (it->is_regular_file()) out[it->path().lexically_relative(folder)] = read_file(it->path());
   }
@@ -69,7 +70,8 @@ inline LoadedPlan plan_text(const std::string& graph, const PlanOptions& options
   return load_plan_text(graph, "graph.yaml", options);
 }
 
-inline RunResult run_text(const std::string& graph, const RunOptions& run_options = {}, const PlanOptions& options = plan_options()) {
+inline RunResult run_text(const std::string& graph, const RunOptions& run_options = {},
+                          const PlanOptions& options = plan_options()) {
   LoadedPlan loaded = plan_text(graph, options);
   return run(loaded.plan, run_options);
 }

@@ -99,6 +99,7 @@ class TiffReader final : public PixelReader {
       rgb.setTo(cv::Scalar(b[0], b[1], b[2]));
     }
     const std::int64_t left = std::max<std::int64_t>(x, 0), top = std::max<std::int64_t>(y, 0);
+    if (right <= left || bottom <= top) return;  // all of it lies outside
     for (std::int64_t ty = top / d.tile_height; ty * d.tile_height < bottom; ++ty)
       for (std::int64_t tx = left / d.tile_width; tx * d.tile_width < right; ++tx) {
         const cv::Rect2i part(cv::Point(static_cast<int>(std::max(left, tx * d.tile_width) - x),

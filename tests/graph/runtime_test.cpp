@@ -10,8 +10,10 @@ using namespace flowrun::test;
 namespace {
 
 /// boxes -> unpack -> jitter -> write, with what a test adds.
-std::string graph(const TemporaryFolder& out, const std::string& nodes, const std::string& head = "memory: 64 MiB\nthreads: 4") {
-  return fmt::format("flowrun: 1\n{}\nnodes:\n{}", head, fmt::format(fmt::runtime(nodes), fmt::arg("out", out.path().string())));
+std::string graph(const TemporaryFolder& out, const std::string& nodes,
+                  const std::string& head = "memory: 64 MiB\nthreads: 4") {
+  return fmt::format("flowrun: 1\n{}\nnodes:\n{}", head,
+                     fmt::format(fmt::runtime(nodes), fmt::arg("out", out.path().string())));
 }
 
 std::string lines(int count, int step = 1) {
@@ -30,7 +32,8 @@ constexpr auto plain = R"(
 }  // namespace
 
 TEST_CASE("items arrive whole and in order, whatever the threads and the memory") {
-  for (const char* head : {"memory: 64 MiB\nthreads: 1", "memory: 1 MiB\nthreads: 8", "memory: 110 KB\nthreads: 4"}) {
+  for (const char* head :
+       {"memory: 64 MiB\nthreads: 1", "memory: 1 MiB\nthreads: 8", "memory: 110 KB\nthreads: 4"}) {
     CAPTURE(head);
     TemporaryFolder out;
     const RunResult result = run_text(graph(out, plain, head));
@@ -50,7 +53,8 @@ TEST_CASE("dropped items are counted, and nothing waits for them") {
   mixed: {{type: jitter, from: items}}
   even: {{type: drop_odd, from: mixed}}
   files: {{type: write, from: even, dir: "{out}"}}
-)", "memory: 1 MiB\nthreads: 4"));
+)",
+                                          "memory: 1 MiB\nthreads: 4"));
   CHECK(result.exit == Exit::done);
   CHECK(node(result, "even").in == 300);
   CHECK(node(result, "even").dropped == 150);
@@ -66,7 +70,8 @@ TEST_CASE("two inputs are joined by index, also where one side drops") {
   even: {{type: drop_odd, from: items}}
   sums: {{type: add, from: {{a: mixed, b: even}}}}
   files: {{type: write, from: sums, dir: "{out}"}}
-)", "memory: 256 KiB\nthreads: 4"));
+)",
+                                          "memory: 256 KiB\nthreads: 4"));
   CHECK(result.exit == Exit::done);
   CHECK(read_file(out / "box0.txt") == lines(199, 4));
   CHECK(node(result, "sums").in == 300);
@@ -94,7 +99,8 @@ TEST_CASE("batches are the same for any number of threads, and the last one is e
   mixed: {{type: jitter, from: items}}
   batches: {{type: batch, from: mixed, size: 4}}
   counts: {{type: count_batches, from: batches, dir: "{out}"}}
-)", fmt::format("memory: 32 KB\nthreads: {}", threads)));
+)",
+                                            fmt::format("memory: 32 KB\nthreads: {}", threads)));
     CHECK(result.exit == Exit::done);
     CHECK(result.peak_leased <= result.memory);
     CHECK(read_file(out / "box3.txt") == "4 items, sum 6\n4 items, sum 22\n2 items, sum 17\n");
@@ -110,7 +116,8 @@ TEST_CASE("an error fails its scope, is said once, and the other scopes go on") 
   boxes: {{type: boxes, count: 4, fail_at: 1}}
   items: {{type: unpack, from: boxes, count: 50}}
   files: {{type: write, from: items, dir: "{out}"}}
-)"), options);
+)"),
+                                    options);
   CHECK(result.exit == Exit::failed);
   CHECK(said == 1);
   REQUIRE(result.failures.size() == 1);
@@ -122,12 +129,15 @@ TEST_CASE("an error fails its scope, is said once, and the other scopes go on") 
 
 TEST_CASE("on_error: skip leaves the packet out, fail gives up the scope, stop ends the run") {
   const auto with = [](const TemporaryFolder& out, const std::string& policy) {
-    return run_text(graph(out, R"(
+    return run_text(graph(out,
+                          R"(
   boxes: {{type: boxes, count: 3}}
   items: {{type: unpack, from: boxes, count: 5}}
-  checked: {{type: fail_at, from: items, value: 2, on_error: )" + policy + R"(}}
+  checked: {{type: fail_at, from: items, value: 2, on_error: )" +
+                              policy + R"(}}
   files: {{type: write, from: checked, dir: "{out}"}}
-)", "threads: 1"));
+)",
+                          "threads: 1"));
   };
   TemporaryFolder skipped, failed, stopped;
   const RunResult skip = with(skipped, "skip");
@@ -148,12 +158,15 @@ TEST_CASE("on_error: skip leaves the packet out, fail gives up the scope, stop e
 TEST_CASE("memory that only a packet tells is leased too, and too much of it fails that scope alone") {
   TemporaryFolder out;
   const auto with = [&](const std::string& bytes) {
-    return graph(out, R"(
+    return graph(out,
+                 R"(
   boxes: {{type: boxes, count: 6, bytes: 1000000}}
-  kept: {{type: keep, from: boxes, bytes: )" + bytes + R"(}}
+  kept: {{type: keep, from: boxes, bytes: )" +
+                     bytes + R"(}}
   items: {{type: unpack, from: kept, count: 20, bytes: 100000}}
   files: {{type: write, from: items, dir: "{out}"}}
-)", "memory: 4 MB\nthreads: 4");
+)",
+                 "memory: 4 MB\nthreads: 4");
   };
   const RunResult fits = run_text(with("2500000"));
   CHECK(fits.exit == Exit::done);
@@ -172,11 +185,14 @@ TEST_CASE("memory that only a packet tells is leased too, and too much of it fai
 TEST_CASE("a packet that turns out larger than planned waits, or fails its scope") {
   TemporaryFolder out;
   const auto with = [&](int extra) {
-    return run_text(graph(out, R"(
+    return run_text(graph(out,
+                          R"(
   boxes: {{type: boxes, count: 3}}
-  items: {{type: unpack, from: boxes, count: 20, bytes: 1000, extra: )" + std::to_string(extra) + R"(}}
+  items: {{type: unpack, from: boxes, count: 20, bytes: 1000, extra: )" +
+                              std::to_string(extra) + R"(}}
   files: {{type: write, from: items, dir: "{out}"}}
-)", "memory: 1 MB\nthreads: 4"));
+)",
+                          "memory: 1 MB\nthreads: 4"));
   };
   const RunResult fits = with(900'000);
   CHECK(fits.exit == Exit::done);
@@ -193,7 +209,8 @@ TEST_CASE("done scopes are not redone; a change of input, options or files redoe
   boxes: {{{{type: boxes, count: {}}}}}
   items: {{{{type: unpack, from: boxes, count: {}}}}}
   files: {{{{type: write, from: items, dir: "{{out}}"}}}}
-)", boxes, count)));
+)",
+                                           boxes, count)));
   };
   const auto statuses = [](const RunResult& result) {
     std::string out_text;
@@ -229,7 +246,8 @@ TEST_CASE("an interrupt ends the run early; what is whole stays, and the next ru
   boxes: {{type: boxes, count: 40}}
   items: {{type: unpack, from: boxes, count: 20, bytes: 1000}}
   files: {{type: write, from: items, dir: "{out}", microseconds: 300}}
-)", "threads: 2");
+)",
+                                 "threads: 2");
   const RunResult first = run_text(slow, options);
   CHECK(first.exit == Exit::interrupted);
   const auto whole = outputs_in(out.path());
@@ -253,7 +271,8 @@ TEST_CASE("workers: N limits how many calls run at once") {
   boxes: {{type: boxes, count: 1}}
   items: {{type: unpack, from: boxes, count: 40}}
   files: {{type: write, from: items, dir: "{out}", microseconds: 2000, workers: 1}}
-)", "threads: 8"));
+)",
+                                          "threads: 8"));
   CHECK(result.exit == Exit::done);
   CHECK(result.seconds >= 0.08);
   CHECK(read_file(out / "box0.txt") == lines(40));

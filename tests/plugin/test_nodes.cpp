@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes to test the runtime with. Boxes stand for slides, items for tiles.
+#include <flowrun/plugin.h>
+#include <flowrun/wsi/tile.h>
 #include <fmt/format.h>
 
 #include <chrono>
@@ -7,9 +9,6 @@
 #include <mutex>
 #include <thread>
 #include <vector>
-
-#include <flowrun/plugin.h>
-#include <flowrun/wsi/tile.h>
 
 namespace {
 
@@ -81,16 +80,22 @@ struct Unpack : Source {
     std::optional<Work> next() override {
       if (next_item == static_cast<std::uint64_t>(unpack.count)) return {};
       const std::uint64_t value = next_item++;
-      return Work{[this, value](Outputs& out) { out.emit("item", Item{value, std::vector<char>(static_cast<std::size_t>(unpack.bytes))}); }};
+      return Work{[this, value](Outputs& out) {
+        out.emit("item", Item{value, std::vector<char>(static_cast<std::size_t>(unpack.bytes))});
+      }};
     }
     std::size_t extra_bytes() const override { return static_cast<std::size_t>(unpack.extra); }
   };
-  std::unique_ptr<Generator> start(Inputs& in) override { return std::make_unique<All>(*this, in.share<Box>("box")); }
+  std::unique_ptr<Generator> start(Inputs& in) override {
+    return std::make_unique<All>(*this, in.share<Box>("box"));
+  }
 };
 
 /// Sleeps by a time that depends on the item, so that items overtake each other.
 struct Jitter : Node {
-  static void describe(Description<Jitter>& d) { d.summary("Shuffles.").input<Item>("item").output<Item>("item"); }
+  static void describe(Description<Jitter>& d) {
+    d.summary("Shuffles.").input<Item>("item").output<Item>("item");
+  }
   void plan(Costs& costs) override { costs.forwards("item"); }
   void process(Inputs& in, Outputs& out) override {
     std::this_thread::sleep_for(std::chrono::microseconds(in.get<Item>("item").value * 7919 % 300));
@@ -99,7 +104,9 @@ struct Jitter : Node {
 };
 
 struct DropOdd : Node {
-  static void describe(Description<DropOdd>& d) { d.summary("Drops odd items.").input<Item>("item").output<Item>("item"); }
+  static void describe(Description<DropOdd>& d) {
+    d.summary("Drops odd items.").input<Item>("item").output<Item>("item");
+  }
   void plan(Costs& costs) override { costs.forwards("item"); }
   void process(Inputs& in, Outputs& out) override {
     if (in.get<Item>("item").value % 2 == 0) out.forward("item");
@@ -114,15 +121,20 @@ struct FailAt : Node {
   }
   void plan(Costs& costs) override { costs.forwards("item"); }
   void process(Inputs& in, Outputs& out) override {
-    if (in.get<Item>("item").value == static_cast<std::uint64_t>(value)) throw Error("cannot work on this item");
+    if (in.get<Item>("item").value == static_cast<std::uint64_t>(value))
+      throw Error("cannot work on this item");
     out.forward("item");
   }
 };
 
 /// Adds the values of two items of one index.
 struct Add : Node {
-  static void describe(Description<Add>& d) { d.summary("Adds.").input<Item>("a").input<Item>("b").output<Item>("sum"); }
-  void process(Inputs& in, Outputs& out) override { out.emit("sum", Item{in.get<Item>("a").value + in.get<Item>("b").value, {}}); }
+  static void describe(Description<Add>& d) {
+    d.summary("Adds.").input<Item>("a").input<Item>("b").output<Item>("sum");
+  }
+  void process(Inputs& in, Outputs& out) override {
+    out.emit("sum", Item{in.get<Item>("a").value + in.get<Item>("b").value, {}});
+  }
 };
 
 /// Gathers `size` items; what is left over comes at the end.
@@ -221,7 +233,9 @@ struct SlowTiles : Node {
 
 /// Does nothing, to measure what the runtime itself takes.
 struct Pass : Node {
-  static void describe(Description<Pass>& d) { d.summary("Passes on.").input<Item>("item").output<Item>("item"); }
+  static void describe(Description<Pass>& d) {
+    d.summary("Passes on.").input<Item>("item").output<Item>("item");
+  }
   void plan(Costs& costs) override { costs.forwards("item"); }
   void process(Inputs&, Outputs& out) override { out.forward("item"); }
 };
@@ -233,7 +247,15 @@ struct Sink : Node {
 }  // namespace
 
 FLOWRUN_PLUGIN("test", "1.0.0", registry) {
-  registry.node<Boxes>("boxes").node<Unpack>("unpack").node<Jitter>("jitter").node<DropOdd>("drop_odd").node<FailAt>("fail_at");
-  registry.node<Add>("add").node<Batch>("batch").node<CountBatches>("count_batches").node<Write>("write").node<Keep>("keep");
+  registry.node<Boxes>("boxes")
+      .node<Unpack>("unpack")
+      .node<Jitter>("jitter")
+      .node<DropOdd>("drop_odd")
+      .node<FailAt>("fail_at");
+  registry.node<Add>("add")
+      .node<Batch>("batch")
+      .node<CountBatches>("count_batches")
+      .node<Write>("write")
+      .node<Keep>("keep");
   registry.node<SlowTiles>("slow_tiles").node<Pass>("pass").node<Sink>("sink");
 }

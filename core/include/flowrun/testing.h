@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <flowrun/description.h>
+
 #include <deque>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <flowrun/description.h>
 
 namespace flowrun::testing {
 
@@ -81,7 +81,8 @@ class NodeRunner {
     const std::string& name() const override { return name_; }
     bool failed() const override { return false; }
     /// Final at once: there is no run that could publish it.
-    std::filesystem::path stage(const std::filesystem::path& folder, const std::filesystem::path& unit) const override {
+    std::filesystem::path stage(const std::filesystem::path& folder,
+                                const std::filesystem::path& unit) const override {
       std::filesystem::create_directories((folder / unit).parent_path());
       return folder / unit;
     }
@@ -93,7 +94,8 @@ class NodeRunner {
 
   void collect(Outputs& outputs) {
     for (Outputs::Emission& emission : outputs.emissions())
-      emitted_[type_.outputs[static_cast<std::size_t>(emission.port)].name].push_back(std::move(emission.packet));
+      emitted_[type_.outputs[static_cast<std::size_t>(emission.port)].name].push_back(
+          std::move(emission.packet));
     if (outputs.in_order_action()) outputs.in_order_action()();
   }
   const std::vector<Packet>& outputs_of(std::string_view port) const {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <doctest/doctest.h>
-
 #include "budget.h"
+
+#include <doctest/doctest.h>
 
 using namespace flowrun;
 

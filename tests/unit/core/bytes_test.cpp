@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
-
 #include <flowrun/bytes.h>
 #include <flowrun/error.h>
 
@@ -11,7 +10,8 @@ TEST_CASE("sizes are read in powers of 1000 and of 1024") {
   CHECK(parse_bytes("2GB") == 2000000000);
   CHECK(parse_bytes("1.5 gib") == 1610612736);
   CHECK(parse_bytes("4096") == 4096);
-  for (const char* bad : {"", "lots", "-1 GB", "5 XB", "1e99 TB", "1 2 GB x"}) CHECK_THROWS_AS(parse_bytes(bad), Error);
+  for (const char* bad : {"", "lots", "-1 GB", "5 XB", "1e99 TB", "1 2 GB x"})
+    CHECK_THROWS_AS(parse_bytes(bad), Error);
 }
 
 TEST_CASE("sizes are written for people") {

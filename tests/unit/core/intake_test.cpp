@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <doctest/doctest.h>
-
-#include <flowrun/packet.h>
-
 #include "intake.h"
+
+#include <doctest/doctest.h>
+#include <flowrun/packet.h>
 
 using namespace flowrun;
 
@@ -13,8 +12,12 @@ struct Number {
   static constexpr std::string_view packet_type = "test.number/1";
   int value;
 };
-Packet packet(std::uint64_t index) { return Packet::make(Number{static_cast<int>(index)}, nullptr, index); }
-Packet tombstone(std::uint64_t index) { return {nullptr, nullptr, index}; }
+Packet packet(std::uint64_t index) {
+  return Packet::make(Number{static_cast<int>(index)}, nullptr, index);
+}
+Packet tombstone(std::uint64_t index) {
+  return {nullptr, nullptr, index};
+}
 
 constexpr Intake::Input stream{true, false}, per_scope{true, true};
 

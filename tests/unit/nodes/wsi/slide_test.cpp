@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+#include <flowrun/wsi/mask.h>
+#include <flowrun/wsi/slide.h>
+#include <flowrun/wsi/thumbnail.h>
+
+#include <fstream>
+#include <opencv2/core.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include "../slides.h"
+#include "nodes/wsi/readers.h"
+
+using namespace flowrun;
+using namespace flowrun::wsi;
+using namespace flowrun::test;
+
+namespace {
+
+bool equal(const cv::Mat& a, const cv::Mat& b) {
+  return a.size() == b.size() && cv::norm(a, b, cv::NORM_INF) == 0;
+}
+
+/// Reads windows inside, across and outside the edges by both readers.
+void compare_readers(const std::filesystem::path& path) {
+  const Slide slide = Slide::open(path, "s");
+  const auto direct = open_tiff_reader(slide.share_facts());
+  REQUIRE(direct);
+  const auto reference = openslide_reader(slide.share_facts(), OpenSlideHandle(openslide_open(path.c_str())));
+  const std::int64_t w = slide.facts().width(), h = slide.facts().height();
+  for (const auto& [x, y] : {std::pair<std::int64_t, std::int64_t>{0, 0},
+                             {w / 2 + 3, h / 2 + 7},
+                             {w - 100, h - 50},
+                             {-20, -30},
+                             {w + 10, 0}}) {
+    CAPTURE(x);
+    CAPTURE(y);
+    cv::Mat ours(230, 310, CV_8UC3), theirs(230, 310, CV_8UC3);
+    direct->read(0, x, y, ours);
+    reference->read(0, x, y, theirs);
+    CHECK(equal(ours, theirs));
+  }
+  for (int level = 1; level < slide.level_count(); ++level) {
+    CAPTURE(level);
+    const Level& size = slide.level(level);
+    cv::Mat ours(static_cast<int>(size.height), static_cast<int>(size.width), CV_8UC3), theirs = ours.clone();
+    direct->read(level, 0, 0, ours);
+    reference->read(level, 0, 0, theirs);
+    CHECK(equal(ours, theirs));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the direct reader gives OpenSlide's pixels") {
+  compare_readers(small_slide());
+  for (const char* name : {"CMU-1-Small-Region.svs", "TCGA-CR-7395-01A-01-TS1.svs"}) {
+    const auto path = real_slide(name);
+    if (path.empty())
+      MESSAGE("skipped, as it is not there: " << name);
+    else
+      compare_readers(path);
+  }
+}
+
+TEST_CASE("a slide's facts come from the file, and MPP can be given by hand") {
+  const Slide slide = Slide::open(small_slide(), "named");
+  CHECK(slide.facts().name == "named");
+  CHECK(slide.facts().vendor == "aperio");
+  CHECK(slide.facts().width() == 2600);
+  CHECK(slide.facts().height() == 1900);
+  CHECK(slide.facts().mpp_or_throw() == doctest::Approx(0.5));
+  CHECK(slide.facts().objective_power == 20);
+  CHECK(Slide::open(small_slide(), "s", 0.25).facts().mpp == 0.25);
+  CHECK(slide.level_for(1) == 0);
+  CHECK(slide.level_for(3.9) == 0);
+  CHECK(slide.level_for(4) == 1);
+  SlideFacts unknown;
+  unknown.path = "x.svs";
+  CHECK_THROWS_WITH_AS(unknown.mpp_or_throw(), doctest::Contains("give `mpp:`"), Error);
+}
+
+TEST_CASE("what is no slide is refused by name") {
+  TemporaryFolder folder;
+  write_file(folder / "empty.svs", "");
+  write_file(folder / "text.svs", "this is a text\n");
+  CHECK_THROWS_WITH_AS(Slide::open(folder / "gone.svs", "s"),
+                       doctest::Contains("gone.svs: there is no such file"), Error);
+  CHECK_THROWS_WITH_AS(Slide::open(folder / "empty.svs", "s"),
+                       doctest::Contains("empty.svs: the file is empty"), Error);
+  CHECK_THROWS_WITH_AS(Slide::open(folder / "text.svs", "s"),
+                       doctest::Contains("not a slide in a format that OpenSlide knows"), Error);
+}
+
+TEST_CASE("opening and closing leaves no descriptor behind") {
+  const auto descriptors = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
+                         std::filesystem::directory_iterator());
+  };
+  cv::Mat rgb(64, 64, CV_8UC3);
+  Slide::open(small_slide(), "s").read(0, 0, 0, rgb);
+  const auto before = descriptors();
+  for (int i = 0; i < 200; ++i) Slide::open(small_slide(), "s").read(0, 0, 0, rgb);
+  CHECK(descriptors() == before);
+}
+
+TEST_CASE("a thumbnail is the level itself, or its area average, whatever the blocks") {
+  const Slide slide = Slide::open(small_slide(), "s");
+  cv::Mat level0(1900, 2600, CV_8UC3);
+  slide.read(0, 0, 0, level0);
+  cv::Mat grey;
+  cv::cvtColor(level0, grey, cv::COLOR_RGB2GRAY);
+  CHECK(equal(read_thumbnail_grey(slide, {0, 2600, 1900}), grey));
+  CHECK(equal(read_thumbnail_rgb(slide, {0, 2600, 1900}), level0));
+  cv::Mat half;
+  cv::resize(level0, half, {1300, 950}, 0, 0, cv::INTER_AREA);
+  CHECK(equal(read_thumbnail_rgb(slide, {0, 1300, 950}), half));
+  const Thumbnail coarse = thumbnail_at_downsample(slide, 10);
+  CHECK(coarse.level == 1);
+  CHECK(coarse.cols == 260);
+  CHECK(coarse.rows == 190);
+  CHECK(thumbnail_at_level(slide, 9).level == slide.level_count() - 1);
+}
+
+TEST_CASE("coverage counts mask pixels in the tile's window") {
+  Mask mask;
+  mask.pixels = cv::Mat::zeros(10, 20, CV_8UC1);
+  mask.slide_width = 200;
+  mask.slide_height = 100;
+  mask.pixels(cv::Rect(0, 0, 2, 5)).setTo(255);
+  CHECK(mask.coverage(0, 0, 40) == doctest::Approx(2.0 * 4 / 16));
+  CHECK(mask.coverage(10, 10, 20) == doctest::Approx(2.0 / 4));
+  CHECK(mask.coverage(100, 0, 50) == 0);
+  CHECK(mask.coverage(0, 0, 3) == 1);
+  CHECK(mask.coverage(190, 90, 40) == 0);
+}
