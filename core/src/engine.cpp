@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <stdexcept>
 
 namespace flowrun {
@@ -41,8 +42,7 @@ Engine::Engine(Plan& plan, std::deque<OutputFolder>& folders, const RunOptions& 
     for (const OutputSpec& output : node.type->outputs)
       if (output.opens_scope) run.account->most_leases = static_cast<std::size_t>(plan.scopes_in_flight);
     const auto calls = node.type->serial ? 1 : static_cast<std::size_t>(node.workers);
-    const auto body = [this](const JobPtr& job) { execute(*job); };
-    run.tbb = std::make_unique<TbbNode>(*graph_, calls, body);
+    run.tbb = std::make_unique<TbbNode>(*graph_, calls, std::bind_front(&Engine::receive, this));
   }
 }
 
@@ -80,11 +80,16 @@ void Engine::resolve_stall() {
 
 void Engine::dispatch(JobPtr job) {
   TbbNode& node = *at(job->node).tbb;
+  job->handover.give();
   node.try_put(std::move(job));
 }
 
-void Engine::execute(Job& message) {
-  Job job = std::move(message);  // TBB keeps its copy of the message until later; it must not keep packets
+void Engine::receive(const JobPtr& message) {
+  message->handover.take();
+  execute(std::move(*message));  // TBB keeps the message until later; it must not keep packets
+}
+
+void Engine::execute(Job job) {
   try {
     switch (job.kind) {
       case Job::Kind::process:
@@ -146,7 +151,7 @@ void Engine::process(Job& job) {
     ++counts->in;
     ++(failed ? counts->failed : dropped ? counts->dropped : counts->out);
   }
-  here.emitted += gathers && !emissions.empty();
+  if (gathers && !emissions.empty()) ++here.emitted;
   send(scope, job.node, emissions, job.index, gathers);
   conclude(scope, job.node, job.index, std::move(action));
 }

@@ -52,7 +52,8 @@ class Engine {
   // engine.cpp: jobs, scopes, finishing
   RunNode& at(int node) { return nodes_[static_cast<std::size_t>(node)]; }
   void dispatch(JobPtr job);
-  void execute(Job& job);
+  void receive(const JobPtr& message);
+  void execute(Job job);
   void process(Job& job);
   void finish(Job& job);
   void release(const ScopePtr& scope, int node, int packets = 1);
@@ -114,6 +115,19 @@ struct Engine::GeneratorRun {
   std::size_t bytes;  // leased for each packet
 };
 
+/// Orders what one thread wrote into a job before what the next reads from it. TBB's queues do that too, but
+/// ThreadSanitizer cannot see into Debian's uninstrumented libtbb; so races in our own code stay visible.
+class Handover {
+ public:
+  Handover() = default;
+  Handover(Handover&&) noexcept {}
+  void give() { given_.store(true, std::memory_order_release); }
+  void take() { (void)given_.load(std::memory_order_acquire); }
+
+ private:
+  std::atomic<bool> given_ = false;
+};
+
 /// A piece of work for one node, executed by its TBB node.
 struct Engine::Job {
   enum class Kind { process, step, make, finish };
@@ -126,6 +140,7 @@ struct Engine::Job {
   std::shared_ptr<GeneratorRun> generator = {};
   std::function<void(Outputs&)> make = {};
   ScopePtr opened = {};  ///< of Kind::make: the scope that its packet opens
+  Handover handover = {};
 };
 
 }  // namespace flowrun

@@ -96,7 +96,9 @@ void Extract::describe(Description<Extract>& d) {
 
 void Extract::plan(Costs& costs) {
   if (level && mpp) throw OptionError("mpp", "the resolution is given twice", "level or mpp");
-  costs.out("tile", static_cast<std::size_t>(size) * static_cast<std::size_t>(size) * 3);
+  const std::size_t pixels = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
+  costs.out("tile", pixels * 3);
+  costs.scratch = pixels * PixelReader::scratch_per_pixel;
 }
 
 std::unique_ptr<Generator> Extract::start(Inputs& in) {

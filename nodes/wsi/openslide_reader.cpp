@@ -3,17 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
-#include <vector>
+#include <memory>
 
 #include "readers.h"
 
 namespace flowrun::wsi {
 namespace {
-
-/// Rows read at once: OpenSlide gives four bytes a pixel, and a strip of them is all that is held.
-constexpr int strip_rows = 128;
 
 /// Premultiplied ARGB over an opaque background.
 void compose_row(const std::uint32_t* argb, int cols, const std::array<std::uint8_t, 3>& background,
@@ -35,27 +31,22 @@ class OpenSlideReader final : public PixelReader {
       : facts_(std::move(facts)), handle_(std::move(handle)) {}
 
   void read(int level, std::int64_t x, std::int64_t y, cv::Mat& rgb) override {
+    // In one piece: OpenSlide takes level-0 coordinates, so at levels with an odd downsample each window is
+    // shifted by its own fraction of a pixel, and strips of one would not fit together.
     const double downsample = facts_->levels.at(static_cast<std::size_t>(level)).downsample;
-    std::vector<std::uint32_t> strip(static_cast<std::size_t>(std::min(strip_rows, rgb.rows)) *
-                                     static_cast<std::size_t>(rgb.cols));
-    for (int row = 0; row < rgb.rows; row += strip_rows) {
-      const int rows = std::min(strip_rows, rgb.rows - row);
-      openslide_read_region(handle_.get(), strip.data(), base_pixel(x, downsample),
-                            base_pixel(y + row, downsample), level, rgb.cols, rows);
-      if (const char* problem = openslide_get_error(handle_.get()))
-        throw Error(fmt::format("{}: cannot read level {} at x={}, y={}: {}", facts_->path.string(), level, x,
-                                y + row, problem));
-      for (int i = 0; i < rows; ++i)
-        compose_row(strip.data() + static_cast<std::size_t>(i) * static_cast<std::size_t>(rgb.cols), rgb.cols,
-                    facts_->background, rgb.ptr(row + i));
-    }
+    const auto argb = std::make_unique_for_overwrite<std::uint32_t[]>(rgb.total());
+    openslide_read_region(handle_.get(), argb.get(), base_pixel(x, downsample), base_pixel(y, downsample), level, rgb.cols,
+                          rgb.rows);
+    if (const char* problem = openslide_get_error(handle_.get()))
+      throw Error(fmt::format("{}: cannot read level {} at x={}, y={}: {}", facts_->path.string(), level, x, y, problem));
+    for (int row = 0; row < rgb.rows; ++row)
+      compose_row(argb.get() + static_cast<std::size_t>(row) * static_cast<std::size_t>(rgb.cols), rgb.cols,
+                  facts_->background, rgb.ptr(row));
   }
 
  private:
-  /// The level-0 coordinate that OpenSlide, dividing by the downsample, takes back to `pixel` or a hair
-  /// above.
   static std::int64_t base_pixel(std::int64_t pixel, double downsample) {
-    return static_cast<std::int64_t>(std::llround(static_cast<double>(pixel) * downsample));
+    return static_cast<std::int64_t>(static_cast<double>(pixel) * downsample);
   }
 
   std::shared_ptr<const SlideFacts> facts_;

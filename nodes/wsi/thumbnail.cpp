@@ -21,11 +21,11 @@ struct Blocks {
   }
 
   bool scaled() const { return x_scale != 1 || y_scale != 1; }
-  /// Bytes of one block as RGB and grey, with the rim that scaling reads beyond it.
+  /// Bytes of one block as RGB and grey while it is read, with the rim that scaling reads beyond it.
   std::size_t bytes() const {
     const double w = std::min(cols * x_scale, static_cast<double>(level.width)) + 2;
     const double h = std::min(rows * y_scale, static_cast<double>(level.height)) + 2;
-    return static_cast<std::size_t>(w * h * (scaled() ? 4.2 : 4));
+    return static_cast<std::size_t>(w * h) * (4 + PixelReader::scratch_per_pixel);
   }
 
   const Level& level;

@@ -43,6 +43,9 @@ struct SlideFacts {
 class PixelReader {
  public:
   virtual ~PixelReader() = default;
+  /// Bytes per pixel that read() may take besides its result.
+  static constexpr std::size_t scratch_per_pixel = 4;
+
   /// Fills `rgb` (rows x cols x 3, 8 bit, RGB) with the pixels from column `x`, row `y` of the level on, in
   /// pixels of that level. What lies outside the level gets the background colour. Throws Error naming
   /// slide, level, x and y.
