@@ -112,7 +112,9 @@ int run_program(const std::vector<std::string>& given) {
   add_graph_options(*check_app, run, settings);
   CLI::App* nodes_app = app.add_subcommand("nodes", "Lists node types, or prints all about one.");
   std::string type;
-  nodes_app->add_option("TYPE", type, "node type");
+  CLI::Option* type_option = nodes_app->add_option("TYPE", type, "node type");
+  bool markdown = false;
+  nodes_app->add_flag("--markdown", markdown, "as a page of the documentation")->needs(type_option);
   CLI::App* plugins_app =
       app.add_subcommand("plugins", "Lists the plugin libraries found, and why one was refused.");
   std::string library;
@@ -127,7 +129,7 @@ int run_program(const std::vector<std::string>& given) {
   run.plan.plugin_folders = plugin_folders;
   if (*run_app) return run_graph(run);
   if (*check_app) return check_graph(run);
-  if (*nodes_app) return print_nodes(plugin_folders, type);
+  if (*nodes_app) return print_nodes(plugin_folders, type, markdown);
   if (library.empty()) return print_plugins(plugin_folders);
   fmt::print("{}", describe_plugin(library));
   return 0;

@@ -24,8 +24,9 @@ struct RunArguments {
 int run_graph(const RunArguments& arguments);
 /// `flowrun check`: prints the plan without running it.
 int check_graph(const RunArguments& arguments);
-/// `flowrun nodes [TYPE]`.
-int print_nodes(const std::vector<std::filesystem::path>& plugin_folders, const std::string& type);
+/// `flowrun nodes [TYPE [--markdown]]`.
+int print_nodes(const std::vector<std::filesystem::path>& plugin_folders, const std::string& type,
+                bool markdown);
 /// `flowrun plugins`: every library tried, and why it was refused.
 int print_plugins(const std::vector<std::filesystem::path>& plugin_folders);
 

@@ -14,17 +14,24 @@ void print_port(const char* direction, const std::string& name, const std::strin
   fmt::print("  {:<7} {:<14} {}{}\n", direction, name, type, remark.empty() ? "" : " (" + remark + ")");
 }
 
+std::vector<std::string> remarks_on(const InputSpec& input) {
+  std::vector<std::string> remarks;
+  if (input.optional) remarks.emplace_back("optional");
+  if (input.per_scope) remarks.emplace_back("one per scope");
+  return remarks;
+}
+
+std::string remark_on(const OutputSpec& output) {
+  return output.opens_scope ? "each opens a scope" : "";
+}
+
 void print_node(const NodeType& type) {
-  fmt::print("{}: {}\n{}{}\nfrom plugin {}\n\nexample\n  {}\n\nports\n", type.name, type.summary,
-             type.details.empty() ? "" : "\n" + type.details + "\n", "", type.plugin, type.example);
-  for (const InputSpec& input : type.inputs) {
-    std::vector<std::string> remarks;
-    if (input.optional) remarks.emplace_back("optional");
-    if (input.per_scope) remarks.emplace_back("one per scope");
-    print_port("input", input.name, input.type, fmt::format("{}", fmt::join(remarks, ", ")));
-  }
+  fmt::print("{}: {}\n{}\nfrom plugin {}\n\nexample\n  {}\n\nports\n", type.name, type.summary,
+             type.details.empty() ? "" : "\n" + type.details + "\n", type.plugin, type.example);
+  for (const InputSpec& input : type.inputs)
+    print_port("input", input.name, input.type, fmt::format("{}", fmt::join(remarks_on(input), ", ")));
   for (const OutputSpec& output : type.outputs)
-    print_port("output", output.name, output.type, output.opens_scope ? "each opens a scope" : "");
+    print_port("output", output.name, output.type, remark_on(output));
   if (!type.options.empty()) fmt::print("\noptions\n");
   for (const OptionSpec& option : type.options) {
     const std::string value =
@@ -35,13 +42,56 @@ void print_node(const NodeType& type) {
   }
 }
 
+/// Text in a page: `<slide>` is no tag, and `|` ends no cell.
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '<' || c == '|') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+std::string code(const std::string& name) {
+  return "`" + name + "`";
+}
+
+std::string row(const std::vector<std::string>& cells) {
+  return fmt::format("| {} |\n", fmt::join(cells, " | "));
+}
+
+/// The page docs/nodes/TYPE.md.
+void print_page(const NodeType& type) {
+  fmt::print("# {}\n\n{}\n\n", type.name, escaped(type.summary));
+  if (!type.details.empty()) fmt::print("{}\n\n", escaped(type.details));
+  fmt::print("In plugin {}.\n\n", code(type.plugin.substr(0, type.plugin.find(' '))));
+  if (!type.example.empty()) fmt::print("```yaml\n{}\n```\n\n", type.example);
+
+  fmt::print("## Ports\n\n{}{}", row({"port", "direction", "packets", "remark"}),
+             row({"---", "---", "---", "---"}));
+  for (const InputSpec& input : type.inputs)
+    fmt::print("{}", row({code(input.name), "input", code(input.type),
+                          fmt::format("{}", fmt::join(remarks_on(input), ", "))}));
+  for (const OutputSpec& output : type.outputs)
+    fmt::print("{}", row({code(output.name), "output", code(output.type), remark_on(output)}));
+
+  if (type.options.empty()) return;
+  fmt::print("\n## Options\n\n{}{}", row({"option", "type", "default", "allowed", "meaning"}),
+             row({"---", "---", "---", "---", "---"}));
+  for (const OptionSpec& option : type.options)
+    fmt::print("{}", row({code(option.name), option.type,
+                          option.required ? "required" : escaped(option.default_text),
+                          escaped(option.range()), escaped(option.help)}));
+}
+
 }  // namespace
 
-int print_nodes(const std::vector<std::filesystem::path>& plugin_folders, const std::string& wanted) {
+int print_nodes(const std::vector<std::filesystem::path>& plugin_folders, const std::string& wanted,
+                bool markdown) {
   Plugins plugins(plugin_search_path(plugin_folders, {}));
   if (!wanted.empty()) {
     const NodeType* type = plugins.node(wanted);
-    if (type) return print_node(*type), 0;
+    if (type) return markdown ? print_page(*type) : print_node(*type), 0;
     fmt::print(stderr, "error: unknown node type '{}'; {}\n", wanted,
                nearest_name(wanted, plugins.node_names()));
     return 2;

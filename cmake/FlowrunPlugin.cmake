@@ -1,5 +1,6 @@
 # flowrun_add_plugin(NAME SOURCES...): a plugin library NAME.so with its list NAME.json beside it.
-# FLOWRUN_PLUGIN_OUTPUT says where both are put. Link what it needs with target_link_libraries(flowrun_plugin_NAME PRIVATE ...).
+# FLOWRUN_PLUGIN_OUTPUT says where both are put; lib/flowrun in the build folder, if not set. Link what it needs with
+# target_link_libraries(flowrun_plugin_NAME PRIVATE ...).
 function(flowrun_add_plugin name)
   set(target flowrun_plugin_${name})
   if(NOT FLOWRUN_PLUGIN_OUTPUT)
@@ -10,7 +11,7 @@ function(flowrun_add_plugin name)
   set_target_properties(
     ${target}
     PROPERTIES PREFIX "" OUTPUT_NAME ${name} LIBRARY_OUTPUT_DIRECTORY ${FLOWRUN_PLUGIN_OUTPUT}
-               INSTALL_RPATH "$ORIGIN/..")
+               INSTALL_RPATH "$ORIGIN/.." INSTALL_RPATH_USE_LINK_PATH ON)
   add_custom_command(
     TARGET ${target}
     POST_BUILD

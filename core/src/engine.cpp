@@ -39,8 +39,7 @@ Engine::Engine(Plan& plan, std::deque<OutputFolder>& folders, const RunOptions& 
     RunNode& run = nodes_.emplace_back();
     run.plan = &node;
     if (node.type->source || node.type->leases) run.account = &budget_.open_account(node.name, node.need);
-    for (const OutputSpec& output : node.type->outputs)
-      if (output.opens_scope) run.account->most_leases = static_cast<std::size_t>(plan.scopes_in_flight);
+    if (node.type->opens_scopes()) run.account->most_leases = static_cast<std::size_t>(plan.scopes_in_flight);
     const auto calls = node.type->serial ? 1 : static_cast<std::size_t>(node.workers);
     run.tbb = std::make_unique<TbbNode>(*graph_, calls, std::bind_front(&Engine::receive, this));
   }
@@ -119,7 +118,7 @@ void Engine::process(Job& job) {
     pass_over(scope, job.node, job.index);
     return conclude(scope, job.node, job.index, nullptr);
   }
-  const bool gathers = node.plan->costs.holds > 0;
+  const bool gathers = type.gathers;
   std::vector<Outputs::Emission> emissions;
   std::function<void()> action;
   bool failed = false;
@@ -166,12 +165,15 @@ void Engine::finish(Job& job) {
       std::vector<Packet> packets = here.intake.scope_packets();
       packets.resize(node.plan->type->inputs.size());
       Inputs inputs(node.plan->type->inputs, std::move(packets), *job.scope, here.state);
-      Outputs outputs(node.plan->type->outputs, nullptr, nullptr, here.emitted);
+      Outputs outputs(node.plan->type->outputs, nullptr, nullptr, here.emitted, true);
       const auto before = std::chrono::steady_clock::now();
       node.plan->node->finish(inputs, outputs);
       node.nanoseconds += static_cast<std::uint64_t>((std::chrono::steady_clock::now() - before).count());
       emissions = std::move(outputs.emissions());
+      if (!emissions.empty() && !node.plan->type->gathers)
+        throw std::logic_error("only a node described as gathers() may emit in finish()");
     } catch (...) {
+      emissions.clear();
       // Half a result is none: what a node could not finish is never kept.
       report(job.scope, job.node, node.plan->on_error == OnError::stop ? OnError::stop : OnError::fail,
              std::current_exception());

@@ -51,8 +51,6 @@ void Engine::step(Job& job) {
   RunNode& node = at(job.node);
   const ScopePtr scope = job.scope;
   const auto generator = job.generator;
-  const bool opens =
-      node.plan->opener < 0 && !scope->has(job.node) ? false : node.plan->type->outputs.front().opens_scope;
   for (;;) {
     if (stopping() || scope->failed() || !generator->generator) {
       if (stopping()) scope->fail();
@@ -68,8 +66,8 @@ void Engine::step(Job& job) {
         later->lease = std::move(lease);
         dispatch(later);
       };
-      job.lease =
-          budget_.take_or_wait({node.account, generator->bytes, opens ? youngest : scope->age(), granted});
+      job.lease = budget_.take_or_wait({node.account, generator->bytes,
+                                        node.plan->type->opens_scopes() ? youngest : scope->age(), granted});
       if (!job.lease) return;
     }
     settle(scope, job.node);

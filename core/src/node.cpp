@@ -66,7 +66,14 @@ std::uint64_t Inputs::index() const {
 }
 
 void Outputs::put(std::string_view port, std::string_view type, Packet packet) {
-  emissions_.push_back({static_cast<int>(port_index(*ports_, port, type)), std::move(packet)});
+  const auto index = static_cast<int>(port_index(*ports_, port, type));
+  for (const Emission& earlier : emissions_) {
+    if (earlier.port != index) continue;
+    if (!several_)
+      throw std::logic_error(fmt::format("a call may emit one packet on port '{}', not two", port));
+    ++packet.index;
+  }
+  emissions_.push_back({index, std::move(packet)});
 }
 
 void Outputs::forward(std::string_view port) {

@@ -179,6 +179,11 @@ std::set<fs::path> OutputFolder::take_staged(const std::string& scope) {
   return node ? node.mapped() : std::set<fs::path>{};
 }
 
+bool OutputFolder::has_staged(const std::string& scope) const {
+  std::scoped_lock lock(mutex_);
+  return staged_.contains(scope);
+}
+
 void OutputFolder::publish(const std::string& scope, json entry) {
   const std::set<fs::path> units = take_staged(scope);
   entry["outputs"] = json::array();

@@ -32,6 +32,7 @@ class OutputFolder {
   nlohmann::json entry(const std::string& scope) const;
   /// See Scope::stage.
   std::filesystem::path stage(const std::string& scope, const std::filesystem::path& unit);
+  bool has_staged(const std::string& scope) const;
   /// Moves the scope's units into place, replaces those of its last entry, and writes `entry`.
   void publish(const std::string& scope, nlohmann::json entry);
   /// Removes what the scope has staged.

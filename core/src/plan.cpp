@@ -4,11 +4,11 @@
 #include <flowrun/bytes.h>
 #include <flowrun/version.h>
 #include <fmt/format.h>
+#include <oneapi/tbb/info.h>
 
 #include <algorithm>
 #include <fstream>
 #include <sstream>
-#include <thread>
 
 namespace flowrun {
 namespace {
@@ -30,7 +30,7 @@ std::size_t memory_of(const GraphFile& graph, const PlanOptions& options, Diagno
 }
 
 int threads_of(const GraphFile& graph, const PlanOptions& options, Diagnostics& diagnostics) {
-  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  int threads = tbb::info::default_concurrency();
   try {
     if (options.threads)
       threads = *options.threads;
@@ -51,7 +51,7 @@ void drop_duplicates(std::vector<fs::path>& paths) {
 }
 
 std::string packet_text(std::size_t bytes) {
-  return bytes ? format_bytes(bytes) : "decided per scope";
+  return bytes ? format_bytes(bytes) + " a packet" : "size decided per scope";
 }
 
 std::string describe_node(const Plan& plan, const PlanNode& node) {
@@ -64,7 +64,7 @@ std::string describe_node(const Plan& plan, const PlanNode& node) {
   }
   for (std::size_t port = 0; port < node.to.size(); ++port) {
     const std::string& name = node.type->outputs[port].name;
-    out += fmt::format("    {}: {} a packet", name, packet_text(*node.costs.outputs.at(name).bytes));
+    out += fmt::format("    {}: {}", name, packet_text(*node.costs.outputs.at(name).bytes));
     if (node.type->source)
       out += fmt::format(", {} along its way; {} fit", format_bytes(node.lease),
                          node.lease ? std::to_string(plan.memory / node.lease) : "any number of them");

@@ -46,11 +46,11 @@ void ask_node(PlanNode& node, const Plan& plan, Diagnostics& diagnostics) {
   } catch (const std::exception& problem) {
     diagnostics.error(node.place, fmt::format("node '{}': {}", node.name, problem.what()));
   }
-  if (node.costs.holds > 0 && !node.type->ordered)
+  if (node.costs.holds > 0 && !node.type->gathers)
     diagnostics.error(
         node.place,
-        fmt::format("node type '{}' holds packets but is not described as ordered", node.type->name),
-        "a mistake of its plugin: what it gathers would depend on thread timing");
+        fmt::format("node type '{}' holds packets but is not described as gathers()", node.type->name),
+        "a mistake of its plugin");
   for (std::size_t port = 0; port < node.to.size(); ++port)
     node.costs.out(node.type->outputs[port].name, out_bytes(node, port));
 }
@@ -125,10 +125,8 @@ Needs needs_with(Plan& plan, std::size_t scopes) {
     if (!node.type->source) continue;
     const PlanNode* holder = nullptr;
     const std::size_t held = held_after(plan, node, 1, &holder);
-    const bool opens = std::any_of(node.type->outputs.begin(), node.type->outputs.end(),
-                                   [](auto& o) { return o.opens_scope; });
     node.need = node.lease * (1 + held * (node.opener >= 0 ? scopes : 1));
-    if (opens) node.need = node.lease;
+    if (node.type->opens_scopes()) node.need = node.lease;
     needs.total += node.need;
     if (node.need >= most) {
       most = node.need;
@@ -154,12 +152,8 @@ std::string round_up(std::size_t bytes) {
 void check_budget(Plan& plan, Place place, Diagnostics& diagnostics) {
   const bool gathers = needs_with(plan, 1).holder != nullptr;
   for (; plan.scopes_in_flight > 1 && gathers; --plan.scopes_in_flight) {
-    const std::size_t opened = [&] {
-      std::size_t bytes = 0;
-      for (const PlanNode& node : plan.nodes)
-        for (const OutputSpec& output : node.type->outputs) bytes += output.opens_scope ? node.lease : 0;
-      return bytes;
-    }();
+    std::size_t opened = 0;
+    for (const PlanNode& node : plan.nodes) opened += node.type->opens_scopes() ? node.lease : 0;
     const auto further = static_cast<std::size_t>(plan.scopes_in_flight - 1);
     if (needs_with(plan, static_cast<std::size_t>(plan.scopes_in_flight)).total + opened * further <=
         plan.memory)

@@ -64,7 +64,7 @@ RunStatus Engine::status() const {
   for (const RunNode& node : nodes_) {
     const NodeType& type = *node.plan->type;
     if (type.source && type.inputs.empty()) {
-      status.scope_kind = type.outputs.front().opens_scope ? type.outputs.front().name : "";
+      status.scope_kind = type.opens_scopes() ? type.outputs.front().name : "";
       if (node.expected > 0) status.scopes_expected = node.expected;
     }
     if (type.outputs.empty() && !type.inputs.empty()) {

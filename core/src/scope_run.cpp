@@ -23,9 +23,7 @@ bool is_plain(const PlanNode& node) {
 
 std::string kind_of(const Plan& plan, int opener) {
   if (opener < 0) return "run";
-  for (const OutputSpec& output : plan.nodes[static_cast<std::size_t>(opener)].type->outputs)
-    if (output.opens_scope) return output.name;
-  return {};
+  return plan.nodes[static_cast<std::size_t>(opener)].type->outputs.front().name;
 }
 
 /// The number of packets that the node before sent to a node's only stream of packets, or nothing when
@@ -78,7 +76,9 @@ std::filesystem::path ScopeRun::stage(const std::filesystem::path& output_folder
 }
 
 void ScopeRun::publish(const nlohmann::json& entry) {
-  for (OutputFolder& folder : folders_) folder.publish(folder_name_, entry);
+  // A slide is done even when nothing was written for it; of the run itself only outputs are kept.
+  for (OutputFolder& folder : folders_)
+    if (!is_run() || folder.has_staged(folder_name_)) folder.publish(folder_name_, entry);
 }
 
 void ScopeRun::discard() {

@@ -112,6 +112,8 @@ Paths expand(const fs::path& place) {
   if (extension == ".txt" || extension == ".csv") return in_list(place);
   if (!fs::exists(place, ignored) && place.string().find_first_of("*?[") != std::string::npos)
     return matching(place);
+  if (!fs::exists(place, ignored) && !has_slide_extension(place))
+    throw Error(fmt::format("{}: there is no such file or folder", place.string()));
   return {place};
 }
 

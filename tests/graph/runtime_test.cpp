@@ -277,3 +277,28 @@ TEST_CASE("workers: N limits how many calls run at once") {
   CHECK(result.seconds >= 0.08);
   CHECK(read_file(out / "box0.txt") == lines(40));
 }
+
+TEST_CASE("what a node emits at the end of a scope arrives in order") {
+  TemporaryFolder out;
+  const RunResult result = run_text(graph(out, R"(
+  boxes: {{type: boxes, count: 3}}
+  items: {{type: unpack, from: boxes, count: 7}}
+  total: {{type: total, from: items}}
+  files: {{type: write, from: total, dir: "{out}"}}
+)"));
+  CHECK(result.exit == Exit::done);
+  CHECK(read_file(out / "box1.txt") == "7\n8\n");
+}
+
+TEST_CASE("a node that emits twice on a port is told so") {
+  TemporaryFolder out;
+  const RunResult result = run_text(graph(out, R"(
+  boxes: {{type: boxes, count: 1}}
+  items: {{type: unpack, from: boxes, count: 3}}
+  twice: {{type: twice, from: items}}
+  files: {{type: write, from: twice, dir: "{out}"}}
+)"));
+  CHECK(result.exit == Exit::failed);
+  REQUIRE(result.failures.size() == 1);
+  CHECK(result.failures[0].message.find("may emit one packet on port 'item'") != std::string::npos);
+}

@@ -141,7 +141,7 @@ struct Add : Node {
 struct Batch : Node {
   int size = 4;
   static void describe(Description<Batch>& d) {
-    d.summary("Gathers items.").ordered().input<Item>("item").output<Items>("items");
+    d.summary("Gathers items.").gathers().input<Item>("item").output<Items>("items");
     d.option("size", &Batch::size, "items in a batch").at_least(1);
   }
   void plan(Costs& costs) override { costs.holds = static_cast<std::size_t>(size - 1); }
@@ -153,6 +153,32 @@ struct Batch : Node {
   void finish(Inputs& in, Outputs& out) override {
     auto& batch = in.state<Items>();
     if (!batch.all.empty()) out.emit("items", std::move(batch));
+  }
+};
+
+/// Emits one item for a whole box: how many there were.
+struct Total : Node {
+  struct Sum {
+    std::uint64_t items = 0;
+  };
+  static void describe(Description<Total>& d) {
+    d.summary("Counts items.").gathers().input<Item>("item").output<Item>("total");
+  }
+  void process(Inputs& in, Outputs&) override { ++in.state<Sum>().items; }
+  void finish(Inputs& in, Outputs& out) override {
+    out.emit("total", Item{in.state<Sum>().items, {}});
+    out.emit("total", Item{in.state<Sum>().items + 1, {}});
+  }
+};
+
+/// Emits twice on one port, which is a mistake.
+struct Twice : Node {
+  static void describe(Description<Twice>& d) {
+    d.summary("Emits twice.").input<Item>("item").output<Item>("item");
+  }
+  void process(Inputs&, Outputs& out) override {
+    out.forward("item");
+    out.forward("item");
   }
 };
 
@@ -257,5 +283,9 @@ FLOWRUN_PLUGIN("test", "1.0.0", registry) {
       .node<CountBatches>("count_batches")
       .node<Write>("write")
       .node<Keep>("keep");
-  registry.node<SlowTiles>("slow_tiles").node<Pass>("pass").node<Sink>("sink");
+  registry.node<Total>("total")
+      .node<Twice>("twice")
+      .node<SlowTiles>("slow_tiles")
+      .node<Pass>("pass")
+      .node<Sink>("sink");
 }

@@ -15,7 +15,7 @@ class Description {
   explicit Description(NodeType& type) : type_(type) {
     type_.create = [] { return std::make_unique<T>(); };
     type_.source = std::derived_from<T, Source>;
-    type_.leases = !std::same_as<decltype(&T::bytes), std::size_t (Node::*)(const Inputs&) const>;
+    type_.leases = overrides_bytes<decltype(&T::bytes)>;
   }
 
   /// One sentence.
@@ -26,6 +26,9 @@ class Description {
   Description& example(std::string yaml) { return type_.example = std::move(yaml), *this; }
   /// Packets come by index within the scope, one at a time.
   Description& ordered() { return type_.ordered = true, *this; }
+  /// Collects packets and emits others, in process() or finish(), numbered in the order of their emission.
+  /// It gets its packets in order.
+  Description& gathers() { return type_.gathers = type_.ordered = true, *this; }
   /// process() uses Outputs::in_order.
   Description& in_order() { return type_.in_order = true, *this; }
   /// One call at a time, in any scope.
@@ -86,6 +89,10 @@ class Description {
   }
 
  private:
+  /// An option may be called `bytes` too: then it is a data member.
+  template <class Member>
+  static constexpr bool overrides_bytes = std::is_member_function_pointer_v<Member> &&
+                                          !std::same_as<Member, std::size_t (Node::*)(const Inputs&) const>;
   NodeType& type_;
 };
 

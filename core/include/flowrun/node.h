@@ -75,8 +75,9 @@ class Inputs {
 /// drops the packet, and that is counted.
 class Outputs {
  public:
-  Outputs(const std::vector<OutputSpec>& ports, const Inputs* inputs, Lease lease, std::uint64_t index)
-      : ports_(&ports), inputs_(inputs), lease_(std::move(lease)), index_(index) {}
+  Outputs(const std::vector<OutputSpec>& ports, const Inputs* inputs, Lease lease, std::uint64_t index,
+          bool several = false)
+      : ports_(&ports), inputs_(inputs), lease_(std::move(lease)), index_(index), several_(several) {}
 
   /// Sends a new payload. It holds the leases of the call's inputs (and the call's own), so that whatever
   /// is made from a leased packet stays leased.
@@ -109,6 +110,7 @@ class Outputs {
   Lease lease_;
   Lease own_;
   std::uint64_t index_;
+  bool several_;  // packets on one port: at the end of a scope
   std::vector<Emission> emissions_;
   std::function<void()> in_order_;
 };
@@ -149,7 +151,8 @@ class Node {
   /// call waits, without a thread, until the budget has them.
   virtual std::size_t bytes(const Inputs&) const { return 0; }
   virtual void process(Inputs& in, Outputs& out) = 0;
-  /// Called once when no more packets of the scope can come, also when it failed. May emit.
+  /// Called once when no more packets of the scope can come, also when it failed. A node that gathers may
+  /// emit here, any number of packets.
   virtual void finish(Inputs&, Outputs&) {}
 };
 

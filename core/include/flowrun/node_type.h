@@ -60,11 +60,14 @@ struct NodeType {
   std::vector<OptionSpec> options;
   bool ordered = false;   ///< gets its packets by index within the scope, one at a time
   bool in_order = false;  ///< uses Outputs::in_order
+  bool gathers = false;   ///< emits packets of its own numbering, made of several
   bool serial = false;    ///< one call at a time
   bool source = false;    ///< makes packets by a Generator
   bool leases = false;    ///< asks for bytes of its own before each call (Node::bytes)
   std::function<std::unique_ptr<Node>()> create;
 
+  /// Its packets open scopes.
+  bool opens_scopes() const { return !outputs.empty() && outputs.front().opens_scope; }
   const InputSpec* input(std::string_view port) const;
   const OutputSpec* output(std::string_view port) const;
   const OptionSpec* option(std::string_view option) const;

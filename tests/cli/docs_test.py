@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The documentation: pages of nodes are what the program prints, graphs in it are right, links lead somewhere."""
+import argparse
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+PAGES = [SOURCE / "README.md", SOURCE / "plugins/example/README.md", *sorted((SOURCE / "docs").rglob("*.md"))]
+BUILD: pathlib.Path
+
+
+def flowrun(*arguments, folder=None):
+    """Runs the program; returns exit code, standard output, standard error."""
+    environment = {name: value for name, value in os.environ.items() if name != "FLOWRUN_PLUGIN_PATH"}
+    done = subprocess.run([str(BUILD / "bin/flowrun"), *(str(a) for a in arguments)], capture_output=True, text=True,
+                          cwd=folder, env=environment)
+    return done.returncode, done.stdout, done.stderr
+
+
+def node_types():
+    lists = [json.loads(file.read_text()) for file in (BUILD / "lib/flowrun").glob("*.json")]
+    return sorted(name for one in lists for name in one["nodes"])
+
+
+def example(node_type):
+    text = flowrun("nodes", node_type, "--markdown")[1]
+    return re.search(r"^```yaml\n(.*?)^```", text, re.M | re.S)[1].rstrip("\n")
+
+
+def graph_of(wanted, examples):
+    """A graph of an example and, by their names, of all that it takes from."""
+    entries, missing = {}, [wanted.split(":")[0]]
+    by_name = {text.split(":")[0]: text for text in reversed(examples)}
+    by_name[missing[0]] = wanted
+    while missing:
+        name = missing.pop()
+        if name in entries:
+            continue
+        entries[name] = by_name[name]
+        sources = re.search(r"\bfrom:\s*(\{[^}]*\}|[\w.-]+)", entries[name])
+        if sources:
+            taken = re.findall(r":\s*([\w-]+)", sources[1]) or [sources[1].split(".")[0]]
+            missing.extend(taken)
+    lines = [f"  {line}" for entry in entries.values() for line in entry.splitlines()]
+    return "\n".join(["flowrun: 1", "nodes:", *lines, ""])
+
+
+class Docs(unittest.TestCase):
+    def test_every_node_has_its_page(self):
+        for name in node_types():
+            page = SOURCE / "docs/nodes" / f"{name}.md"
+            with self.subTest(page=page.name):
+                code, text, problem = flowrun("nodes", name, "--markdown")
+                self.assertEqual(code, 0, problem)
+                self.assertTrue(page.is_file(), f"make it: flowrun nodes {name} --markdown > docs/nodes/{name}.md")
+                self.assertEqual(page.read_text(), text,
+                                 f"make it anew: flowrun nodes {name} --markdown > docs/nodes/{name}.md")
+        pages = {page.stem for page in (SOURCE / "docs/nodes").glob("*.md")}
+        self.assertLessEqual(pages - {"README"}, set(node_types()), "a page of a node that is not there")
+
+    def test_every_example_runs(self):
+        examples = [example(name) for name in node_types()]
+        for name, text in zip(node_types(), examples):
+            with self.subTest(node=name), tempfile.TemporaryDirectory(prefix="flowrun-docs-") as folder:
+                place = pathlib.Path(folder)
+                (place / "slides").mkdir()
+                code, _, problem = flowrun("synth", place / "slides/small.svs", "--width", 2200, "--height", 1800)
+                self.assertEqual(code, 0, problem)
+                graph = place / "graph.yaml"
+                graph.write_text(graph_of(text, examples))
+                code, out, problem = flowrun(graph, folder=folder)
+                self.assertEqual(code, 0, graph.read_text() + out + problem)
+
+    def test_every_graph_is_right(self):
+        seen = 0
+        for page in PAGES:
+            for block in re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.M | re.S):
+                if not re.search(r"^flowrun: 1$", block, re.M):
+                    continue
+                seen += 1
+                with self.subTest(page=page.name), tempfile.TemporaryDirectory(prefix="flowrun-docs-") as folder:
+                    graph = pathlib.Path(folder) / "graph.yaml"
+                    graph.write_text(block)
+                    unset = re.findall(r"^  (\w+):\s*(?:#.*)?$", block.split("nodes:")[0], re.M)
+                    settings = [part for name in unset for part in ("--set", f"{name}={folder}/{name}")]
+                    code, _, problem = flowrun("check", graph, *settings, folder=folder)
+                    self.assertEqual(code, 0, problem)
+        self.assertGreater(seen, 1)
+
+    def test_links_lead_somewhere(self):
+        for page in PAGES:
+            text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+            for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+                if "://" not in target:
+                    self.assertTrue((page.parent / target).exists(), f"{page}: {target}")
+
+    def test_the_error_sample_is_real(self):
+        text = (SOURCE / "docs/writing-graphs.md").read_text()
+        graph, said = re.search(r"^```yaml wrong\n(.*?)^```.*?^```text\n(.*?)^```", text, re.M | re.S).groups()
+        with tempfile.TemporaryDirectory(prefix="flowrun-docs-") as folder:
+            (pathlib.Path(folder) / "graph.yaml").write_text(graph)
+            code, _, problem = flowrun("graph.yaml", folder=folder)
+        self.assertEqual(code, 2)
+        self.assertEqual(problem, said)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    arguments, rest = parser.parse_known_args()
+    BUILD = arguments.build.resolve()
+    unittest.main(argv=[sys.argv[0], *rest])

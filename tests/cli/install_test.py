@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The installed package: plugins outside the tree build against it, and run in the installed program."""
+import argparse
+import csv
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import cv2
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+BUILD: pathlib.Path
+
+
+def call(*command):
+    """Runs a command that must succeed; returns what it printed."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise AssertionError(f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def build_plugin(source, build, prefix):
+    call("cmake", "-S", source, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
+         f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_CXX_FLAGS={flags()}")
+    call("cmake", "--build", build)
+    return build / "lib" / "flowrun"
+
+
+def flags():
+    """A plugin must be built with the same sanitizer as the program."""
+    cache = (BUILD / "CMakeCache.txt").read_text()
+    sanitize = re.search(r"^FLOWRUN_SANITIZE:STRING=(.+)$", cache, re.M)
+    return f"-fsanitize={sanitize[1]}" if sanitize else ""
+
+
+def sharpness(image):
+    grey = cv2.cvtColor(cv2.imread(str(image)), cv2.COLOR_BGR2GRAY)
+    return cv2.Laplacian(grey, cv2.CV_64F).var()
+
+
+class Installed(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="flowrun-install-")
+        cls.root = pathlib.Path(cls.folder.name)
+        cls.prefix = cls.root / "prefix"
+        call("cmake", "--install", BUILD, "--prefix", cls.prefix)
+        cls.flowrun = cls.prefix / "bin" / "flowrun"
+        cls.slide = cls.root / "small.svs"
+        call(cls.flowrun, "synth", cls.slide, "--width", 3000, "--height", 2400)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def test_everything_is_installed(self):
+        for path in ["bin/flowrun", "lib/libflowrun.so", "lib/libflowrun_wsi.so", "lib/flowrun/wsi.so",
+                     "lib/flowrun/wsi.json", "include/flowrun/plugin.h", "include/flowrun/wsi/tile.h",
+                     "share/flowrun/graphs/extract.yaml", "lib/cmake/flowrun/flowrunConfig.cmake"]:
+            self.assertTrue((self.prefix / path).is_file(), path)
+
+    def test_only_its_own_libraries_are_used(self):
+        for library in ["bin/flowrun", "lib/libflowrun_wsi.so", "lib/flowrun/wsi.so"]:
+            listed = call("ldd", self.prefix / library)
+            for name in re.findall(r"(\S*libflowrun\S*) => (\S+)", listed):
+                self.assertEqual(pathlib.Path(name[1]).resolve().parent, (self.prefix / "lib").resolve(), listed)
+
+    def test_the_installed_graph_runs(self):
+        call(self.flowrun, self.prefix / "share/flowrun/graphs/extract.yaml", "--quiet", "--set",
+             f"slides={self.slide}", "--set", f"out={self.root / 'extract'}")
+        self.assertTrue((self.root / "extract/small/tiles.csv").is_file())
+
+    def test_example_plugin(self):
+        plugins = build_plugin(SOURCE / "plugins/example", self.root / "example", self.prefix)
+        graph = SOURCE / "plugins/example/graph.yaml"
+
+        def run(out, least):
+            text = call(self.flowrun, graph, "--json", "--plugin-dir", plugins, "--set", f"slides={self.slide}",
+                        "--set", f"out={out}", "--set", f"min_sharpness={least}")
+            nodes = {node["name"]: node for node in json.loads(text)["nodes"]}
+            return nodes, {path.name: path for path in (out / "tiles/small").glob("*.png")}
+
+        _, everything = run(self.root / "all", 0)
+        measured = {name: sharpness(path) for name, path in everything.items()}
+        self.assertGreater(len(measured), 20)
+
+        table = list(csv.DictReader((self.root / "all/focus/small.csv").read_text().splitlines()))
+        self.assertEqual(len(table), len(measured))
+        for row in table:
+            expected = measured[f"small_x{row['x']}_y{row['y']}.png"]
+            self.assertAlmostEqual(float(row["sharpness"]), expected, delta=1e-5 + 1e-9 * expected)
+
+        ranked = sorted(measured.values())
+        least = (ranked[len(ranked) // 2 - 1] + ranked[len(ranked) // 2]) / 2
+        nodes, kept = run(self.root / "sharp", least)
+        self.assertEqual(set(kept), {name for name, value in measured.items() if value >= least})
+        self.assertEqual(nodes["sharp"]["in"], len(measured))
+        self.assertEqual(nodes["sharp"]["out"], len(kept))
+        self.assertEqual(nodes["sharp"]["dropped"], len(measured) - len(kept))
+        self.assertEqual(nodes["sharp"]["failed"], 0)
+
+    def test_plugins_in_the_docs(self):
+        pages = [SOURCE / "README.md", *sorted((SOURCE / "docs").glob("*.md"))]
+        blocks = [block for page in pages for block in re.findall(r"^```cpp\n(.*?)^```", page.read_text(), re.M | re.S)
+                  if "FLOWRUN_PLUGIN(" in block]
+        self.assertGreater(len(blocks), 0)
+        source = self.root / "docs"
+        source.mkdir()
+        lines = ["cmake_minimum_required(VERSION 3.25)", "project(docs LANGUAGES CXX)", "find_package(flowrun REQUIRED)",
+                 "find_package(OpenCV REQUIRED COMPONENTS imgproc)"]
+        for number, block in enumerate(blocks):
+            (source / f"docs{number}.cpp").write_text(block)
+            lines += [f"flowrun_add_plugin(docs{number} docs{number}.cpp)",
+                      f"target_link_libraries(flowrun_plugin_docs{number} PRIVATE flowrun::wsi opencv_imgproc)"]
+        (source / "CMakeLists.txt").write_text("\n".join(lines))
+        plugins = build_plugin(source, self.root / "docs-build", self.prefix)
+        nodes = re.search(r"^```yaml\n(  groups:.*?)^```", (SOURCE / "docs/writing-plugins.md").read_text(), re.M | re.S)
+        graph = self.root / "sums.yaml"
+        graph.write_text("flowrun: 1\nnodes:\n" + nodes[1])
+        call(self.flowrun, graph, "--quiet", "--plugin-dir", plugins)
+        self.assertEqual((self.root / "out/group0.txt").read_text(), "6\n22\n17\n")
+        self.assertEqual((self.root / "out/group100.txt").read_text(), "406\n422\n217\n")
+        self.assertEqual(call(self.flowrun, "hello", "--plugin-dir", plugins), "hello\n")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    arguments, rest = parser.parse_known_args()
+    BUILD = arguments.build.resolve()
+    unittest.main(argv=[sys.argv[0], *rest])
