@@ -25,7 +25,7 @@ void add_graph_options(CLI::App& app, RunArguments& arguments, std::vector<std::
       ->take_all()
       ->expected(1)
       ->allow_extra_args(false);
-  app.add_option("--threads", arguments.plan.threads, "threads, instead of the graph's");
+  app.add_option("--threads", arguments.plan.threads, "threads, instead of the graph's")->check(CLI::Number);
   app.add_option("--memory", arguments.plan.memory, "bytes in flight, instead of the graph's: '512 MiB'");
 }
 
@@ -72,6 +72,11 @@ bool is_graph(const std::string& argument) {
 
 int run_program(const std::vector<std::string>& given) {
   const auto plugin_folders = plugin_folders_in(given);
+  for (const auto& folder : plugin_folders)
+    if (!std::filesystem::is_directory(folder)) {
+      fmt::print(stderr, "error: --plugin-dir {}: there is no such folder\n", folder.string());
+      return 2;
+    }
   std::vector<std::string> arguments = given;
   const bool own = !arguments.empty() && std::find(own_commands.begin(), own_commands.end(),
                                                    arguments.front()) != own_commands.end();

@@ -22,6 +22,15 @@ std::string_view line_of(std::string_view text, int line) {
   return text.ends_with('\r') ? text.substr(0, text.size() - 1) : text;
 }
 
+/// Letters in front of a column that counts bytes, as yaml-cpp's do (UTF-8 continuation bytes are no
+/// letters).
+int letters_before(std::string_view line, int column) {
+  const std::string_view before = line.substr(0, static_cast<std::size_t>(column - 1));
+  const auto continued =
+      std::count_if(before.begin(), before.end(), [](char c) { return (c & 0xc0) == 0x80; });
+  return column - 1 - static_cast<int>(continued);
+}
+
 /// Levenshtein distance without regard to case; a swap of neighbours counts one.
 std::size_t distance(std::string_view a, std::string_view b) {
   const auto lower = [](char c) { return std::tolower(static_cast<unsigned char>(c)); };
@@ -41,6 +50,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 void Diagnostics::error(Place place, std::string message, std::string fix) {
+  place.column = letters_before(line_of(text_, place.line), place.column) + 1;
   const Diagnostic mistake{place, std::move(message), std::move(fix)};
   const auto by_place = [](const Diagnostic& a, const Diagnostic& b) {
     return std::tie(a.place.line, a.place.column) < std::tie(b.place.line, b.place.column);

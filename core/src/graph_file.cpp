@@ -39,7 +39,9 @@ class Substitution {
     for (auto& [key, entry] : value.entries) apply(entry);
     if (value.kind != Value::Kind::scalar) return;
     value.base = folder_;
+    const std::size_t before = diagnostics_.all().size();
     value.text = expand(value.text, value.place, value.base);
+    value.broken = diagnostics_.all().size() > before;
   }
 
  private:

@@ -152,7 +152,9 @@ json OutputFolder::entry(const std::string& scope) const {
 }
 
 bool OutputFolder::ours(const std::string& scope, const fs::path& unit) const {
-  for (const fs::path& known : units_of(read_json(place("done", scope))))
+  const json entry = read_json(place("done", scope));
+  if (entry.is_discarded()) return true;  // of a disk that lost power; what it named is to be redone
+  for (const fs::path& known : units_of(entry))
     if (known == unit) return true;
   return false;
 }

@@ -24,7 +24,9 @@ std::size_t memory_of(const GraphFile& graph, const PlanOptions& options, Diagno
     if (graph.memory.kind == Value::Kind::scalar) return parse_bytes(graph.memory.text);
     if (graph.memory.kind != Value::Kind::null) throw Error("expected a size such as '512 MiB'");
   } catch (const Error& problem) {
-    diagnostics.error(graph.memory.place, fmt::format("'memory': {}", problem.what()), "memory: 1 GiB");
+    diagnostics.error(graph.memory.place,
+                      fmt::format("{}: {}", options.memory ? "--memory" : "'memory'", problem.what()),
+                      options.memory ? "--memory '1 GiB'" : "memory: 1 GiB");
   }
   return default_memory;
 }
@@ -39,7 +41,9 @@ int threads_of(const GraphFile& graph, const PlanOptions& options, Diagnostics& 
     if (threads < 1 || threads > most_threads)
       throw Error(fmt::format("expected 1 to {}, found {}", most_threads, threads));
   } catch (const Error& problem) {
-    diagnostics.error(graph.threads.place, fmt::format("'threads': {}", problem.what()), "threads: 8");
+    diagnostics.error(graph.threads.place,
+                      fmt::format("{}: {}", options.threads ? "--threads" : "'threads'", problem.what()),
+                      options.threads ? "--threads 8" : "threads: 8");
   }
   return threads;
 }
@@ -51,7 +55,7 @@ void drop_duplicates(std::vector<fs::path>& paths) {
 }
 
 std::string packet_text(std::size_t bytes) {
-  return bytes ? format_bytes(bytes) + " a packet" : "size decided per scope";
+  return bytes ? format_bytes(bytes) + " a packet" : "size decided per packet";
 }
 
 std::string describe_node(const Plan& plan, const PlanNode& node) {
@@ -62,6 +66,8 @@ std::string describe_node(const Plan& plan, const PlanNode& node) {
     out += fmt::format("    {} <- {}.{}\n", node.type->inputs[i].name, source.name,
                        source.type->outputs[static_cast<std::size_t>(node.from[i].port)].name);
   }
+  if (node.type->leases)
+    out += fmt::format("    leases up to {} for each packet\n", format_bytes(node.costs.leases));
   for (std::size_t port = 0; port < node.to.size(); ++port) {
     const std::string& name = node.type->outputs[port].name;
     out += fmt::format("    {}: {}", name, packet_text(*node.costs.outputs.at(name).bytes));

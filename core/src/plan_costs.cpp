@@ -122,6 +122,7 @@ Needs needs_with(Plan& plan, std::size_t scopes) {
   Needs needs;
   std::size_t most = 0;
   for (PlanNode& node : plan.nodes) {
+    if (node.type->leases) needs.total += node.need = node.costs.leases;
     if (!node.type->source) continue;
     const PlanNode* holder = nullptr;
     const std::size_t held = held_after(plan, node, 1, &holder);
@@ -167,13 +168,12 @@ void check_budget(Plan& plan, Place place, Diagnostics& diagnostics) {
   if (!needs.holder) {
     std::string parts;
     for (const PlanNode& node : plan.nodes)
-      if (node.type->source)
+      if (node.need > 0)
         parts += fmt::format("{}'{}' {}", parts.empty() ? "" : ", ", node.name, format_bytes(node.need));
-    return diagnostics.error(
-        place,
-        fmt::format("the graph needs {} for one packet of each source on its way ({}), but {} is less",
-                    format_bytes(needs.total), parts, memory),
-        fix);
+    return diagnostics.error(place,
+                             fmt::format("the graph needs {} to make progress ({}), but {} is less",
+                                         format_bytes(needs.total), parts, memory),
+                             fix);
   }
   const std::size_t others = needs.total - source.need;
   const std::size_t fed = plan.memory > others ? (plan.memory - others) / source.lease : 0;

@@ -157,6 +157,7 @@ class Resolver {
   }
 
   void set_option(Draft& draft, const OptionSpec& option, const Value& value) {
+    if (broken(value)) return;
     try {
       if (!option.choices.empty() && value.kind == Value::Kind::scalar &&
           std::find(option.choices.begin(), option.choices.end(), value.text) == option.choices.end())
@@ -177,6 +178,10 @@ class Resolver {
       diagnostics_.error(value.place, fmt::format("'{}': {}", option.name, problem.what()),
                          option.range().empty() ? option.help : option.range());
     }
+  }
+
+  static bool broken(const Value& value) {
+    return value.broken || std::any_of(value.items.begin(), value.items.end(), broken);
   }
 
   static void check_range(const OptionSpec& option, const Value& value) {

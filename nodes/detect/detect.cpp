@@ -43,12 +43,15 @@ void Detect::plan(Costs& costs) {
     throw OptionError(mpp ? "mpp" : "downsample", "the resolution is given twice",
                       "one of level, downsample, mpp");
   costs.out("mask", 0);  // decided per slide
+  constexpr std::size_t most_pixels = most_thumbnail_pixels;
+  costs.leases = most_pixels + std::max(most_thumbnail_scratch(), 2 * most_pixels);
 }
 
 std::size_t Detect::bytes(const Inputs& in) const {
   const Slide& slide = in.get<Slide>("slide");
   const Thumbnail thumbnail = thumbnail_for(*this, slide);
-  const std::size_t scratch = std::max(thumbnail_scratch(slide, thumbnail), otsu_scratch(thumbnail.rows, thumbnail.cols));
+  const std::size_t scratch =
+      std::max(thumbnail_scratch(slide, thumbnail), otsu_scratch(thumbnail.rows, thumbnail.cols));
   return thumbnail.pixels() + scratch;
 }
 

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
 #include <memory>
+#include <utility>
 
 #include "readers.h"
 
@@ -35,10 +35,11 @@ class OpenSlideReader final : public PixelReader {
     // shifted by its own fraction of a pixel, and strips of one would not fit together.
     const double downsample = facts_->levels.at(static_cast<std::size_t>(level)).downsample;
     const auto argb = std::make_unique_for_overwrite<std::uint32_t[]>(rgb.total());
-    openslide_read_region(handle_.get(), argb.get(), base_pixel(x, downsample), base_pixel(y, downsample), level, rgb.cols,
-                          rgb.rows);
+    openslide_read_region(handle_.get(), argb.get(), base_pixel(x, downsample), base_pixel(y, downsample),
+                          level, rgb.cols, rgb.rows);
     if (const char* problem = openslide_get_error(handle_.get()))
-      throw Error(fmt::format("{}: cannot read level {} at x={}, y={}: {}", facts_->path.string(), level, x, y, problem));
+      throw Error(fmt::format("{}: cannot read level {} at x={}, y={}: {}", facts_->path.string(), level, x,
+                              y, problem));
     for (int row = 0; row < rgb.rows; ++row)
       compose_row(argb.get() + static_cast<std::size_t>(row) * static_cast<std::size_t>(rgb.cols), rgb.cols,
                   facts_->background, rgb.ptr(row));

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <flowrun/error.h>
 #include <flowrun/wsi/thumbnail.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +10,7 @@
 namespace flowrun::wsi {
 namespace {
 
-constexpr int wanted_block = 1024;
+constexpr int block_side = 1024;
 
 /// Blocks of whole tiles of the file, so that none is decoded for two of them; and of whole factors, so that
 /// each block fills whole pixels of the thumbnail.
@@ -34,7 +36,7 @@ struct Blocks {
 
  private:
   static int side(int tile, double scale) {
-    const double level_pixels = std::max(1, wanted_block / tile) * tile;
+    const double level_pixels = tile > block_side ? block_side : block_side / tile * tile;
     return std::max(1, static_cast<int>(level_pixels / scale));
   }
 };
@@ -81,6 +83,11 @@ Thumbnail thumbnail_at_level(const Slide& slide, int level) {
 
 Thumbnail thumbnail_at_downsample(const Slide& slide, double downsample) {
   const int level = slide.level_for(downsample);
+  const double factor = downsample / slide.level(level).downsample;
+  if (factor > block_side)
+    throw Error(
+        fmt::format("{}: a thumbnail {:.0f} times smaller than level {} was asked for; at most {} times",
+                    slide.facts().path.string(), factor, level, block_side));
   Thumbnail thumbnail = within_limit(slide, level);
   const auto side = [&](std::int64_t level0) {
     return std::max(1, static_cast<int>(std::lround(static_cast<double>(level0) / downsample)));
@@ -91,6 +98,11 @@ Thumbnail thumbnail_at_downsample(const Slide& slide, double downsample) {
     thumbnail.rows = std::min(thumbnail.rows, side(slide.level(0).height));
   }
   return thumbnail;
+}
+
+std::size_t most_thumbnail_scratch() {
+  constexpr auto side = static_cast<std::size_t>(block_side) + 2;
+  return side * side * (4 + PixelReader::scratch_per_pixel);
 }
 
 std::size_t thumbnail_scratch(const Slide& slide, const Thumbnail& thumbnail) {

@@ -4,9 +4,10 @@
 import csv
 
 import support
-from support import DONE, USAGE, extract, flowrun, outputs, synth
+from support import DONE, FAILED, USAGE, extract, flowrun, outputs, synth
 
 THREADS = (1, 2, 8)
+MIB = 1 << 20
 LARGEST = 4 << 30
 
 
@@ -60,16 +61,41 @@ class SameBytes(support.ProgramTest):
                 with self.subTest(threads=threads, time=time):
                     self.assert_same(self.run_once("--threads", threads), expected)
 
+    def runs_in(self, slide, memory):
+        """A budget that the plan accepts but a slide's mask does not fit in: said, and nothing left."""
+        out = self.fresh()
+        ended = flowrun(*extract(slide, out, "--quiet", "--threads", 1, "--memory", memory))
+        if ended.code != DONE:
+            self.assert_ended(ended, FAILED, slide.stem, "Raise memory")
+            self.assertEqual(outputs(out), {})
+        self.assert_nothing_left(out)
+        return ended.code == DONE
+
+    def smallest_that_runs(self, slide, least):
+        low, high = least // MIB, 256
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.runs_in(slide, middle * MIB) else (middle, high)
+        return high * MIB
+
     def test_memory(self):
+        """Many slides on many threads run in what the neediest slide needs alone, and give the same."""
         expected = self.reference()
-        for threads in (2, 8):
-            least = self.smallest_memory(threads)
-            self.assertLess(least, 256 << 20)
-            sizes = [least, least + 1, least + (1 << 20), 2 * least, LARGEST]
-            for memory in sizes if support.LONG or threads == 8 else sizes[:1]:
+        least = self.smallest_memory(2)
+        self.assertLess(least, 64 * MIB)
+        least = max(self.smallest_that_runs(slide, least) for slide in self.slides.rglob("*.svs"))
+        for memory in (least, least + MIB, 2 * least, LARGEST):
+            for threads in THREADS if support.LONG else (2, 8):
                 for time in range(3 if support.LONG else 1):
                     with self.subTest(memory=memory, threads=threads, time=time):
                         self.assert_same(self.run_once("--threads", threads, "--memory", memory), expected)
+
+    def test_the_plan_knows_the_smallest_memory(self):
+        """What `flowrun check` accepts is enough for a run."""
+        slide = self.slides / "three.svs"
+        out = self.fresh()
+        memory = self.smallest_memory(2)
+        self.assert_ended(flowrun(*extract(slide, out, "--quiet", "--threads", 2, "--memory", memory)), DONE)
 
     def test_other_tiles(self):
         """Tiles that overlap, as JPEG."""

@@ -229,11 +229,16 @@ struct Write : Node {
 /// Keeps memory of its own for a box: `bytes` while it works, half of it after.
 struct Keep : Node {
   std::int64_t amount = 0;
+  std::int64_t most = 0;
   static void describe(Description<Keep>& d) {
     d.summary("Keeps memory.").input<Box>("box").output<Box>("box");
     d.option("bytes", &Keep::amount, "to keep");
+    d.option("most", &Keep::most, "that the plan is told");
   }
-  void plan(Costs& costs) override { costs.out("box", 0); }
+  void plan(Costs& costs) override {
+    costs.out("box", 0);
+    costs.leases = static_cast<std::size_t>(most);
+  }
   std::size_t bytes(const Inputs&) const override { return static_cast<std::size_t>(amount); }
   void process(Inputs& in, Outputs& out) override {
     out.keep_leased(static_cast<std::size_t>(amount / 2));

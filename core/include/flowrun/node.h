@@ -121,6 +121,7 @@ class Costs {
  public:
   std::size_t scratch = 0;  ///< temporary bytes during one call
   std::size_t keeps = 0;    ///< bytes that the node keeps of its own for each scope in flight
+  std::size_t leases = 0;   ///< the most that Node::bytes() may ask for
   std::size_t holds = 0;  ///< packets that the node may keep per scope before it lets go (a batch: size - 1)
 
   /// Bytes of one packet on an input; 0 when unconnected.

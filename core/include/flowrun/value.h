@@ -30,6 +30,7 @@ struct Value {
   std::vector<Value> items;                    ///< of a list
   std::vector<std::pair<Key, Value>> entries;  ///< of a map
   Place place;
+  bool broken = false;         ///< a mistake in it has been reported: no more of it
   std::filesystem::path base;  ///< what a relative path in it is relative to
 
   /// The entry of a map, or null.

@@ -135,7 +135,7 @@ TEST_CASE("a budget that cannot feed a gathering node is refused with the number
   CHECK(said.find("raise memory to ") != std::string::npos);
   CHECK(said.find("or let 'batch' hold fewer") != std::string::npos);
   CHECK(mistakes("flowrun: 1\nmemory: 1 KB\nnodes:\n  boxes: {type: boxes, bytes: 5000}\n")
-            .find("needs 4.9 KiB for one packet") != std::string::npos);
+            .find("needs 4.9 KiB to make progress") != std::string::npos);
 }
 
 TEST_CASE("broken YAML is a mistake with a place, never a crash") {

@@ -1,0 +1,237 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A run that is killed or interrupted goes on where it stopped and ends with the same bytes."""
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import support
+from support import DONE, INTERRUPTED, done_scopes, flowrun, outputs, stamps, start, synth
+
+SEED = 20240711
+
+GRAPH = """\
+flowrun: 1
+params: {{slides: slides, out: out, milliseconds: 0}}
+nodes:
+  slides: {{type: read, path: "${{slides}}"}}
+  tissue: {{type: detect, from: slides}}
+  tiles: {{type: extract, from: {{slide: slides, mask: tissue}}, size: 256, stride: 256}}
+  slow: {{type: slow_tiles, from: tiles, milliseconds: "${{milliseconds}}"}}
+  files: {{type: save, from: {{tile: slow, slide: slides, mask: tissue}}, dir: "${{out}}"}}
+{more}"""
+SECOND_FOLDER = '  small: {type: save, from: tiles, dir: "${out}.small", format: jpg}\n'
+
+
+class KillResume(support.ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.slides = cls.root / "slides"
+        cls.names = [f"slide{number}" for number in range(6)]
+        for number, name in enumerate(cls.names):
+            synth(cls.slides / f"{name}.svs", 2200, 1800, seed=number)
+        print(f"seed {SEED}", flush=True)
+        cls.random = random.Random(SEED)
+
+    def arguments(self, graph, out, *more, milliseconds=0):
+        return [graph, "--plugin-dir", support.test_plugins(), "--threads", 2, *more,
+                *support.settings(slides=self.slides, out=out, milliseconds=milliseconds)]
+
+    def folders(self, out):
+        return [folder for folder in (out, out.with_name(out.name + ".small")) if folder.exists()]
+
+    def whole(self, graph, **values):
+        """The outputs of an undisturbed run by output folder, and its seconds."""
+        out = self.fresh()
+        before = time.monotonic()
+        self.assert_ended(flowrun(*self.arguments(graph, out, **values)), DONE)
+        return [outputs(folder) for folder in self.folders(out)], time.monotonic() - before
+
+    def kill_after(self, seconds, arguments):
+        process = start(*arguments)
+        try:
+            process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+        return process.returncode == -signal.SIGKILL
+
+    def assert_what_is_there_is_whole(self, folder, expected):
+        """Every file that stands is right; of every slide that the journal calls done all files stand."""
+        found = outputs(folder)
+        self.assert_same(found, {name: digest for name, digest in expected.items() if name in found})
+        for name in done_scopes(folder):
+            of_slide = {file: digest for file, digest in expected.items() if file.startswith(name + "/")}
+            self.assertEqual({file for file in found if file.startswith(name + "/")}, set(of_slide))
+
+    def assert_resumes(self, graph, out, expected, **values):
+        """A run completes what is there, leaves alone what is done, and leaves nothing behind."""
+        before = {folder: {name: stamps(folder / name) for name in done_scopes(folder)}
+                  for folder in self.folders(out)}
+        done = set.intersection(*(set(names) for names in before.values())) if before else set()
+        ended = flowrun(*self.arguments(graph, out, **values))
+        self.assert_ended(ended, DONE)
+        self.assertEqual(ended.out.count("done before"), len(done) + bool(done), ended.out)
+        for folder, whole in zip(self.folders(out), expected, strict=True):
+            self.assert_same(outputs(folder), whole)
+            self.assert_nothing_left(folder)
+            for name in done:
+                self.assertEqual(stamps(folder / name), before.get(folder, {})[name], f"{name} was made again")
+
+    def test_kill(self):
+        killed = 0
+        graphs = [self.write(GRAPH.format(more=more)) for more in ("", SECOND_FOLDER)]
+        whole = [self.whole(graph) for graph in graphs]
+        for trial in range(30 if support.LONG else 6):
+            graph, (expected, seconds) = graphs[trial % 2], whole[trial % 2]
+            out = self.fresh()
+            with self.subTest(trial=trial):
+                for _ in range(1 + trial % 3):
+                    killed += self.kill_after(self.random.uniform(0.02, 1.1 * seconds), self.arguments(graph, out))
+                    for folder, files in zip(self.folders(out), expected):
+                        self.assert_what_is_there_is_whole(folder, files)
+                self.assert_resumes(graph, out, expected)
+        self.assertGreater(killed, 3)
+
+    def test_kill_while_publishing(self):
+        """The moments that a random one seldom hits: each step between staged and done."""
+        graph = self.write(GRAPH.format(more=""))
+        (expected,), _ = self.whole(graph)
+        made = self.fresh()
+        self.assert_ended(flowrun(*self.arguments(graph, made)), DONE)
+        journal = made / ".flowrun"
+        entry = (journal / "done/slides-slide2.json").read_text()
+        intent = f'{{"entry": {entry}, "outputs": ["slide2"]}}'
+
+        def intent_written(folder):
+            (folder / ".flowrun/publishing/slides-slide2.json").write_text(intent)
+
+        def half_intent(folder):
+            (folder / ".flowrun/publishing/slides-slide2.json.tmp").write_text(intent[:40])
+            (folder / ".flowrun/done/slides-slide2.json").unlink()
+            shutil.move(folder / "slide2", folder / ".flowrun/staging/slides-slide2")
+
+        def renamed(folder):
+            intent_written(folder)
+            (folder / ".flowrun/done/slides-slide2.json").unlink()
+
+        def half_entry(folder):
+            renamed(folder)
+            (folder / ".flowrun/done/slides-slide2.json.tmp").write_text(entry[:40])
+
+        def removed(folder):
+            shutil.rmtree(folder / "slide2")
+
+        def torn_entry(folder):
+            """As power loss may leave it."""
+            (folder / ".flowrun/done/slides-slide2.json").write_text(entry[:40])
+
+        def empty_entry(folder):
+            (folder / ".flowrun/done/slides-slide2.json").write_text("")
+
+        for disturb, redone in ((intent_written, 0), (half_intent, 1), (renamed, 1), (half_entry, 1), (removed, 1),
+                                (torn_entry, 1), (empty_entry, 1)):
+            with self.subTest(state=disturb.__name__):
+                out = self.fresh()
+                shutil.copytree(made, out)
+                disturb(out)
+                kept = {name: stamps(out / name) for name in self.names if name != "slide2"}
+                ended = flowrun(*self.arguments(graph, out))
+                self.assert_ended(ended, DONE)
+                self.assertIn(f"in all: {redone} done, {6 - redone} done before" if redone else "in all: 6 done before",
+                              ended.out)
+                self.assert_same(outputs(out), expected)
+                self.assert_nothing_left(out)
+                self.assertEqual({name: stamps(out / name) for name in kept}, kept)
+
+    def wait_until(self, condition, process):
+        for _ in range(3000):
+            if condition():
+                return
+            self.assertIsNone(process.poll(), "it ended too early")
+            time.sleep(0.01)
+        self.fail("it never came so far")
+
+    def test_interrupt(self):
+        graph = self.write(GRAPH.format(more=SECOND_FOLDER))
+        values = {"milliseconds": 15}
+        expected, _ = self.whole(graph, **values)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(signal=number.name):
+                out = self.fresh()
+                process = start(*self.arguments(graph, out, **values))
+                self.wait_until(lambda: len(done_scopes(out)) >= 2, process)
+                process.send_signal(number)
+                said = process.communicate(timeout=60)[1].decode()
+                self.assertEqual(process.returncode, INTERRUPTED, said)
+                self.assertIn("run the same command again", said)
+                self.assertNotIn("error:", said)
+                self.assertLess(len(done_scopes(out)), 6)
+                for folder, files in zip(self.folders(out), expected, strict=True):
+                    self.assert_nothing_left(folder)
+                    self.assert_what_is_there_is_whole(folder, files)
+                    whole = {name for name in self.names if (folder / name).exists()}
+                    self.assertEqual(whole, done_scopes(folder))
+                self.assert_resumes(graph, out, expected, **values)
+
+    def test_second_interrupt_ends_at_once(self):
+        graph = self.write(GRAPH.format(more=""))
+        out = self.fresh()
+        process = start(*self.arguments(graph, out, milliseconds=20000))
+        self.wait_until(lambda: (out / ".flowrun/lock").exists(), process)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        self.assertIsNone(process.poll(), "the first one waits for what is under way")
+        before = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=15)
+        self.assertLess(time.monotonic() - before, 2)
+        self.assertEqual(process.returncode, INTERRUPTED)
+        (expected,), _ = self.whole(graph)
+        self.assert_resumes(graph, out, [expected])
+
+    def test_force(self):
+        graph = self.write(GRAPH.format(more=""))
+        out = self.fresh()
+        self.assert_ended(flowrun(*self.arguments(graph, out)), DONE)
+        files, before = outputs(out), {name: stamps(out / name) for name in self.names}
+        again = flowrun(*self.arguments(graph, out))
+        self.assertIn("in all: 6 done before", again.out)
+        self.assertEqual({name: stamps(out / name) for name in self.names}, before)
+        forced = flowrun(*self.arguments(graph, out, "--force"))
+        self.assert_ended(forced, DONE)
+        self.assertIn("in all: 6 done\n", forced.out)
+        self.assert_same(outputs(out), files)
+        self.assert_nothing_left(out)
+        for name in self.names:
+            for path, stamp in stamps(out / name).items():
+                self.assertNotEqual(stamp, before[name][path], path)
+
+    def test_what_changes_is_redone(self):
+        """Another option redoes all, a slide made anew only that one, more slides only those."""
+        graph = self.write(GRAPH.format(more=""))
+        slides, out = self.fresh("slides"), self.fresh()
+        shutil.copytree(self.slides, slides)
+        (slides / "slide5.svs").unlink()
+
+        def run(milliseconds=0):
+            ended = flowrun(graph, "--plugin-dir", support.test_plugins(),
+                            *support.settings(slides=slides, out=out, milliseconds=milliseconds))
+            self.assert_ended(ended, DONE)
+            return ended.out.splitlines()[-1]
+
+        self.assertEqual(run(), "in all: 5 done")
+        self.assertEqual(run(), "in all: 5 done before")
+        shutil.copy(self.slides / "slide5.svs", slides)
+        self.assertEqual(run(), "in all: 1 done, 5 done before")
+        synth(slides / "slide3.svs", 2200, 1800, seed=33)
+        self.assertEqual(run(), "in all: 1 done, 5 done before")
+        self.assertEqual(run(milliseconds=1), "in all: 6 done")
+
+
+if __name__ == "__main__":
+    support.main()
