@@ -99,7 +99,6 @@ int run_program(const std::vector<std::string>& given) {
   CLI::App app("flowrun: dataflow for whole-slide images, in bounded memory.", "flowrun");
   app.footer(footer(plugins));
   app.set_version_flag("--version", "flowrun " FLOWRUN_VERSION);
-  app.require_subcommand(1);
   app.fallthrough();
   std::vector<std::string> folders_seen_already;
   app.add_option("--plugin-dir", folders_seen_already, "folder with plugins, searched first")
@@ -132,6 +131,10 @@ int run_program(const std::vector<std::string>& given) {
     return app.exit(problem) == 0 ? 0 : 2;
   }
   run.plan.plugin_folders = plugin_folders;
+  if (app.get_subcommands().empty()) {
+    fmt::print("{}", app.help());
+    return 2;
+  }
   if (*run_app) return run_graph(run);
   if (*check_app) return check_graph(run);
   if (*nodes_app) return print_nodes(plugin_folders, type, markdown);

@@ -23,7 +23,7 @@ __attribute__((visibility("default"))) const struct entry flowrun_plugin =
 
 def few_bytes():
     """Bounds a program that a hostile graph would let eat the machine."""
-    resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+    resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
 
 
 class BadInput(support.ProgramTest):

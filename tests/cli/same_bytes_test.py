@@ -82,7 +82,7 @@ class SameBytes(support.ProgramTest):
         """Many slides on many threads run in what the neediest slide needs alone, and give the same."""
         expected = self.reference()
         least = self.smallest_memory(2)
-        self.assertLess(least, 64 * MIB)
+        self.assertLess(least, 256 * MIB)
         least = max(self.smallest_that_runs(slide, least) for slide in self.slides.rglob("*.svs"))
         for memory in (least, least + MIB, 2 * least, LARGEST):
             for threads in THREADS if support.LONG else (2, 8):
