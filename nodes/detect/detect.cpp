@@ -44,7 +44,7 @@ void Detect::plan(Costs& costs) {
                       "one of level, downsample, mpp");
   costs.out("mask", 0);  // decided per slide
   constexpr std::size_t most_pixels = most_thumbnail_pixels;
-  costs.leases = most_pixels + std::max(most_thumbnail_scratch(), 2 * most_pixels);
+  costs.leases = most_pixels + std::max(most_thumbnail_scratch(), 5 * most_pixels / 2);
 }
 
 std::size_t Detect::bytes(const Inputs& in) const {

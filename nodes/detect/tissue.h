@@ -10,6 +10,6 @@ namespace flowrun::wsi {
 /// ellipse, which drop specks and fill pinholes. Works in place: `grey` (rows x cols x 1, 8 bit) becomes the
 /// mask, 255 = tissue. Besides it takes `otsu_scratch` bytes.
 void otsu_mask(cv::Mat& grey);
-std::size_t otsu_scratch(int rows, int cols);  ///< at most twice the mask's pixels
+std::size_t otsu_scratch(int rows, int cols);  ///< about twice the mask's pixels at most
 
 }  // namespace flowrun::wsi

@@ -31,7 +31,7 @@ cv::Mat background(const Slide& slide, cv::Size size, const cv::Mat& tissue) {
 
 }  // namespace
 
-Overview::Overview(const Slide& slide) {
+Overview::Overview(const Slide& slide, const Mask* mask) {
   const Level& whole = slide.level(0);
   // A whole divisor: averaging down by one is several times as fast.
   const std::int64_t longest = std::max(whole.width, whole.height);
@@ -39,25 +39,23 @@ Overview::Overview(const Slide& slide) {
   const auto side = [&](std::int64_t pixels) {
     return std::max(1, static_cast<int>(static_cast<double>(pixels) * scale_));
   };
-  tiles_ = cv::Mat::zeros(side(whole.height), side(whole.width), CV_8UC1);
+  const cv::Size size(side(whole.width), side(whole.height));
+  cv::Mat tissue;
+  if (mask) cv::resize(mask->pixels, tissue, size, 0, 0, cv::INTER_NEAREST);
+  picture_ = background(slide, size, tissue);
+  if (mask) cv::findContours(tissue, outlines_, cv::RETR_CCOMP, cv::CHAIN_APPROX_NONE);
 }
 
 void Overview::add_tile(std::int64_t x, std::int64_t y, double extent) {
   const cv::Point from(static_cast<int>(static_cast<double>(x) * scale_),
                        static_cast<int>(static_cast<double>(y) * scale_));
   const auto side = static_cast<int>(extent * scale_);
-  cv::rectangle(tiles_, from, from + cv::Point(side, side), cv::Scalar(255));
+  cv::rectangle(picture_, from, from + cv::Point(side, side), tile_colour);
 }
 
-cv::Mat Overview::draw(const Slide& slide, const Mask* mask) const {
-  cv::Mat tissue;
-  if (mask) cv::resize(mask->pixels, tissue, tiles_.size(), 0, 0, cv::INTER_NEAREST);
-  cv::Mat picture = background(slide, tiles_.size(), tissue);
-  picture.setTo(tile_colour, tiles_);
-  std::vector<std::vector<cv::Point>> outlines;
-  if (mask) cv::findContours(tissue, outlines, cv::RETR_CCOMP, cv::CHAIN_APPROX_NONE);
-  cv::drawContours(picture, outlines, -1, mask_colour, 2);
-  return picture;
+const cv::Mat& Overview::draw() {
+  cv::drawContours(picture_, outlines_, -1, mask_colour, 2);
+  return picture_;
 }
 
 }  // namespace flowrun::wsi

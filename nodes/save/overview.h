@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <opencv2/core/mat.hpp>
+#include <vector>
 
 namespace flowrun::wsi {
 
@@ -17,16 +18,18 @@ class Overview {
   /// Bytes that an overview takes at most, its making included.
   static constexpr std::size_t most_bytes = std::size_t{longest_side} * longest_side * 12;
 
-  explicit Overview(const Slide& slide);
+  /// Reads the slide, unless that would mean to read a large level from end to end: then tissue is shown on
+  /// white. `mask` may be null.
+  Overview(const Slide& slide, const Mask* mask);
   /// Marks a tile; in level-0 pixels.
   void add_tile(std::int64_t x, std::int64_t y, double extent);
-  /// The picture, rows x cols x 3, 8 bit, RGB. `mask` may be null. Reads the slide, unless that would mean to
-  /// read a large level from end to end: then tissue is shown on white.
-  cv::Mat draw(const Slide& slide, const Mask* mask) const;
+  /// The picture, rows x cols x 3, 8 bit, RGB.
+  const cv::Mat& draw();
 
  private:
   double scale_ = 1;  // overview pixels per level-0 pixel
-  cv::Mat tiles_;     // rows x cols x 1: where outlines of tiles are
+  cv::Mat picture_;
+  std::vector<std::vector<cv::Point>> outlines_;  // of the mask
 };
 
 }  // namespace flowrun::wsi

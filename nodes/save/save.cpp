@@ -8,6 +8,7 @@
 #include <mutex>
 #include <opencv2/imgcodecs.hpp>
 #include <optional>
+#include <utility>
 
 #include "jpeg.h"
 #include "out_file.h"
@@ -23,6 +24,7 @@ struct SlideFiles {
   std::filesystem::path folder;
   std::optional<OutFile> table;
   std::optional<Overview> overview;
+  bool illustrated = false;
 
   void open(const Inputs& in, const std::filesystem::path& dir) {
     std::call_once(opened, [&] {
@@ -30,7 +32,6 @@ struct SlideFiles {
       std::filesystem::create_directories(folder);
       table.emplace(folder / "tiles.csv");
       table->write("path,slide,x,y,level,size,mpp,coverage\n");
-      if (in.has("slide")) overview.emplace(in.get<Slide>("slide"));
     });
   }
 };
@@ -57,6 +58,18 @@ void write_mask(const std::filesystem::path& path, const cv::Mat& mask) {
     throw Error(fmt::format("cannot write {}: the disk may be full", path.string()));
 }
 
+/// Writes the mask and begins the overview, while the levels that they were made from are still decoded.
+void illustrate(SlideFiles& files, const Slide* slide, const Mask* mask) {
+  if (std::exchange(files.illustrated, true)) return;
+  if (mask) write_mask(files.folder / "mask.png", mask->pixels);
+  if (slide) files.overview.emplace(*slide, mask);
+}
+
+template <class T>
+std::shared_ptr<const T> if_connected(const Inputs& in, const char* port) {
+  return in.has(port) ? in.share<T>(port) : nullptr;
+}
+
 }  // namespace
 
 void Save::describe(Description<Save>& d) {
@@ -66,7 +79,8 @@ void Save::describe(Description<Save>& d) {
           "pixels; tiles.csv with path "
           "(relative to the table), slide, x, y, level, size, mpp, coverage, in the order of the grid; with "
           "`mask` connected "
-          "mask.png (one bit a pixel, white = tissue); with `slide` connected overview.jpg, the slide with the mask's outline "
+          "mask.png (one bit a pixel, white = tissue); with `slide` connected overview.jpg, the slide with "
+          "the mask's outline "
           "and the kept tiles. The folder "
           "appears when all of it is written.")
       .example("files: {type: save, from: {tile: tiles, slide: slides, mask: tissue}, dir: out}")
@@ -104,7 +118,9 @@ void Save::process(Inputs& in, Outputs& out) {
   const std::string row =
       fmt::format("{},{},{},{},{},{},{},{}\n", csv_field(name), csv_field(slide), tile.x, tile.y, tile.level,
                   tile.pixels.cols, number(tile.mpp), number(tile.coverage));
-  out.in_order([&files, row, x = tile.x, y = tile.y, extent = tile.extent] {
+  out.in_order([&files, row, x = tile.x, y = tile.y, extent = tile.extent,
+                opened = if_connected<Slide>(in, "slide"), mask = if_connected<Mask>(in, "mask")] {
+    illustrate(files, opened.get(), mask.get());
     files.table->write(row);
     if (files.overview) files.overview->add_tile(x, y, extent);
   });
@@ -115,11 +131,10 @@ void Save::finish(Inputs& in, Outputs&) {
   auto& files = in.state<SlideFiles>();
   files.open(in, dir);
   files.table->close();
-  const Mask* mask = in.has("mask") ? &in.get<Mask>("mask") : nullptr;
-  if (mask) write_mask(files.folder / "mask.png", mask->pixels);
+  illustrate(files, if_connected<Slide>(in, "slide").get(), if_connected<Mask>(in, "mask").get());
   if (!files.overview) return;
   std::vector<std::uint8_t> bytes;
-  encode_jpeg(files.overview->draw(in.get<Slide>("slide"), mask), 85, bytes);
+  encode_jpeg(files.overview->draw(), 85, bytes);
   write_file(files.folder / "overview.jpg", bytes);
 }
 

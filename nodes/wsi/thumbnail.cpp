@@ -2,6 +2,8 @@
 #include <flowrun/error.h>
 #include <flowrun/wsi/thumbnail.h>
 #include <fmt/format.h>
+#include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,18 +12,24 @@
 namespace flowrun::wsi {
 namespace {
 
-constexpr int block_side = 1024;
+constexpr int block_side = 512;
+/// Blocks read at the same time.
+constexpr int most_at_once = 8;
 
 /// Blocks of whole tiles of the file, so that none is decoded for two of them; and of whole factors, so that
 /// each block fills whole pixels of the thumbnail.
 struct Blocks {
-  Blocks(const Slide& slide, const Thumbnail& thumbnail) : level(slide.level(thumbnail.level)) {
+  Blocks(const Slide& slide, const Thumbnail& wanted) : thumbnail(wanted), level(slide.level(wanted.level)) {
     x_scale = static_cast<double>(level.width) / thumbnail.cols;
     y_scale = static_cast<double>(level.height) / thumbnail.rows;
     cols = side(level.tile_width, x_scale);
     rows = side(level.tile_height, y_scale);
   }
 
+  int columns() const { return (thumbnail.cols + cols - 1) / cols; }
+  int count() const { return columns() * ((thumbnail.rows + rows - 1) / rows); }
+  int x(int number) const { return number % columns() * cols; }
+  int y(int number) const { return number / columns() * rows; }
   bool scaled() const { return x_scale != 1 || y_scale != 1; }
   /// Bytes of one block as RGB and grey while it is read, with the rim that scaling reads beyond it.
   std::size_t bytes() const {
@@ -30,6 +38,7 @@ struct Blocks {
     return static_cast<std::size_t>(w * h) * (4 + PixelReader::scratch_per_pixel);
   }
 
+  const Thumbnail thumbnail;
   const Level& level;
   double x_scale = 1, y_scale = 1;  // level pixels per thumbnail pixel
   int cols = 0, rows = 0;           // of a block, in thumbnail pixels
@@ -49,29 +58,35 @@ Thumbnail within_limit(const Slide& slide, int level) {
   return {level, static_cast<int>(scaled(whole.width)), static_cast<int>(scaled(whole.height))};
 }
 
+void read_block(const Slide& slide, int number, const Blocks& blocks, cv::Mat target) {
+  const Level& level = blocks.level;
+  const int x = blocks.x(number), y = blocks.y(number);
+  const auto left = static_cast<std::int64_t>(x * blocks.x_scale);
+  const auto top = static_cast<std::int64_t>(y * blocks.y_scale);
+  const auto right = static_cast<std::int64_t>(std::ceil((x + target.cols) * blocks.x_scale));
+  const auto bottom = static_cast<std::int64_t>(std::ceil((y + target.rows) * blocks.y_scale));
+  cv::Mat rgb(static_cast<int>(std::min(bottom, level.height) - top),
+              static_cast<int>(std::min(right, level.width) - left), CV_8UC3);
+  slide.read(blocks.thumbnail.level, left, top, rgb);
+  cv::Mat block = rgb;
+  if (target.type() == CV_8UC1)
+    cv::cvtColor(rgb, block = blocks.scaled() ? cv::Mat() : target, cv::COLOR_RGB2GRAY);
+  if (blocks.scaled())
+    cv::resize(block, target, target.size(), 0, 0, cv::INTER_AREA);
+  else if (target.type() == CV_8UC3)
+    rgb.copyTo(target);
+}
+
 cv::Mat read_blocks(const Slide& slide, const Thumbnail& thumbnail, int type) {
   const Blocks blocks(slide, thumbnail);
-  const Level& level = blocks.level;
   cv::Mat out(thumbnail.rows, thumbnail.cols, type);
-  for (int y = 0; y < out.rows; y += blocks.rows)
-    for (int x = 0; x < out.cols; x += blocks.cols) {
-      cv::Mat target =
-          out(cv::Rect(x, y, std::min(blocks.cols, out.cols - x), std::min(blocks.rows, out.rows - y)));
-      const auto left = static_cast<std::int64_t>(x * blocks.x_scale);
-      const auto top = static_cast<std::int64_t>(y * blocks.y_scale);
-      const auto right = static_cast<std::int64_t>(std::ceil((x + target.cols) * blocks.x_scale));
-      const auto bottom = static_cast<std::int64_t>(std::ceil((y + target.rows) * blocks.y_scale));
-      cv::Mat rgb(static_cast<int>(std::min(bottom, level.height) - top),
-                  static_cast<int>(std::min(right, level.width) - left), CV_8UC3);
-      slide.read(thumbnail.level, left, top, rgb);
-      cv::Mat block = rgb;
-      if (type == CV_8UC1)
-        cv::cvtColor(rgb, block = blocks.scaled() ? cv::Mat() : target, cv::COLOR_RGB2GRAY);
-      if (blocks.scaled())
-        cv::resize(block, target, target.size(), 0, 0, cv::INTER_AREA);
-      else if (type == CV_8UC3)
-        rgb.copyTo(target);
-    }
+  for (int first = 0; first < blocks.count(); first += most_at_once)
+    tbb::this_task_arena::isolate([&] {
+      tbb::parallel_for(first, std::min(first + most_at_once, blocks.count()), [&](int number) {
+        const cv::Rect place(blocks.x(number), blocks.y(number), blocks.cols, blocks.rows);
+        read_block(slide, number, blocks, out(place & cv::Rect({}, out.size())));
+      });
+    });
   return out;
 }
 
@@ -102,11 +117,12 @@ Thumbnail thumbnail_at_downsample(const Slide& slide, double downsample) {
 
 std::size_t most_thumbnail_scratch() {
   constexpr auto side = static_cast<std::size_t>(block_side) + 2;
-  return side * side * (4 + PixelReader::scratch_per_pixel);
+  return most_at_once * side * side * (4 + PixelReader::scratch_per_pixel);
 }
 
 std::size_t thumbnail_scratch(const Slide& slide, const Thumbnail& thumbnail) {
-  return Blocks(slide, thumbnail).bytes();
+  const Blocks blocks(slide, thumbnail);
+  return blocks.bytes() * static_cast<std::size_t>(std::min(most_at_once, blocks.count()));
 }
 
 cv::Mat read_thumbnail_rgb(const Slide& slide, const Thumbnail& thumbnail) {

@@ -84,7 +84,9 @@ class Slides(BadInput):
         files = {}
         for path in (out / name).iterdir():
             content = path.read_bytes()
-            files[path.name.replace(name, "good")] = content.replace(name.encode(), b"good") if path.name == table else content
+            if path.name == table:
+                content = content.replace(name.encode(), b"good")
+            files[path.name.replace(name, "good")] = content
         return files
 
     def test_truncated_slides(self):
@@ -271,7 +273,7 @@ nodes:
                 slides, out = self.foreign()
                 text = support.EXTRACT.read_text()
                 self.assertIn('    dir: "${out}"\n', text)
-                graph = self.write(text.replace('    dir: "${out}"\n', f'    dir: "${{out}}"\n    on_error: {policy}\n'))
+                graph = self.write(text.replace('dir: "${out}"\n', f'dir: "${{out}}"\n    on_error: {policy}\n'))
                 ended = flowrun("run", graph, "--quiet", *settings(slides=slides, out=out))
                 self.assert_no_crash(ended)
                 self.assertNotEqual(ended.code, DONE)

@@ -23,7 +23,7 @@ constexpr std::int64_t most_thumbnail_pixels = std::int64_t{1} << 23;
 /// The thumbnail that is `level`, or the slide's last when it has fewer.
 Thumbnail thumbnail_at_level(const Slide& slide, int level);
 /// The thumbnail with one pixel for `downsample` x `downsample` level-0 pixels, from the next finer level.
-/// Throws Error when that is more than 1024 times finer.
+/// Throws Error when that is more than 512 times finer.
 Thumbnail thumbnail_at_downsample(const Slide& slide, double downsample);
 
 /// Reads a thumbnail as RGB (rows x cols x 3, 8 bit) or as grey (rows x cols x 1, 8 bit; Rec. 601 luma as
