@@ -130,7 +130,7 @@ int run_graph(const RunArguments& arguments) {
     result = run(loaded->plan, options);
   }
   if (arguments.json)
-    fmt::print("{}\n", summary_json(result).dump(2));
+    fmt::print("{}\n", summary_json(result).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   else if (!arguments.quiet)
     fmt::print("{}", summary_text(result));
   if (result.exit == Exit::interrupted)

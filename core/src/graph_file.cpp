@@ -13,6 +13,8 @@
 namespace flowrun {
 namespace {
 
+constexpr std::size_t longest_text = 64 * 1024;
+
 const std::vector<std::string> graph_keys{"flowrun", "name",   "memory", "threads",
                                           "plugins", "params", "nodes"};
 
@@ -69,6 +71,10 @@ class Substitution {
   std::string expand(const std::string& text, Place place, std::filesystem::path& base) const {
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
+      if (out.size() > longest_text) {
+        diagnostics_.error(place, fmt::format("more than {} bytes after substitution", longest_text));
+        return {};
+      }
       if (text[i] != '$' || i + 1 == text.size() || (text[i + 1] != '{' && text[i + 1] != '$')) {
         out += text[i];
         continue;

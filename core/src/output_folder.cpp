@@ -34,6 +34,11 @@ bool stays_inside(const fs::path& unit) {
          *normal.begin() != ".flowrun";
 }
 
+/// Bytes that are no UTF-8 can stand in messages; they must not keep a journal from being written.
+std::string to_text(const json& value) {
+  return value.dump(2, ' ', false, json::error_handler_t::replace);
+}
+
 std::vector<fs::path> units_of(const json& entry) {
   std::vector<fs::path> units;
   if (!entry.is_object() || !entry.contains("outputs")) return units;
@@ -162,16 +167,14 @@ bool OutputFolder::ours(const std::string& scope, const fs::path& unit) const {
 fs::path OutputFolder::stage(const std::string& scope, const fs::path& unit) {
   if (!stays_inside(unit)) throw Error(fmt::format("'{}' is not inside the output folder", unit.string()));
   const fs::path temporary = journal_ / "staging" / scope / unit;
-  {
-    std::scoped_lock lock(mutex_);
-    if (staged_[scope].contains(unit)) return temporary;
-    staged_[scope].insert(unit);
-  }
+  std::scoped_lock lock(mutex_);
+  if (staged_[scope].contains(unit)) return temporary;
   if (fs::exists(folder_ / unit) && !ours(scope, unit))
     throw Error(
         fmt::format("{} exists and was not made by flowrun; move it away or choose another output folder",
                     (folder_ / unit).string()));
   create_or_throw(temporary.parent_path());
+  staged_[scope].insert(unit);  // last: whoever finds it may write
   return temporary;
 }
 
@@ -196,7 +199,7 @@ void OutputFolder::publish(const std::string& scope, json entry) {
   json intent{{"entry", entry}, {"outputs", json::array()}};
   for (const fs::path& unit : touched) intent["outputs"].push_back(unit.string());
 
-  write_whole(place("publishing", scope), intent.dump());
+  write_whole(place("publishing", scope), to_text(intent));
   try {
     remove_or_throw(place("done", scope));
     for (const fs::path& unit : touched) remove_or_throw(folder_ / unit);
@@ -204,7 +207,7 @@ void OutputFolder::publish(const std::string& scope, json entry) {
       create_or_throw((folder_ / unit).parent_path());
       rename_or_throw(journal_ / "staging" / scope / unit, folder_ / unit);
     }
-    write_whole(place("done", scope), entry.dump(2) + "\n");
+    write_whole(place("done", scope), to_text(entry) + "\n");
   } catch (...) {  // a full disk, say: rather nothing than a part
     for (const fs::path& unit : touched) remove_or_throw(folder_ / unit);
     remove_or_throw(place("publishing", scope));

@@ -44,8 +44,8 @@ struct PlanNode {
   Costs costs;                           ///< bytes of a packet on each port, scratch, packets held
   std::vector<std::size_t> way;          ///< by output: peak bytes of a packet along its whole way
   std::size_t lease = 0;                 ///< of a source: bytes leased for each packet
-  std::size_t need = 0;                  ///< of a node that leases: least bytes with which its packets get through
-  nlohmann::json options;                ///< as given, for the journal
+  std::size_t need = 0;    ///< of a node that leases: least bytes with which its packets get through
+  nlohmann::json options;  ///< as given, for the journal
   std::map<std::string, Place> option_places;
 };
 

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugins.h"
 
+#include <dlfcn.h>
+#include <elf.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <boost/dll/runtime_symbol_info.hpp>
 #include <boost/dll/shared_library.hpp>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -17,6 +20,28 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// The loader maps a library as its headers say; beyond the end of a truncated file that kills the process.
+void check_whole(const fs::path& library) {
+  std::ifstream in(library, std::ios::binary);
+  const auto refuse = [&](const char* why) {
+    throw Error(fmt::format("{}: cannot be loaded: {}", library.string(), why));
+  };
+  std::error_code problem;
+  const auto size = fs::file_size(library, problem);
+  if (problem) refuse(problem.message().c_str());
+  Elf64_Ehdr header{};
+  if (!in.read(reinterpret_cast<char*>(&header), sizeof header) ||
+      std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
+    refuse("not a shared library");
+  in.seekg(static_cast<std::streamoff>(header.e_phoff));
+  for (int i = 0; i < header.e_phnum; ++i) {
+    Elf64_Phdr segment{};
+    if (!in.read(reinterpret_cast<char*>(&segment), sizeof segment) || segment.p_offset > size ||
+        segment.p_filesz > size - segment.p_offset)
+      refuse("the file is truncated");
+  }
+}
+
 void check_entry(const PluginEntry& entry, const fs::path& library) {
   const auto refuse = [&](const std::string& found, const std::string& wanted) {
     throw Error(fmt::format("{}: {}, but this flowrun {} needs {}; rebuild the plugin against this flowrun",
@@ -26,6 +51,8 @@ void check_entry(const PluginEntry& entry, const fs::path& library) {
     throw Error(fmt::format("{}: its symbol 'flowrun_plugin' is not a plugin entry", library.string()));
   if (entry.abi != plugin_abi)
     refuse(fmt::format("built for plugin ABI {}", entry.abi), fmt::format("ABI {}", plugin_abi));
+  if (!entry.name || !entry.version || !entry.fill)
+    throw Error(fmt::format("{}: its plugin entry has no name, version or function", library.string()));
   const std::string tag = entry.compiler ? entry.compiler : "nothing";
   if (tag != FLOWRUN_COMPILER_TAG) refuse("built with " + tag, FLOWRUN_COMPILER_TAG);
 }
@@ -73,6 +100,7 @@ std::vector<std::string> all_of(const std::vector<PluginFile>& files,
 }  // namespace
 
 std::unique_ptr<Registry> open_plugin(const fs::path& library) {
+  check_whole(library);
   // Not lazily: an undefined symbol must throw here, not end the process later. Never closed: node types,
   // exceptions and payloads point into it.
   using boost::dll::load_mode::rtld_local;
@@ -81,8 +109,10 @@ std::unique_ptr<Registry> open_plugin(const fs::path& library) {
   std::error_code problem;
   handle->load(fs::absolute(library), rtld_now | rtld_local, problem);
   if (problem) {
+    const char* reason = ::dlerror();  // Boost keeps only a code
+    const std::string why = reason ? reason : problem.message();
     delete handle;
-    throw Error(fmt::format("{}: cannot be loaded: {}", library.string(), problem.message()));
+    throw Error(fmt::format("{}: cannot be loaded: {}", library.string(), why));
   }
   if (!handle->has("flowrun_plugin"))
     throw Error(fmt::format("{}: not a flowrun plugin: it has no symbol 'flowrun_plugin'", library.string()));
@@ -123,6 +153,13 @@ std::vector<std::string> Plugins::command_names() const {
   return all_of(files_, &PluginFile::commands);
 }
 
+std::string Plugins::library_with(const std::string& name, std::vector<std::string> PluginFile::*list) const {
+  for (const PluginFile& file : files_)
+    if (std::find((file.*list).begin(), (file.*list).end(), name) != (file.*list).end())
+      return file.library.string();
+  return {};
+}
+
 Registry* Plugins::open_with(const std::string& name, std::vector<std::string> PluginFile::*list) {
   for (std::size_t i = 0; i < files_.size(); ++i) {
     const auto& names = files_[i].*list;
@@ -138,8 +175,8 @@ const NodeType* Plugins::node(const std::string& name) {
   if (!registry) return nullptr;
   for (const NodeType& type : registry->nodes)
     if (type.name == name) return &type;
-  throw Error(
-      fmt::format("the list beside its library promises node type '{}', but the library lacks it", name));
+  throw Error(fmt::format("the list beside {} promises it, but the library lacks it",
+                          library_with(name, &PluginFile::nodes)));
 }
 
 const Command* Plugins::command(const std::string& name) {
@@ -147,8 +184,8 @@ const Command* Plugins::command(const std::string& name) {
   if (!registry) return nullptr;
   for (const Command& command : registry->commands)
     if (command.name == name) return &command;
-  throw Error(
-      fmt::format("the list beside its library promises command '{}', but the library lacks it", name));
+  throw Error(fmt::format("the list beside {} promises command '{}', but the library lacks it",
+                          library_with(name, &PluginFile::commands), name));
 }
 
 std::vector<fs::path> plugin_search_path(const std::vector<fs::path>& first,

@@ -46,6 +46,7 @@ class Plugins {
   const Command* command(const std::string& name);
 
  private:
+  std::string library_with(const std::string& name, std::vector<std::string> PluginFile::*list) const;
   Registry* open_with(const std::string& name, std::vector<std::string> PluginFile::*list);
 
   std::vector<std::filesystem::path> folders_;

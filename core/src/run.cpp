@@ -111,7 +111,8 @@ RunResult run(Plan& plan, const RunOptions& options) {
   RunResult result = engine.result();
   for (const OutputFolder& folder : folders) {
     try {
-      write_whole(folder.path() / ".flowrun" / "summary.json", summary_json(result).dump(2) + "\n");
+      write_whole(folder.path() / ".flowrun" / "summary.json",
+                  summary_json(result).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
     } catch (const Error& problem) {
       const RunFailure failure{"", "", problem.what(), OnError::fail};
       result.failures.push_back(failure);

@@ -49,7 +49,7 @@ ScopeRun::ScopeRun(const Plan& plan, int opener, std::string name, std::uint64_t
                    std::deque<OutputFolder>& folders)
     : kind_(kind_of(plan, opener)),
       name_(std::move(name)),
-      folder_name_(opener < 0 ? "run" : plan.nodes[static_cast<std::size_t>(opener)].name + "-" + name_),
+      folder_name_(opener < 0 ? "run" : plan.nodes[static_cast<std::size_t>(opener)].name + "." + name_),
       opener_(opener),
       age_(age),
       folders_(folders),

@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
-#include <stdexcept>
+#include <vector>
 
 namespace flowrun {
 namespace {
 
 constexpr std::size_t most_values = 100'000;
+constexpr std::size_t most_bytes = 16 << 20;
+constexpr int most_depth = 100;  // an alias of itself has no end
 
 Place place_of(const YAML::Mark& mark) {
   return mark.is_null() ? Place{} : Place{mark.line + 1, mark.column + 1};
@@ -22,10 +24,15 @@ class Reader {
   Value read(const YAML::Node& node) {
     if (++count_ > most_values)
       throw YAML::ParserException(node.Mark(), fmt::format("more than {} values", most_values));
+    if (depth_ > most_depth)
+      throw YAML::ParserException(node.Mark(), fmt::format("nested more than {} deep", most_depth));
+    ++depth_;
     Value value;
     value.place = place_of(node.Mark());
     if (node.IsScalar()) {
       value.kind = Value::Kind::scalar;
+      if ((bytes_ += node.Scalar().size()) > most_bytes)
+        throw YAML::ParserException(node.Mark(), "aliases make the file too large");
       value.text = node.Scalar();
     } else if (node.IsSequence()) {
       value.kind = Value::Kind::list;
@@ -34,6 +41,7 @@ class Reader {
       value.kind = Value::Kind::map;
       for (const auto& entry : node) read_entry(value, entry.first, entry.second);
     }
+    --depth_;
     return value;
   }
 
@@ -51,13 +59,19 @@ class Reader {
 
   Diagnostics& diagnostics_;
   std::size_t count_ = 0;
+  std::size_t bytes_ = 0;
+  int depth_ = 0;
 };
 
 }  // namespace
 
 Value parse_yaml(const std::string& text, Diagnostics& diagnostics) {
   try {
-    return Reader(diagnostics).read(YAML::Load(text));
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    if (documents.size() > 1)
+      diagnostics.error(place_of(documents[1].Mark()), "a second document; a graph file has one",
+                        "a file for each graph");
+    return documents.empty() ? Value{} : Reader(diagnostics).read(documents.front());
   } catch (const YAML::Exception& problem) {
     diagnostics.error(place_of(problem.mark), "not valid YAML: " + problem.msg);
     return {};

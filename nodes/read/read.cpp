@@ -17,7 +17,7 @@ std::map<std::string, std::string> identity_of(const std::filesystem::path& path
   const auto size = std::filesystem::file_size(path, ignored);
   const auto modified = std::filesystem::last_write_time(path, ignored).time_since_epoch();
   return {
-      {"path", path.string()},
+      {"path", printable(path.string())},
       {"bytes", std::to_string(size)},
       {"modified", std::to_string(std::chrono::duration_cast<std::chrono::nanoseconds>(modified).count())}};
 }

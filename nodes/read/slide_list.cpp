@@ -117,13 +117,36 @@ Paths expand(const fs::path& place) {
   return {place};
 }
 
+/// The length of the UTF-8 sequence that begins at `at`, or 0 (RFC 3629; overlong forms are let pass).
+std::size_t sequence_length(const std::string& text, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const std::size_t length = byte(at) < 0x80       ? 1
+                             : byte(at) >> 5 == 6  ? 2
+                             : byte(at) >> 4 == 14 ? 3
+                             : byte(at) >> 3 == 30 ? 4
+                                                   : 0;
+  if (length == 0 || at + length > text.size()) return 0;
+  for (std::size_t i = 1; i < length; ++i)
+    if (byte(at + i) >> 6 != 2) return 0;
+  return length;
+}
+
+bool is_plain_text(const std::string& text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = sequence_length(text, at);
+    if (length == 0 || std::iscntrl(static_cast<unsigned char>(text[at]))) return false;
+    at += length;
+  }
+  return true;
+}
+
 /// The stem, with the last `folders` folder names before it and the extension if asked for.
 std::string name_of(const fs::path& path, int folders, bool extension) {
   std::string name = extension ? path.filename().string() : path.stem().string();
   fs::path folder = path.parent_path();
   for (; folders > 0 && folder.has_filename(); --folders, folder = folder.parent_path())
     name = folder.filename().string() + "_" + name;
-  return name;
+  return printable(name);
 }
 
 void name_apart(std::vector<ListedSlide>& slides) {
@@ -143,6 +166,15 @@ void name_apart(std::vector<ListedSlide>& slides) {
 }
 
 }  // namespace
+
+std::string printable(const std::string& text) {
+  if (is_plain_text(text)) return text;
+  std::string out;
+  for (const unsigned char c : text)
+    out +=
+        c < 0x20 || c >= 0x7f || c == '%' ? fmt::format("%{:02X}", c) : std::string(1, static_cast<char>(c));
+  return out;
+}
 
 std::vector<ListedSlide> list_slides(const std::vector<fs::path>& places) {
   std::map<fs::path, fs::path> by_canonical_path;

@@ -7,6 +7,10 @@
 
 namespace flowrun::wsi {
 
+/// A text fit for journals and file names: when it is no UTF-8 or has control characters, their bytes (and %)
+/// are written as %XX, so that different texts stay different.
+std::string printable(const std::string& text);
+
 /// A slide to be opened.
 struct ListedSlide {
   std::filesystem::path path;  ///< absolute

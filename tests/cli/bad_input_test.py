@@ -165,7 +165,7 @@ class Slides(BadInput):
         out = self.fresh()
         ended = flowrun(*extract(slides, out, "--quiet"))
         self.assert_ended(ended, DONE)
-        self.assertTrue(os.path.exists(os.fsencode(out) + b"/sl\xe4de/tiles.csv"))
+        self.assertTrue(os.path.exists(os.fsencode(out) + b"/sl%E4de/tiles.csv"))
         self.assertTrue((out / ".flowrun/summary.json").is_file())
         again = flowrun(*extract(slides, out))
         self.assertIn("in all: 2 done before", again.out)
@@ -235,7 +235,7 @@ nodes:
         out = graph.parent / "out"
         first = start(graph, "--quiet", "--plugin-dir", support.test_plugins())
         for _ in range(1000):
-            if (out / ".flowrun/staging/slides-good").exists():
+            if (out / ".flowrun/staging/slides.good").exists():
                 break
             time.sleep(0.01)
         second = flowrun(*extract(self.good, out, "--quiet"))

@@ -103,34 +103,34 @@ class KillResume(support.ProgramTest):
         made = self.fresh()
         self.assert_ended(flowrun(*self.arguments(graph, made)), DONE)
         journal = made / ".flowrun"
-        entry = (journal / "done/slides-slide2.json").read_text()
+        entry = (journal / "done/slides.slide2.json").read_text()
         intent = f'{{"entry": {entry}, "outputs": ["slide2"]}}'
 
         def intent_written(folder):
-            (folder / ".flowrun/publishing/slides-slide2.json").write_text(intent)
+            (folder / ".flowrun/publishing/slides.slide2.json").write_text(intent)
 
         def half_intent(folder):
-            (folder / ".flowrun/publishing/slides-slide2.json.tmp").write_text(intent[:40])
-            (folder / ".flowrun/done/slides-slide2.json").unlink()
-            shutil.move(folder / "slide2", folder / ".flowrun/staging/slides-slide2")
+            (folder / ".flowrun/publishing/slides.slide2.json.tmp").write_text(intent[:40])
+            (folder / ".flowrun/done/slides.slide2.json").unlink()
+            shutil.move(folder / "slide2", folder / ".flowrun/staging/slides.slide2")
 
         def renamed(folder):
             intent_written(folder)
-            (folder / ".flowrun/done/slides-slide2.json").unlink()
+            (folder / ".flowrun/done/slides.slide2.json").unlink()
 
         def half_entry(folder):
             renamed(folder)
-            (folder / ".flowrun/done/slides-slide2.json.tmp").write_text(entry[:40])
+            (folder / ".flowrun/done/slides.slide2.json.tmp").write_text(entry[:40])
 
         def removed(folder):
             shutil.rmtree(folder / "slide2")
 
         def torn_entry(folder):
             """As power loss may leave it."""
-            (folder / ".flowrun/done/slides-slide2.json").write_text(entry[:40])
+            (folder / ".flowrun/done/slides.slide2.json").write_text(entry[:40])
 
         def empty_entry(folder):
-            (folder / ".flowrun/done/slides-slide2.json").write_text("")
+            (folder / ".flowrun/done/slides.slide2.json").write_text("")
 
         for disturb, redone in ((intent_written, 0), (half_intent, 1), (renamed, 1), (half_entry, 1), (removed, 1),
                                 (torn_entry, 1), (empty_entry, 1)):
