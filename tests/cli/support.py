@@ -103,7 +103,7 @@ def stamps(folder):
 
 def done_scopes(out, node="slides"):
     """The names of the slides that the journal calls done."""
-    return {path.stem[len(node) + 1:] for path in (out / ".flowrun/done").glob(f"{node}-*.json")}
+    return {path.stem[len(node) + 1:] for path in (out / ".flowrun/done").glob(f"{node}.*.json")}
 
 
 def differences(found, expected):
