@@ -259,7 +259,6 @@ void Engine::report(const ScopePtr& scope, int node, OnError policy, std::except
     if (first) failures_.push_back(failure);
     if (policy != OnError::skip) scope->fail();
   }
-  if (policy == OnError::skip) ++packets_skipped_;
   if (policy == OnError::stop || (policy == OnError::fail && whole_run)) stopped_ = true;
   if (first && options_.on_failure) options_.on_failure(failure);
 }

@@ -100,7 +100,6 @@ class Engine {
   std::atomic<std::uint64_t> ages_ = 0;
   std::atomic<std::uint64_t> scopes_done_ = 0, scopes_failed_ = 0, scopes_interrupted_ = 0,
                              scopes_skipped_ = 0;
-  std::atomic<std::uint64_t> packets_skipped_ = 0;
   std::chrono::steady_clock::time_point started_;
   mutable std::mutex results_mutex_;
   std::vector<RunFailure> failures_;

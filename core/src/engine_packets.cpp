@@ -97,7 +97,7 @@ void Engine::close_edges(const ScopePtr& scope, int node) {
 void Engine::conclude(const ScopePtr& scope, int node, std::uint64_t index, std::function<void()> action) {
   NodeScope& here = scope->at(node);
   const NodeType& type = *at(node).plan->type;
-  if (type.ordered) {
+  if (type.ordered || type.source) {  // a source that could not start gives way to its next input
     Intake::Ready ready;
     {
       std::scoped_lock lock(here.mutex);

@@ -170,10 +170,8 @@ Engine::ScopePtr Engine::open_scope(int opener, NewScope spec, Lease lease) {
 bool Engine::done_before(const std::string& name, const std::map<std::string, std::string>& identity,
                          int opener) const {
   if (options_.force || folders_.empty()) return false;
-  const std::string folder_name =
-      plan_.nodes[static_cast<std::size_t>(opener)].name + "." + name;  // no node's name has a dot
   for (const OutputFolder& folder : folders_) {
-    const nlohmann::json entry = folder.entry(folder_name);
+    const nlohmann::json entry = folder.entry(journal_name(plan_, opener, name));
     if (!entry.is_object() || entry.value("recipe", nlohmann::json()) != recipe_ ||
         entry.value("input", nlohmann::json()) != nlohmann::json(identity))
       return false;

@@ -40,6 +40,10 @@ std::optional<std::uint64_t> sent_to(ScopeRun& scope, const PlanNode& node) {
 
 }  // namespace
 
+std::string journal_name(const Plan& plan, int opener, const std::string& scope) {
+  return opener < 0 ? scope : plan.nodes[static_cast<std::size_t>(opener)].name + "." + scope;
+}
+
 NodeScope::NodeScope(const PlanNode& node)
     : plain(is_plain(node)),
       intake(inputs_of(node), node.type->ordered || node.type->source),
@@ -49,7 +53,7 @@ ScopeRun::ScopeRun(const Plan& plan, int opener, std::string name, std::uint64_t
                    std::deque<OutputFolder>& folders)
     : kind_(kind_of(plan, opener)),
       name_(std::move(name)),
-      folder_name_(opener < 0 ? "run" : plan.nodes[static_cast<std::size_t>(opener)].name + "." + name_),
+      folder_name_(journal_name(plan, opener, name_)),
       opener_(opener),
       age_(age),
       folders_(folders),

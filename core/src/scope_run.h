@@ -46,6 +46,9 @@ struct NodeScope {
   ScopeState state;
 };
 
+/// What the journal and the staging folder of a scope are called; no node's name has a dot.
+std::string journal_name(const Plan& plan, int opener, const std::string& scope);
+
 /// A scope of a run: what is still to come in it, what it holds, what became of it. Thread-safe.
 class ScopeRun final : public Scope {
  public:
