@@ -101,22 +101,19 @@ std::vector<std::string> all_of(const std::vector<PluginFile>& files,
 
 std::unique_ptr<Registry> open_plugin(const fs::path& library) {
   check_whole(library);
-  // Not lazily: an undefined symbol must throw here, not end the process later. Never closed: node types,
-  // exceptions and payloads point into it.
-  using boost::dll::load_mode::rtld_local;
-  using boost::dll::load_mode::rtld_now;
-  auto* handle = new boost::dll::shared_library();
+  // Not lazily: an undefined symbol must throw here, not end the process later. Never unloaded, also after
+  // the handle is gone: node types, exceptions and payloads point into it.
+  using namespace boost::dll::load_mode;
+  boost::dll::shared_library handle;
   std::error_code problem;
-  handle->load(fs::absolute(library), rtld_now | rtld_local, problem);
+  handle.load(fs::absolute(library), rtld_now | rtld_local | static_cast<type>(RTLD_NODELETE), problem);
   if (problem) {
     const char* reason = ::dlerror();  // Boost keeps only a code
-    const std::string why = reason ? reason : problem.message();
-    delete handle;
-    throw Error(fmt::format("{}: cannot be loaded: {}", library.string(), why));
+    throw Error(fmt::format("{}: cannot be loaded: {}", library.string(), reason ? reason : problem.message()));
   }
-  if (!handle->has("flowrun_plugin"))
+  if (!handle.has("flowrun_plugin"))
     throw Error(fmt::format("{}: not a flowrun plugin: it has no symbol 'flowrun_plugin'", library.string()));
-  const auto& entry = handle->get<const PluginEntry>("flowrun_plugin");
+  const auto& entry = handle.get<const PluginEntry>("flowrun_plugin");
   check_entry(entry, library);
   auto registry = std::make_unique<Registry>(fmt::format("{} {}", entry.name, entry.version));
   try {

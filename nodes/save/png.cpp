@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <span>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 #include "nodes/save/deflate.h"
 
@@ -28,6 +30,7 @@ constexpr std::size_t kMaxChunk = 0x7fffffff;
 // --- Filtering (PNG section 9) ---
 
 constexpr std::uint8_t kFilterSub = 1;
+constexpr std::uint8_t kFilterUp = 2;
 constexpr std::uint8_t kFilterPaeth = 4;
 
 std::uint8_t paeth_predictor(int left, int up, int corner) {
@@ -104,22 +107,27 @@ constexpr std::size_t kFileHead = kSignature.size() + kChunkFrame + 13;
 constexpr std::size_t kZlibFrame = 2 + 4;  // header, checksum
 
 struct Layout {
-  std::size_t row_bytes;
+  std::size_t row_bytes;  // with the filter's name
   std::size_t stripe_rows;
   std::size_t max_zlib;
+  std::size_t max_file() const { return kFileHead + kChunkFrame + max_zlib + kChunkFrame; }
 };
 
-Layout layout_of(int rows, int cols, int channels) {
-  if (rows <= 0 || cols <= 0) throw std::invalid_argument("encode_png: the image is empty");
-  if (channels != 1 && channels != 3) throw std::invalid_argument("encode_png: neither 1 nor 3 channels");
+Layout layout_of(int rows, std::size_t pixel_bytes_of_row) {
   const std::size_t height = static_cast<std::size_t>(rows);
   Layout layout{};
-  layout.row_bytes = static_cast<std::size_t>(cols) * static_cast<std::size_t>(channels) + 1;
+  layout.row_bytes = pixel_bytes_of_row + 1;
   layout.stripe_rows = std::clamp<std::size_t>(kStripeBytes / layout.row_bytes, 1, height);
   layout.max_zlib = kZlibFrame +
                     height / layout.stripe_rows * stored_bytes(layout.stripe_rows * layout.row_bytes) +
                     stored_bytes(height % layout.stripe_rows * layout.row_bytes);
   return layout;
+}
+
+Layout layout_of(int rows, int cols, int channels) {
+  if (rows <= 0 || cols <= 0) throw std::invalid_argument("encode_png: the image is empty");
+  if (channels != 1 && channels != 3) throw std::invalid_argument("encode_png: neither 1 nor 3 channels");
+  return layout_of(rows, static_cast<std::size_t>(cols) * static_cast<std::size_t>(channels));
 }
 
 std::uint8_t* put_big_endian(std::uint8_t* to, std::size_t value) {
@@ -133,46 +141,42 @@ std::uint8_t* close_chunk(std::uint8_t* chunk, std::string_view type, std::size_
   return put_big_endian(chunk + 8 + data_bytes, libdeflate_crc32(0, chunk + 4, 4 + data_bytes));
 }
 
-std::uint8_t* put_head(std::uint8_t* to, const cv::Mat& image) {
+struct PixelFormat {
+  std::uint8_t bits;    // per channel
+  std::uint8_t colour;  // 0 grey, 2 RGB
+};
+
+std::uint8_t* put_head(std::uint8_t* to, cv::Size size, PixelFormat format) {
   std::uint8_t* chunk = std::copy(kSignature.begin(), kSignature.end(), to);
-  std::uint8_t* data = put_big_endian(chunk + 8, static_cast<std::size_t>(image.cols));
-  data = put_big_endian(data, static_cast<std::size_t>(image.rows));
-  const std::uint8_t colour = image.channels() == 3 ? 2 : 0;
+  std::uint8_t* data = put_big_endian(chunk + 8, static_cast<std::size_t>(size.width));
+  data = put_big_endian(data, static_cast<std::size_t>(size.height));
   for (const std::uint8_t field :
-       {std::uint8_t{8}, colour, std::uint8_t{0}, std::uint8_t{0}, std::uint8_t{0}}) {
+       {format.bits, format.colour, std::uint8_t{0}, std::uint8_t{0}, std::uint8_t{0}}) {
     *data++ = field;
   }
   return close_chunk(chunk, "IHDR", 13);
 }
 
-}  // namespace
-
-std::size_t max_png_bytes(int rows, int cols, int channels) {
-  return kFileHead + kChunkFrame + layout_of(rows, cols, channels).max_zlib + kChunkFrame;
-}
-
-void encode_png(const cv::Mat& image, std::vector<std::uint8_t>& out) {
-  if (image.empty()) throw std::invalid_argument("encode_png: the image is empty");
-  if (image.dims != 2 || image.depth() != CV_8U)
-    throw std::invalid_argument("encode_png: not 8 bits per channel");
-  const Layout layout = layout_of(image.rows, image.cols, image.channels());
+// `filter(row, to)` writes a row of layout.row_bytes; rows are asked for once each, in order.
+template <class Filter>
+void put_file(cv::Size size, PixelFormat format, const Layout& layout, std::size_t pixel_bytes, Filter filter,
+              std::vector<std::uint8_t>& out) {
   if (layout.max_zlib > kMaxChunk) throw std::invalid_argument("encode_png: the image is too large");
-
   // The frames that follow the compressed data are room enough for the writer to store beyond its position.
-  out.resize(max_png_bytes(image.rows, image.cols, image.channels()));
-  std::uint8_t* const data_chunk = put_head(out.data(), image);
+  out.resize(layout.max_file());
+  std::uint8_t* const data_chunk = put_head(out.data(), size, format);
   BitWriter writer(data_chunk + 8);
   writer.put(0x0178, 16);  // zlib: deflate with a 32 KB window, fastest level
   std::uint32_t checksum = 1;
   std::vector<std::uint8_t> stripe(layout.stripe_rows * layout.row_bytes);
-  for (int row = 0; row < image.rows;) {
+  for (int row = 0; row < size.height;) {
     std::size_t filled = 0;
-    for (; filled < stripe.size() && row < image.rows; ++row, filled += layout.row_bytes) {
-      filter_row(image, row, &stripe[filled]);
+    for (; filled < stripe.size() && row < size.height; ++row, filled += layout.row_bytes) {
+      filter(row, &stripe[filled]);
     }
     const Bytes filtered = Bytes(stripe).first(filled);
     checksum = libdeflate_adler32(checksum, filtered.data(), filtered.size());
-    put_block(writer, filtered, image.elemSize(), row == image.rows);
+    put_block(writer, filtered, pixel_bytes, row == size.height);
   }
   writer.align();
   std::uint8_t* const zlib_end = put_big_endian(writer.at(), checksum);
@@ -180,6 +184,55 @@ void encode_png(const cv::Mat& image, std::vector<std::uint8_t>& out) {
       close_chunk(data_chunk, "IDAT", static_cast<std::size_t>(zlib_end - (data_chunk + 8)));
   std::uint8_t* const end = close_chunk(next, "IEND", 0);
   out.resize(static_cast<std::size_t>(end - out.data()));
+}
+
+// Eight pixels to a byte, the leftmost in the highest bit.
+void pack_bits(const std::uint8_t* pixels, int cols, std::uint8_t* to) {
+  int i = 0;
+  for (; i + 8 <= cols; i += 8) {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, pixels + i, 8);
+    // Each product of a pixel's lowest bit and a bit of the factor lands in a place of its own.
+    *to++ = static_cast<std::uint8_t>(((eight & 0x0101010101010101) * 0x8040201008040201) >> 56);
+  }
+  std::uint8_t rest = 0;
+  for (int bit = 7; i < cols; ++i, --bit) rest |= static_cast<std::uint8_t>((pixels[i] & 1) << bit);
+  if (cols % 8) *to = rest;
+}
+
+}  // namespace
+
+std::size_t max_png_bytes(int rows, int cols, int channels) {
+  return layout_of(rows, cols, channels).max_file();
+}
+
+void encode_png(const cv::Mat& image, std::vector<std::uint8_t>& out) {
+  if (image.empty()) throw std::invalid_argument("encode_png: the image is empty");
+  if (image.dims != 2 || image.depth() != CV_8U)
+    throw std::invalid_argument("encode_png: not 8 bits per channel");
+  const Layout layout = layout_of(image.rows, image.cols, image.channels());
+  const PixelFormat format{8, static_cast<std::uint8_t>(image.channels() == 3 ? 2 : 0)};
+  put_file(
+      image.size(), format, layout, image.elemSize(),
+      [&](int row, std::uint8_t* to) { filter_row(image, row, to); }, out);
+}
+
+void encode_mask_png(const cv::Mat& mask, std::vector<std::uint8_t>& out) {
+  if (mask.empty()) throw std::invalid_argument("encode_mask_png: the mask is empty");
+  if (mask.dims != 2 || mask.type() != CV_8UC1)
+    throw std::invalid_argument("encode_mask_png: not one channel of 8 bits");
+  const auto bytes = static_cast<std::size_t>((mask.cols + 7) / 8);
+  std::vector<std::uint8_t> above(bytes), packed(bytes);
+  put_file(
+      mask.size(), {1, 0}, layout_of(mask.rows, bytes), 1,
+      [&](int row, std::uint8_t* to) {
+        pack_bits(mask.ptr(row), mask.cols, packed.data());
+        *to = kFilterUp;
+        std::transform(packed.begin(), packed.end(), above.begin(), to + 1,
+                       [](std::uint8_t a, std::uint8_t b) { return static_cast<std::uint8_t>(a - b); });
+        std::swap(above, packed);
+      },
+      out);
 }
 
 }  // namespace flowrun::wsi

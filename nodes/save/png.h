@@ -34,6 +34,15 @@ namespace flowrun::wsi {
 /// RFC 1950 (zlib stream); RFC 1951 (deflate).
 void encode_png(const cv::Mat& image, std::vector<std::uint8_t>& out);
 
+/// Encodes a mask as a PNG of one bit a pixel: white where it is 255, black where it is 0, the only values that
+/// it may have. Each row is predicted from the one above, so a mask of 8 million pixels takes some 50 KB.
+///
+/// @param mask  rows x cols x 1 of 8 bits. Only read.
+/// @param out   as for encode_png
+/// @throws std::invalid_argument if the mask is empty or has another type
+/// @throws std::bad_alloc
+void encode_mask_png(const cv::Mat& mask, std::vector<std::uint8_t>& out);
+
 /// The most bytes that encode_png can write for an image of this size, to plan memory with.
 ///
 /// The bound is reached by images that do not compress, which are stored: it is the bytes of the image, one

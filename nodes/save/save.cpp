@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <mutex>
-#include <opencv2/imgcodecs.hpp>
 #include <optional>
 #include <utility>
 
@@ -54,8 +53,9 @@ void write_file(const std::filesystem::path& path, std::span<const std::uint8_t>
 }
 
 void write_mask(const std::filesystem::path& path, const cv::Mat& mask) {
-  if (!cv::imwrite(path.string(), mask, {cv::IMWRITE_PNG_COMPRESSION, 1, cv::IMWRITE_PNG_BILEVEL, 1}))
-    throw Error(fmt::format("cannot write {}: the disk may be full", path.string()));
+  std::vector<std::uint8_t> bytes;
+  encode_mask_png(mask, bytes);
+  write_file(path, bytes);
 }
 
 /// Writes the mask and begins the overview, while the levels that they were made from are still decoded.

@@ -20,11 +20,17 @@ SHARED = os.path.join(os.path.dirname(ROOT), "shared")
 THREADS = 2
 
 
-def slides_to_use(folder, program, temporary):
-    slides = [os.path.join(folder, n) for n in ("CMU-1-Small-Region.svs", "TCGA-CR-7395-01A-01-TS1.svs")]
-    slides = [s for s in slides if os.path.exists(s)]
+def slides_to_use(folder, build, temporary):
+    """The real slides, the JPEG one repeated to a usual slide's size, and a synthetic one."""
+    jpeg = os.path.join(folder, "CMU-1-Small-Region.svs")
+    slides = [s for s in (jpeg, os.path.join(folder, "TCGA-CR-7395-01A-01-TS1.svs")) if os.path.exists(s)]
+    if os.path.exists(jpeg):
+        mosaic = os.path.join(temporary, "mosaic-of-CMU-1-Small-Region.svs")
+        subprocess.run([os.path.join(build, "tests", "bench_mosaic"), jpeg, mosaic, "4", "3"], check=True)
+        slides.append(mosaic)
     synthetic = os.path.join(temporary, "synthetic.svs")
-    subprocess.run([program, "synth", synthetic, "--width", "12000", "--height", "9000"], check=True)
+    subprocess.run([os.path.join(build, "bin", "flowrun"), "synth", synthetic, "--width", "12000", "--height", "9000"],
+                   check=True)
     return slides + [synthetic]
 
 
@@ -88,7 +94,7 @@ def main():
     if not reference:
         print(f"no reference pipeline at {args.reference}: its comparison is left out")
     with tempfile.TemporaryDirectory() as temporary:
-        for slide in slides_to_use(args.slides, program, temporary):
+        for slide in slides_to_use(args.slides, build, temporary):
             print(f"\n{os.path.basename(slide)}")
             compare(program, reference, slide, args.repeat, temporary)
             subprocess.run([os.path.join(build, "tests", "bench_pipeline"), slide, str(THREADS), str(args.repeat)], check=True)

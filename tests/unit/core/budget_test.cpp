@@ -54,6 +54,9 @@ TEST_CASE("older scopes go first, and nobody overtakes within a node") {
   CHECK(old.size() == 1);
   CHECK(young.empty());
   CHECK(small.empty());
+  old.clear();
+  CHECK(young.size() == 1);
+  CHECK(small.size() == 1);
 }
 
 TEST_CASE("a lease of several parts returns all of them, and not before") {

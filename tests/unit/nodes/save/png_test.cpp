@@ -252,6 +252,38 @@ TEST_CASE("encode_png: half padding costs little more than the other half") {
   CHECK(round_trip(tile) < half + half / 50 + 4000);
 }
 
+TEST_CASE("encode_mask_png: every decoder returns the mask, whatever its size") {
+  for (const int rows : {1, 2, 7, 300})
+    for (const int cols : {1, 7, 8, 9, 16, 63, 1001}) {
+      CAPTURE(rows);
+      CAPTURE(cols);
+      const cv::Mat blobs = make_blobs(rows, cols, CV_8UC1, 3) > 170;
+      for (const cv::Mat& mask : {blobs, cv::Mat(make_noise(rows, cols, CV_8UC1, 4) > 127),
+                                  make_constant(rows, cols, CV_8UC1, 255), make_constant(rows, cols, CV_8UC1, 0)}) {
+        Bytes file;
+        encode_mask_png(mask, file);
+        CHECK(same(decode_with_libpng(file, 1), mask));
+        CHECK(same(decode_with_opencv(file, 1), mask));
+      }
+    }
+}
+
+TEST_CASE("encode_mask_png: one bit a pixel, and less where rows repeat") {
+  Bytes file;
+  encode_mask_png(make_noise(1000, 1000, CV_8UC1, 5) > 127, file);
+  CHECK(file.size() < 1000 * (1000 / 8 + 1) + 200);
+  encode_mask_png(make_constant(1000, 1000, CV_8UC1, 255), file);
+  CHECK(file.size() < 1500);
+}
+
+TEST_CASE("encode_mask_png: a region of a larger mask") {
+  const cv::Mat whole = make_blobs(200, 300, CV_8UC1, 6) > 170;
+  const cv::Mat region = whole(cv::Rect(31, 17, 101, 99));
+  Bytes file;
+  encode_mask_png(region, file);
+  CHECK(same(decode_with_opencv(file, 1), region));
+}
+
 TEST_CASE("max_png_bytes: noise reaches the bound") {
   for (const int type : {CV_8UC1, CV_8UC3}) {
     // Noise in the residues, not only the pixels: Paeth residues of noise are noise as well.
@@ -284,6 +316,8 @@ TEST_CASE("encode_png: refuses what it cannot encode") {
   for (const int type : {CV_8UC2, CV_8UC4, CV_8SC3, CV_16UC1, CV_32FC3}) {
     CHECK_THROWS_AS(encode_png(cv::Mat(4, 4, type, cv::Scalar::all(0)), file), std::invalid_argument);
   }
+  CHECK_THROWS_AS(encode_mask_png(cv::Mat(), file), std::invalid_argument);
+  CHECK_THROWS_AS(encode_mask_png(cv::Mat(4, 4, CV_8UC3), file), std::invalid_argument);
   std::uint8_t unread = 0;  // the size is refused before any pixel is looked at
   CHECK_THROWS_AS(encode_png(cv::Mat(50'000, 50'000, CV_8UC1, &unread), file), std::invalid_argument);
   CHECK_THROWS_AS(max_png_bytes(0, 1, 1), std::invalid_argument);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <opencv2/core/mat.hpp>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace flowrun::wsi {
@@ -22,6 +23,10 @@ struct Tile {
   double extent = 0;               ///< width and height in level-0 pixels
   std::optional<double> mpp;       ///< microns per pixel of the tile
   std::optional<double> coverage;  ///< share of tissue, 0 to 1, where there was a mask
+  int overlap = 0;                 ///< pixels of the tile that the next one shows too; negative: a gap
+  std::string label;               ///< name of its class; empty: none
+  std::string dropped_because;     ///< the reason, on a filter's port for dropped tiles; else empty
+  bool untouched = false;          ///< its pixels are the level's own: neither scaled nor changed since
   std::shared_ptr<const SlideFacts> slide;
 };
 

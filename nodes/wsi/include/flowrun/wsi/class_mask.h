@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <opencv2/core/mat.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace flowrun::wsi {
+
+/// A class that regions of a slide can belong to ("tumor").
+struct Class {
+  std::string name;
+  std::uint8_t value = 0;                  ///< in class masks; 0 is what no region covers
+  std::array<std::uint8_t, 3> rgb{0, 0, 0};  ///< to show it in
+};
+
+/// A part of a slide that somebody outlined.
+struct Region {
+  std::uint8_t value = 0;  ///< of its class; 0 cuts a hole into the regions before it
+  /// Closed by themselves, in level-0 pixels. What an odd number of rings encloses is inside: a ring within
+  /// another is a hole.
+  std::vector<std::vector<cv::Point2d>> rings;
+};
+
+/// The classes of a slide's pixels, kept as outlines and drawn only where they are looked at: it costs the
+/// polygons, not the slide's area. Later regions are drawn over earlier ones. Immutable, thread-safe.
+class ClassMask {
+ public:
+  static constexpr std::string_view packet_type = "wsi.class_mask/1";
+
+  ClassMask(std::vector<Class> classes, std::vector<Region> regions, std::int64_t slide_width,
+            std::int64_t slide_height);
+
+  const std::vector<Class>& classes() const { return classes_; }  ///< by value
+  const std::vector<Region>& regions() const { return regions_; }
+  /// Of the value in the mask; null for 0.
+  const Class* find(std::uint8_t value) const;
+  const Class* find(std::string_view name) const;
+
+  /// Pixels of the whole mask when one is `downsample` x `downsample` level-0 pixels; rounded down, at least
+  /// 1 x 1.
+  cv::Size size(double downsample) const;
+  /// Fills `values` (rows x cols x 1, 8 bit) with the window of the whole mask at `downsample` whose top left
+  /// pixel is (x, y). Windows agree wherever they overlap.
+  void draw(double downsample, std::int64_t x, std::int64_t y, cv::Mat& values) const;
+  /// Bytes that it takes, about.
+  std::size_t bytes() const;
+
+ private:
+  std::vector<Class> classes_;
+  std::vector<Region> regions_;
+  std::int64_t slide_width_, slide_height_;
+  std::vector<cv::Rect2d> bounds_;  // of each region
+};
+
+}  // namespace flowrun::wsi
