@@ -121,6 +121,7 @@ void Engine::process(Job& job) {
   const bool gathers = type.gathers;
   std::vector<Outputs::Emission> emissions;
   std::function<void()> action;
+  std::optional<std::string> reason;
   bool failed = false;
   try {
     Inputs inputs(type.inputs, std::move(job.packets), *scope, here.state);
@@ -140,15 +141,19 @@ void Engine::process(Job& job) {
     node.nanoseconds += static_cast<std::uint64_t>((std::chrono::steady_clock::now() - before).count());
     emissions = std::move(outputs.emissions());
     action = std::move(outputs.in_order_action());
+    reason = outputs.drop_reason();
+    for (const std::string& note : outputs.notes()) here.notes.add(note);
   } catch (...) {
     failed = true;
     report(scope, job.node, node.plan->on_error, std::current_exception());
   }
   job.lease = nullptr;
-  const bool dropped = !failed && !gathers && !type.outputs.empty() && emissions.empty();
+  const bool nothing_sent = !gathers && !type.outputs.empty() && emissions.empty();
+  const bool dropped = !failed && (reason || nothing_sent);
   for (Counts* counts : {&here.counts, &node.counts}) {
     ++counts->in;
     ++(failed ? counts->failed : dropped ? counts->dropped : counts->out);
+    if (reason) counts->reasons.add(*reason);
   }
   if (gathers && !emissions.empty()) ++here.emitted;
   send(scope, job.node, emissions, job.index, gathers);
@@ -170,6 +175,7 @@ void Engine::finish(Job& job) {
       node.plan->node->finish(inputs, outputs);
       node.nanoseconds += static_cast<std::uint64_t>((std::chrono::steady_clock::now() - before).count());
       emissions = std::move(outputs.emissions());
+      for (const std::string& note : outputs.notes()) here.notes.add(note);
       if (!emissions.empty() && !node.plan->type->gathers)
         throw std::logic_error("only a node described as gathers() may emit in finish()");
     } catch (...) {

@@ -116,6 +116,7 @@ void Engine::make(Job& job) {
       job.make(outputs);
       node.nanoseconds += static_cast<std::uint64_t>((std::chrono::steady_clock::now() - before).count());
       emissions = std::move(outputs.emissions());
+      for (const std::string& note : outputs.notes()) target->at(job.node).notes.add(note);
     } catch (...) {
       failed = true;
       report(target, job.node, node.plan->on_error, std::current_exception());

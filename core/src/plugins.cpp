@@ -109,7 +109,8 @@ std::unique_ptr<Registry> open_plugin(const fs::path& library) {
   handle.load(fs::absolute(library), rtld_now | rtld_local | static_cast<type>(RTLD_NODELETE), problem);
   if (problem) {
     const char* reason = ::dlerror();  // Boost keeps only a code
-    throw Error(fmt::format("{}: cannot be loaded: {}", library.string(), reason ? reason : problem.message()));
+    throw Error(
+        fmt::format("{}: cannot be loaded: {}", library.string(), reason ? reason : problem.message()));
   }
   if (!handle.has("flowrun_plugin"))
     throw Error(fmt::format("{}: not a flowrun plugin: it has no symbol 'flowrun_plugin'", library.string()));

@@ -84,7 +84,7 @@ RunResult Engine::result() {
   result.peak_rss = peak_rss();
   for (const RunNode& node : nodes_)
     result.nodes.push_back({node.plan->name, node.plan->type->name, node.counts.in, node.counts.out,
-                            node.counts.dropped, node.counts.failed,
+                            node.counts.dropped, node.counts.failed, node.counts.reasons.counts(),
                             static_cast<double>(node.nanoseconds) * 1e-9});
   result.scopes = std::move(scopes_);
   std::sort(result.scopes.begin(), result.scopes.end(), [](auto& a, auto& b) { return a.name < b.name; });
@@ -123,6 +123,20 @@ RunResult run(Plan& plan, const RunOptions& options) {
   return result;
 }
 
+namespace {
+
+std::string notes_text(const nlohmann::json& counts) {
+  std::string out;
+  for (const auto& [node, of_node] : counts.items())
+    if (of_node.contains("notes"))
+      for (const auto& [note, times] : of_node["notes"].items())
+        out += fmt::format("  {}: {}{}\n", node, note,
+                           times == 1 ? "" : fmt::format(" ({} times)", times.get<int>()));
+  return out;
+}
+
+}  // namespace
+
 std::string summary_text(const RunResult& result) {
   std::map<std::string, int> by_status;
   for (const ScopeResult& scope : result.scopes) ++by_status[scope.status];
@@ -134,12 +148,15 @@ std::string summary_text(const RunResult& result) {
   for (const NodeResult& node : result.nodes)
     out += fmt::format("{:<16}{:>12}{:>12}{:>12}{:>12}{:>12.2f}\n", node.name, node.in, node.out,
                        node.dropped, node.failed, node.seconds);
+  for (const NodeResult& node : result.nodes)
+    for (const auto& [reason, count] : node.reasons)
+      out += fmt::format("{} dropped: {} {}\n", node.name, count, reason);
   for (const ScopeResult& scope : result.scopes) {
     out += fmt::format("{} {}: {}", scope.kind, scope.name, scope.status);
     for (const NodeResult& node : result.nodes)
-      if (scope.counts.contains(node.name))
+      if (scope.counts.contains(node.name) && scope.counts[node.name].contains("out"))
         out += fmt::format(", {} {}", node.name, scope.counts[node.name]["out"].get<std::uint64_t>());
-    out += "\n";
+    out += "\n" + notes_text(scope.counts);
   }
   for (const RunFailure& failure : result.failures)
     out += fmt::format("{}: {}{}{}{}\n", policy_effect(failure.policy), failure.scope,
@@ -170,6 +187,7 @@ nlohmann::json summary_json(const RunResult& result) {
                             {"out", n.out},
                             {"dropped", n.dropped},
                             {"failed", n.failed},
+                            {"reasons", n.reasons},
                             {"seconds", n.seconds}});
   for (const ScopeResult& s : result.scopes)
     out["scopes"].push_back({{"kind", s.kind}, {"name", s.name}, {"status", s.status}, {"counts", s.counts}});

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -26,14 +27,15 @@ struct ScopeResult {
   std::string kind;
   std::string name;
   std::string status;     ///< done, failed, interrupted, done before
-  nlohmann::json counts;  ///< node -> in, out, dropped, failed
+  nlohmann::json counts;  ///< node -> in, out, dropped, failed; reasons and notes with counts
 };
 
 struct NodeResult {
   std::string name;
   std::string type;
   std::uint64_t in = 0, out = 0, dropped = 0, failed = 0;
-  double seconds = 0;  ///< in calls, summed over threads
+  std::map<std::string, std::uint64_t> reasons;  ///< of those dropped
+  double seconds = 0;                            ///< in calls, summed over threads
 };
 
 /// Exit codes of a run.

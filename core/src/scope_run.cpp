@@ -92,12 +92,17 @@ void ScopeRun::discard() {
 nlohmann::json ScopeRun::counts(const Plan& plan) {
   nlohmann::json out = nlohmann::json::object();
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    if (!nodes_[i] || static_cast<int>(i) == opener_) continue;
+    if (!nodes_[i]) continue;
+    const auto notes = nodes_[i]->notes.counts();
+    if (!notes.empty()) out[plan.nodes[i].name]["notes"] = notes;
+    if (static_cast<int>(i) == opener_) continue;
     const Counts& counts = nodes_[i]->counts;
-    out[plan.nodes[i].name] = {{"in", counts.in.load()},
-                               {"out", counts.out.load()},
-                               {"dropped", counts.dropped.load()},
-                               {"failed", counts.failed.load()}};
+    nlohmann::json& node = out[plan.nodes[i].name];
+    node["in"] = counts.in.load();
+    node["out"] = counts.out.load();
+    node["dropped"] = counts.dropped.load();
+    node["failed"] = counts.failed.load();
+    if (const auto reasons = counts.reasons.counts(); !reasons.empty()) node["reasons"] = reasons;
   }
   return out;
 }

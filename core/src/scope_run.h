@@ -16,6 +16,7 @@
 #include "intake.h"
 #include "output_folder.h"
 #include "plan.h"
+#include "tally.h"
 
 namespace flowrun {
 
@@ -25,6 +26,7 @@ struct Counts {
   std::atomic<std::uint64_t> out = 0;
   std::atomic<std::uint64_t> dropped = 0;
   std::atomic<std::uint64_t> failed = 0;
+  Tally reasons;  ///< of those dropped, where the node gave one
 };
 
 /// One node's part in one scope.
@@ -43,6 +45,7 @@ struct NodeScope {
   std::uint64_t emitted = 0;  ///< packets numbered by the node itself; touched by one call at a time
   std::vector<std::atomic<std::uint64_t>> sent;  ///< by output
   Counts counts;
+  Tally notes;  ///< what the node wants the user to know
   ScopeState state;
 };
 

@@ -34,8 +34,9 @@ namespace flowrun::wsi {
 /// RFC 1950 (zlib stream); RFC 1951 (deflate).
 void encode_png(const cv::Mat& image, std::vector<std::uint8_t>& out);
 
-/// Encodes a mask as a PNG of one bit a pixel: white where it is 255, black where it is 0, the only values that
-/// it may have. Each row is predicted from the one above, so a mask of 8 million pixels takes some 50 KB.
+/// Encodes a mask as a PNG of one bit a pixel: white where it is 255, black where it is 0, the only values
+/// that it may have. Each row is predicted from the one above, so a mask of 8 million pixels takes some 50
+/// KB.
 ///
 /// @param mask  rows x cols x 1 of 8 bits. Only read.
 /// @param out   as for encode_png

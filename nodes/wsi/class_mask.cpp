@@ -27,17 +27,20 @@ ClassMask::ClassMask(std::vector<Class> classes, std::vector<Region> regions, st
       regions_(std::move(regions)),
       slide_width_(slide_width),
       slide_height_(slide_height) {
-  std::sort(classes_.begin(), classes_.end(), [](const Class& a, const Class& b) { return a.value < b.value; });
+  std::sort(classes_.begin(), classes_.end(),
+            [](const Class& a, const Class& b) { return a.value < b.value; });
   for (const Region& region : regions_) bounds_.push_back(bounds_of(region));
 }
 
 const Class* ClassMask::find(std::uint8_t value) const {
-  const auto it = std::find_if(classes_.begin(), classes_.end(), [&](const Class& c) { return c.value == value; });
+  const auto it =
+      std::find_if(classes_.begin(), classes_.end(), [&](const Class& c) { return c.value == value; });
   return it == classes_.end() ? nullptr : &*it;
 }
 
 const Class* ClassMask::find(std::string_view name) const {
-  const auto it = std::find_if(classes_.begin(), classes_.end(), [&](const Class& c) { return c.name == name; });
+  const auto it =
+      std::find_if(classes_.begin(), classes_.end(), [&](const Class& c) { return c.name == name; });
   return it == classes_.end() ? nullptr : &*it;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Real tissue at a real slide's size: repeats the whole JPEG tiles of a small slide's first level, as they are in
-// the file, into a larger slide, and adds a second level, four times smaller.
-// usage: bench_mosaic SLIDE OUT.svs COLUMNS ROWS
+// Real tissue at a real slide's size: repeats the whole JPEG tiles of a small slide's first level, as they
+// are in the file, into a larger slide, and adds a second level, four times smaller. usage: bench_mosaic
+// SLIDE OUT.svs COLUMNS ROWS
 #include <flowrun/wsi/slide.h>
 #include <fmt/format.h>
 #include <tiffio.h>
@@ -68,8 +68,8 @@ void write_small_level(const Tiff& from, const Tiff& to, const cv::Mat& repeated
     for (std::uint32_t x = 0; x < width; x += side) {
       for (int row = 0; row < tile.rows; ++row)
         for (int column = 0; column < tile.cols; ++column)
-          tile.at<cv::Vec3b>(row, column) = repeated.at<cv::Vec3b>((static_cast<int>(y) + row) % repeated.rows,
-                                                                   (static_cast<int>(x) + column) % repeated.cols);
+          tile.at<cv::Vec3b>(row, column) = repeated.at<cv::Vec3b>(
+              (static_cast<int>(y) + row) % repeated.rows, (static_cast<int>(x) + column) % repeated.cols);
       check(TIFFWriteTile(to.get(), tile.data, x, y, 0, 0) > 0);
     }
   check(TIFFWriteDirectory(to.get()) == 1);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tile path (read, encode, write) as a graph and written by hand with tbb::parallel_pipeline, on the same
-// slide and threads, in turn; and the read path alone against OpenSlide and against decoding alone (the floor).
-// usage: bench_pipeline SLIDE THREADS REPETITIONS
+// slide and threads, in turn; and the read path alone against OpenSlide and against decoding alone (the
+// floor). usage: bench_pipeline SLIDE THREADS REPETITIONS
 #include <fmt/format.h>
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_pipeline.h>
@@ -29,11 +29,14 @@ double seconds(F&& f) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
 }
 
-double best(std::vector<double> all) { return *std::min_element(all.begin(), all.end()); }
+double best(std::vector<double> all) {
+  return *std::min_element(all.begin(), all.end());
+}
 
 void by_hand(const std::string& path, int threads) {
   const test::TemporaryFolder out;
-  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
+  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism,
+                                  static_cast<std::size_t>(threads));
   const Slide slide = Slide::open(path, "s");
   Grid grid = Grid::on_level(slide, 0, size, size, Edge::drop);
   struct Read {
@@ -42,33 +45,30 @@ void by_hand(const std::string& path, int threads) {
   };
   tbb::parallel_pipeline(
       static_cast<std::size_t>(2 * threads),
-      tbb::make_filter<void, Grid::Cell>(tbb::filter_mode::serial_in_order,
-                                         [&](tbb::flow_control& control) {
-                                           const auto cell = grid.next();
-                                           if (!cell) control.stop();
-                                           return cell.value_or(Grid::Cell{});
-                                         }) &
-          tbb::make_filter<Grid::Cell, Read>(tbb::filter_mode::parallel,
-                                             [&](const Grid::Cell& cell) {
-                                               Read read{cell, cv::Mat(size, size, CV_8UC3)};
-                                               slide.read(0, cell.column, cell.row, read.pixels);
-                                               return read;
-                                             }) &
-          tbb::make_filter<Read, void>(tbb::filter_mode::parallel, [&](const Read& read) {
-            std::vector<std::uint8_t> bytes;
-            encode_png(read.pixels, bytes);
-            OutFile file(out / fmt::format("s_x{}_y{}.png", read.cell.x, read.cell.y));
-            file.write(bytes);
-            file.close();
-          }));
+      tbb::make_filter<void, Grid::Cell>(tbb::filter_mode::serial_in_order, [&](tbb::flow_control& control) {
+        const auto cell = grid.next();
+        if (!cell) control.stop();
+        return cell.value_or(Grid::Cell{});
+      }) & tbb::make_filter<Grid::Cell, Read>(tbb::filter_mode::parallel, [&](const Grid::Cell& cell) {
+        Read read{cell, cv::Mat(size, size, CV_8UC3)};
+        slide.read(0, cell.column, cell.row, read.pixels);
+        return read;
+      }) & tbb::make_filter<Read, void>(tbb::filter_mode::parallel, [&](const Read& read) {
+        std::vector<std::uint8_t> bytes;
+        encode_png(read.pixels, bytes);
+        OutFile file(out / fmt::format("s_x{}_y{}.png", read.cell.x, read.cell.y));
+        file.write(bytes);
+        file.close();
+      }));
 }
 
 void as_graph(const std::string& path, int threads) {
   const test::TemporaryFolder out;
-  const RunResult result = test::run_text(fmt::format(
-      "flowrun: 1\nmemory: 256 MiB\nthreads: {}\nnodes:\n  slides: {{type: read, path: \"{}\"}}\n"
-      "  tiles: {{type: extract, from: slides, size: {}}}\n  files: {{type: save, from: tiles, dir: \"{}\"}}\n",
-      threads, path, size, out.path().string()));
+  const RunResult result = test::run_text(
+      fmt::format("flowrun: 1\nmemory: 256 MiB\nthreads: {}\nnodes:\n  slides: {{type: read, path: \"{}\"}}\n"
+                  "  tiles: {{type: extract, from: slides, size: {}}}\n  files: {{type: save, from: tiles, "
+                  "dir: \"{}\"}}\n",
+                  threads, path, size, out.path().string()));
   if (result.exit != Exit::done) throw std::runtime_error("the graph failed");
 }
 
@@ -107,15 +107,18 @@ int main(int argc, char** argv) {
     hand.push_back(seconds([&] { by_hand(path, threads); }));
     const Slide slide = Slide::open(path, "s"), fresh = Slide::open(path, "s");
     cv::Mat rgb(size, size, CV_8UC3);
-    read.push_back(1 / tiles_per_second(slide, [&](const Grid::Cell& c) { slide.read(0, c.column, c.row, rgb); }));
+    read.push_back(
+        1 / tiles_per_second(slide, [&](const Grid::Cell& c) { slide.read(0, c.column, c.row, rgb); }));
     floor.push_back(1 / floor_rate(fresh));
-    const std::unique_ptr<openslide_t, void (*)(openslide_t*)> handle(openslide_open(path.c_str()), openslide_close);
+    const std::unique_ptr<openslide_t, void (*)(openslide_t*)> handle(openslide_open(path.c_str()),
+                                                                      openslide_close);
     std::vector<std::uint32_t> argb(static_cast<std::size_t>(size) * size);
     openslide.push_back(1 / tiles_per_second(slide, [&](const Grid::Cell& c) {
-      openslide_read_region(handle.get(), argb.data(), c.x, c.y, 0, size, size);
-    }));
+                          openslide_read_region(handle.get(), argb.data(), c.x, c.y, 0, size, size);
+                        }));
   }
-  fmt::print("graph against parallel_pipeline, {} threads      {:6.1f} %\n", threads, 100 * best(hand) / best(graph));
+  fmt::print("graph against parallel_pipeline, {} threads      {:6.1f} %\n", threads,
+             100 * best(hand) / best(graph));
   fmt::print("read path, one thread                       {:7.1f} tiles/s\n", 1 / best(read));
   fmt::print("  share of decoding alone (the floor)       {:7.1f} %\n", 100 * best(floor) / best(read));
   fmt::print("  against OpenSlide's read_region           {:7.1f} x\n", best(openslide) / best(read));

@@ -61,6 +61,26 @@ TEST_CASE("dropped items are counted, and nothing waits for them") {
   CHECK(read_file(out / "box2.txt") == lines(100, 2));
 }
 
+TEST_CASE("a filter says why it drops and may send what it drops elsewhere; notes reach the summary") {
+  TemporaryFolder out;
+  const RunResult result = run_text(graph(out, R"(
+  boxes: {{type: boxes, count: 2}}
+  items: {{type: unpack, from: boxes, count: 100}}
+  even: {{type: sieve, from: items}}
+  odd: {{type: write, from: even.odd, dir: "{out}"}}
+)"));
+  CHECK(result.exit == Exit::done);
+  CHECK(node(result, "even").out == 100);
+  CHECK(node(result, "even").dropped == 100);
+  CHECK(node(result, "even").reasons == std::map<std::string, std::uint64_t>{{"odd", 100}});
+  CHECK(node(result, "odd").in == 100);
+  CHECK(result.scopes.at(0).counts["even"]["notes"]["a round number"] == 4);
+  CHECK(result.scopes.at(0).counts["even"]["reasons"]["odd"] == 50);
+  const std::string text = summary_text(result);
+  CHECK(text.find("even dropped: 100 odd\n") != std::string::npos);
+  CHECK(text.find("  even: a round number (4 times)\n") != std::string::npos);
+}
+
 TEST_CASE("two inputs are joined by index, also where one side drops") {
   TemporaryFolder out;
   const RunResult result = run_text(graph(out, R"(

@@ -113,6 +113,23 @@ struct DropOdd : Node {
   }
 };
 
+/// Sends odd items another way and says so.
+struct Sieve : Node {
+  static void describe(Description<Sieve>& d) {
+    d.summary("Sieves out odd items.").input<Item>("item").output<Item>("item").output<Item>("odd");
+  }
+  void plan(Costs& costs) override {
+    costs.forwards("item");
+    costs.forwards("odd");
+  }
+  void process(Inputs& in, Outputs& out) override {
+    const bool odd = in.get<Item>("item").value % 2 == 1;
+    if (odd) out.drop("odd");
+    if (in.get<Item>("item").value % 30 == 0) out.note("a round number");
+    out.forward(odd ? "odd" : "item");
+  }
+};
+
 struct FailAt : Node {
   int value = 0;
   static void describe(Description<FailAt>& d) {
@@ -282,6 +299,7 @@ FLOWRUN_PLUGIN("test", "1.0.0", registry) {
       .node<Unpack>("unpack")
       .node<Jitter>("jitter")
       .node<DropOdd>("drop_odd")
+      .node<Sieve>("sieve")
       .node<FailAt>("fail_at");
   registry.node<Add>("add")
       .node<Batch>("batch")

@@ -90,6 +90,11 @@ class Outputs {
   /// Runs `action` after the actions of all lower indexes of the scope, one at a time: for what must be
   /// written in order although the work before it ran in parallel. The type must be described `in_order`.
   void in_order(std::function<void()> action) { in_order_ = std::move(action); }
+  /// Counts the packet as dropped for this reason ("blurred"), which the summary tells, even if it goes to
+  /// another port. A packet for which nothing is emitted is dropped too, without a reason.
+  void drop(std::string reason) { drop_reason_ = std::move(reason); }
+  /// Tells the user in the summary what is no error but worth knowing; a text said again is counted.
+  void note(std::string text) { notes_.push_back(std::move(text)); }
   /// Gives back what exceeds `bytes` of the lease that Node::bytes asked for.
   void keep_leased(std::size_t bytes);
 
@@ -100,6 +105,8 @@ class Outputs {
   };
   std::vector<Emission>& emissions() { return emissions_; }
   std::function<void()>& in_order_action() { return in_order_; }
+  const std::optional<std::string>& drop_reason() const { return drop_reason_; }
+  const std::vector<std::string>& notes() const { return notes_; }
   void own_lease(Lease own) { own_ = std::move(own); }
 
  private:
@@ -113,6 +120,8 @@ class Outputs {
   bool several_;  // packets on one port: at the end of a scope
   std::vector<Emission> emissions_;
   std::function<void()> in_order_;
+  std::optional<std::string> drop_reason_;
+  std::vector<std::string> notes_;
 };
 
 /// What one packet costs in bytes, said before anything runs. From these the plan knows the peak cost of a

@@ -58,7 +58,8 @@ TEST_CASE("a place that stands for nothing is an error that names it") {
                        Error);
   CHECK_THROWS_WITH_AS(list_slides({tree / "*.xyz"}), doctest::Contains("no file matches this pattern"),
                        Error);
-  CHECK_THROWS_WITH_AS(list_slides({tree / "nowhere"}), doctest::Contains("there is no such file or folder"), Error);
+  CHECK_THROWS_WITH_AS(list_slides({tree / "nowhere"}), doctest::Contains("there is no such file or folder"),
+                       Error);
   write_file(tree / "bad.csv", "id,file\n1,x.svs\n");
   CHECK_THROWS_WITH_AS(list_slides({tree / "bad.csv"}),
                        doctest::Contains("bad.csv:1: there is no column 'path'"), Error);

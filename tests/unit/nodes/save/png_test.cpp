@@ -258,8 +258,9 @@ TEST_CASE("encode_mask_png: every decoder returns the mask, whatever its size") 
       CAPTURE(rows);
       CAPTURE(cols);
       const cv::Mat blobs = make_blobs(rows, cols, CV_8UC1, 3) > 170;
-      for (const cv::Mat& mask : {blobs, cv::Mat(make_noise(rows, cols, CV_8UC1, 4) > 127),
-                                  make_constant(rows, cols, CV_8UC1, 255), make_constant(rows, cols, CV_8UC1, 0)}) {
+      for (const cv::Mat& mask :
+           {blobs, cv::Mat(make_noise(rows, cols, CV_8UC1, 4) > 127), make_constant(rows, cols, CV_8UC1, 255),
+            make_constant(rows, cols, CV_8UC1, 0)}) {
         Bytes file;
         encode_mask_png(mask, file);
         CHECK(same(decode_with_libpng(file, 1), mask));

@@ -14,7 +14,7 @@ namespace flowrun::wsi {
 /// A class that regions of a slide can belong to ("tumor").
 struct Class {
   std::string name;
-  std::uint8_t value = 0;                  ///< in class masks; 0 is what no region covers
+  std::uint8_t value = 0;                    ///< in class masks; 0 is what no region covers
   std::array<std::uint8_t, 3> rgb{0, 0, 0};  ///< to show it in
 };
 
