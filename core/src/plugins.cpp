@@ -4,10 +4,13 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <fmt/format.h>
+#include <link.h>
 
 #include <algorithm>
 #include <boost/dll/runtime_symbol_info.hpp>
 #include <boost/dll/shared_library.hpp>
+#include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -42,13 +45,22 @@ void check_whole(const fs::path& library) {
   }
 }
 
+/// Whether what bears the entry's name is a variable with room for the fields that tell its version.
+bool is_entry(const char* symbol) {
+  Dl_info info{};
+  void* found = nullptr;
+  if (!::dladdr1(symbol, &info, &found, RTLD_DL_SYMENT) || !found) return false;
+  const auto& in_table = *static_cast<const ElfW(Sym)*>(found);
+  return ELF64_ST_TYPE(in_table.st_info) == STT_OBJECT &&
+         in_table.st_size >= offsetof(PluginEntry, abi) + sizeof(PluginEntry::abi) &&
+         reinterpret_cast<std::uintptr_t>(symbol) % alignof(PluginEntry) == 0;
+}
+
 void check_entry(const PluginEntry& entry, const fs::path& library) {
   const auto refuse = [&](const std::string& found, const std::string& wanted) {
     throw Error(fmt::format("{}: {}, but this flowrun {} needs {}; rebuild the plugin against this flowrun",
                             library.string(), found, FLOWRUN_VERSION, wanted));
   };
-  if (entry.magic != plugin_magic)
-    throw Error(fmt::format("{}: its symbol 'flowrun_plugin' is not a plugin entry", library.string()));
   if (entry.abi != plugin_abi)
     refuse(fmt::format("built for plugin ABI {}", entry.abi), fmt::format("ABI {}", plugin_abi));
   if (!entry.name || !entry.version || !entry.fill)
@@ -114,7 +126,10 @@ std::unique_ptr<Registry> open_plugin(const fs::path& library) {
   }
   if (!handle.has("flowrun_plugin"))
     throw Error(fmt::format("{}: not a flowrun plugin: it has no symbol 'flowrun_plugin'", library.string()));
-  const auto& entry = handle.get<const PluginEntry>("flowrun_plugin");
+  const char* symbol = &handle.get<const char>("flowrun_plugin");
+  if (!is_entry(symbol) || reinterpret_cast<const PluginEntry*>(symbol)->magic != plugin_magic)
+    throw Error(fmt::format("{}: its symbol 'flowrun_plugin' is not a plugin entry", library.string()));
+  const auto& entry = *reinterpret_cast<const PluginEntry*>(symbol);
   check_entry(entry, library);
   auto registry = std::make_unique<Registry>(fmt::format("{} {}", entry.name, entry.version));
   try {

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace flowrun {
@@ -39,21 +41,23 @@ class Reader {
       for (const YAML::Node& item : node) value.items.push_back(read(item));
     } else if (node.IsMap()) {
       value.kind = Value::Kind::map;
-      for (const auto& entry : node) read_entry(value, entry.first, entry.second);
+      std::unordered_map<std::string, int> lines;  // where each key was given
+      for (const auto& entry : node) read_entry(value, lines, entry.first, entry.second);
     }
     --depth_;
     return value;
   }
 
  private:
-  void read_entry(Value& map, const YAML::Node& key, const YAML::Node& node) {
+  void read_entry(Value& map, std::unordered_map<std::string, int>& lines, const YAML::Node& key,
+                  const YAML::Node& node) {
     const Place place = place_of(key.Mark());
     if (!key.IsScalar()) return diagnostics_.error(place, "a key must be a plain text");
     if (key.Scalar() == "<<") return diagnostics_.error(place, "merge keys (<<) are not supported");
-    for (const auto& [earlier, value] : map.entries)
-      if (earlier.text == key.Scalar())
-        return diagnostics_.error(place, fmt::format("'{}' is given twice", key.Scalar()),
-                                  fmt::format("first given in line {}", earlier.place.line));
+    const auto [earlier, is_new] = lines.emplace(key.Scalar(), place.line);
+    if (!is_new)
+      return diagnostics_.error(place, fmt::format("'{}' is given twice", key.Scalar()),
+                                fmt::format("first given in line {}", earlier->second));
     map.entries.emplace_back(Value::Key{key.Scalar(), place}, read(node));
   }
 

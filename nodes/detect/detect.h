@@ -2,9 +2,11 @@
 #pragma once
 
 #include <flowrun/description.h>
+#include <flowrun/wsi/thumbnail.h>
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace flowrun::wsi {
 
@@ -14,11 +16,29 @@ struct Detect : Node {
   std::optional<int> level;
   std::optional<double> downsample;
   std::optional<double> mpp;
+  // otsu, hsv
+  std::optional<int> kernel;
+  // hsv
+  std::optional<std::vector<int>> hue, saturation, value;
+  // saturation
+  std::optional<int> threshold;
+  std::optional<bool> use_otsu;
+  std::optional<int> median, close;
+  // every method
+  std::vector<std::string> remove_ink;
+  std::optional<int> white_glass, grey_glass;
+  double min_object_area = 0;
+  double max_hole_area = 0;
 
   static void describe(Description<Detect>& d);
   void plan(Costs& costs) override;
   std::size_t bytes(const Inputs& in) const override;
   void process(Inputs& in, Outputs& out) override;
+
+ private:
+  Score score() const;
+  void threshold_scores(cv::Mat& scores) const;
+  int largest_kernel() const;
 };
 
 }  // namespace flowrun::wsi

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <opencv2/imgproc.hpp>
+#include <utility>
 
 namespace flowrun::wsi {
 namespace {
@@ -15,6 +16,9 @@ namespace {
 constexpr int block_side = 512;
 /// Blocks read at the same time.
 constexpr int most_at_once = 8;
+
+/// A block as RGB, and what reading it takes.
+constexpr std::size_t bytes_per_pixel = 3 + PixelReader::scratch_per_pixel;
 
 /// Blocks of whole tiles of the file, so that none is decoded for two of them; and of whole factors, so that
 /// each block fills whole pixels of the thumbnail.
@@ -31,11 +35,12 @@ struct Blocks {
   int x(int number) const { return number % columns() * cols; }
   int y(int number) const { return number / columns() * rows; }
   bool scaled() const { return x_scale != 1 || y_scale != 1; }
-  /// Bytes of one block as RGB and grey while it is read, with the rim that scaling reads beyond it.
-  std::size_t bytes() const {
+  /// Bytes of one block while it is read, with the rim that scaling reads beyond it.
+  std::size_t bytes(const Score& score) const {
     const double w = std::min(cols * x_scale, static_cast<double>(level.width)) + 2;
     const double h = std::min(rows * y_scale, static_cast<double>(level.height)) + 2;
-    return static_cast<std::size_t>(w * h) * (4 + PixelReader::scratch_per_pixel);
+    const std::size_t scaled_down = scaled() ? 3 * static_cast<std::size_t>(cols) * rows : 0;
+    return static_cast<std::size_t>(w * h) * (bytes_per_pixel + score.scratch_per_pixel) + scaled_down;
   }
 
   const Thumbnail thumbnail;
@@ -58,7 +63,7 @@ Thumbnail within_limit(const Slide& slide, int level) {
   return {level, static_cast<int>(scaled(whole.width)), static_cast<int>(scaled(whole.height))};
 }
 
-void read_block(const Slide& slide, int number, const Blocks& blocks, cv::Mat target) {
+void read_block(const Slide& slide, int number, const Blocks& blocks, const Score& score, cv::Mat target) {
   const Level& level = blocks.level;
   const int x = blocks.x(number), y = blocks.y(number);
   const auto left = static_cast<std::int64_t>(x * blocks.x_scale);
@@ -68,23 +73,25 @@ void read_block(const Slide& slide, int number, const Blocks& blocks, cv::Mat ta
   cv::Mat rgb(static_cast<int>(std::min(bottom, level.height) - top),
               static_cast<int>(std::min(right, level.width) - left), CV_8UC3);
   slide.read(blocks.thumbnail.level, left, top, rgb);
-  cv::Mat block = rgb;
-  if (target.type() == CV_8UC1)
-    cv::cvtColor(rgb, block = blocks.scaled() ? cv::Mat() : target, cv::COLOR_RGB2GRAY);
-  if (blocks.scaled())
-    cv::resize(block, target, target.size(), 0, 0, cv::INTER_AREA);
-  else if (target.type() == CV_8UC3)
+  if (blocks.scaled()) {
+    cv::Mat small;
+    cv::resize(rgb, small, target.size(), 0, 0, cv::INTER_AREA);
+    rgb = std::move(small);
+  }
+  if (score.of)
+    score.of(rgb, target);
+  else
     rgb.copyTo(target);
 }
 
-cv::Mat read_blocks(const Slide& slide, const Thumbnail& thumbnail, int type) {
+cv::Mat read_blocks(const Slide& slide, const Thumbnail& thumbnail, const Score& score) {
   const Blocks blocks(slide, thumbnail);
-  cv::Mat out(thumbnail.rows, thumbnail.cols, type);
+  cv::Mat out(thumbnail.rows, thumbnail.cols, score.of ? CV_8UC1 : CV_8UC3);
   for (int first = 0; first < blocks.count(); first += most_at_once)
     tbb::this_task_arena::isolate([&] {
       tbb::parallel_for(first, std::min(first + most_at_once, blocks.count()), [&](int number) {
         const cv::Rect place(blocks.x(number), blocks.y(number), blocks.cols, blocks.rows);
-        read_block(slide, number, blocks, out(place & cv::Rect({}, out.size())));
+        read_block(slide, number, blocks, score, out(place & cv::Rect({}, out.size())));
       });
     });
   return out;
@@ -115,21 +122,26 @@ Thumbnail thumbnail_at_downsample(const Slide& slide, double downsample) {
   return thumbnail;
 }
 
-std::size_t most_thumbnail_scratch() {
-  constexpr auto side = static_cast<std::size_t>(block_side) + 2;
-  return most_at_once * side * side * (4 + PixelReader::scratch_per_pixel);
+Score grey_score() {
+  return {[](cv::Mat& rgb, cv::Mat& grey) { cv::cvtColor(rgb, grey, cv::COLOR_RGB2GRAY); }};
 }
 
-std::size_t thumbnail_scratch(const Slide& slide, const Thumbnail& thumbnail) {
+std::size_t most_thumbnail_scratch(const Score& score) {
+  constexpr auto side = static_cast<std::size_t>(block_side) + 2;
+  constexpr std::size_t scaled_down = 3;
+  return most_at_once * side * side * (bytes_per_pixel + scaled_down + score.scratch_per_pixel);
+}
+
+std::size_t thumbnail_scratch(const Slide& slide, const Thumbnail& thumbnail, const Score& score) {
   const Blocks blocks(slide, thumbnail);
-  return blocks.bytes() * static_cast<std::size_t>(std::min(most_at_once, blocks.count()));
+  return blocks.bytes(score) * static_cast<std::size_t>(std::min(most_at_once, blocks.count()));
 }
 
 cv::Mat read_thumbnail_rgb(const Slide& slide, const Thumbnail& thumbnail) {
-  return read_blocks(slide, thumbnail, CV_8UC3);
+  return read_blocks(slide, thumbnail, {});
 }
-cv::Mat read_thumbnail_grey(const Slide& slide, const Thumbnail& thumbnail) {
-  return read_blocks(slide, thumbnail, CV_8UC1);
+cv::Mat read_thumbnail_score(const Slide& slide, const Thumbnail& thumbnail, const Score& score) {
+  return read_blocks(slide, thumbnail, score);
 }
 
 }  // namespace flowrun::wsi

@@ -3,8 +3,10 @@
 
 #include <opencv2/core/utility.hpp>
 
+#include "nodes/combine/combine.h"
 #include "nodes/detect/detect.h"
 #include "nodes/extract/extract.h"
+#include "nodes/filter/filter.h"
 #include "nodes/read/read.h"
 #include "nodes/save/save.h"
 #include "nodes/slide/slide_command.h"
@@ -14,6 +16,11 @@ FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
   using namespace flowrun::wsi;
   // OpenCV's own threads would run other packets' work in the middle of a call.
   cv::setNumThreads(1);
-  registry.node<Read>("read").node<Detect>("detect").node<Extract>("extract").node<Save>("save");
+  registry.node<Combine>("combine")
+      .node<Detect>("detect")
+      .node<Extract>("extract")
+      .node<Filter>("filter")
+      .node<Read>("read")
+      .node<Save>("save");
   registry.command(slide_command()).command(synth_command());
 }

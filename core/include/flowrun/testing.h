@@ -66,6 +66,9 @@ class NodeRunner {
     return *this;
   }
 
+  /// What Outputs::drop and Outputs::note were told so far.
+  const std::vector<std::string>& drop_reasons() const { return drop_reasons_; }
+  const std::vector<std::string>& notes() const { return notes_; }
   /// How many packets came out of a port so far, and the payload of one.
   std::size_t emitted(std::string_view port) const { return outputs_of(port).size(); }
   template <Payload P>
@@ -96,6 +99,8 @@ class NodeRunner {
     for (Outputs::Emission& emission : outputs.emissions())
       emitted_[type_.outputs[static_cast<std::size_t>(emission.port)].name].push_back(
           std::move(emission.packet));
+    if (outputs.drop_reason()) drop_reasons_.push_back(*outputs.drop_reason());
+    notes_.insert(notes_.end(), outputs.notes().begin(), outputs.notes().end());
     if (outputs.in_order_action()) outputs.in_order_action()();
   }
   const std::vector<Packet>& outputs_of(std::string_view port) const {
@@ -110,6 +115,7 @@ class NodeRunner {
   ScopeState state_;
   std::vector<Packet> packets_;
   std::uint64_t next_index_ = 0;
+  std::vector<std::string> drop_reasons_, notes_;
   std::map<std::string, std::vector<Packet>, std::less<>> emitted_;
 };
 

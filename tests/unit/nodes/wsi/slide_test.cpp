@@ -110,7 +110,7 @@ TEST_CASE("a thumbnail is the level itself, or its area average, whatever the bl
   slide.read(0, 0, 0, level0);
   cv::Mat grey;
   cv::cvtColor(level0, grey, cv::COLOR_RGB2GRAY);
-  CHECK(equal(read_thumbnail_grey(slide, {0, 2600, 1900}), grey));
+  CHECK(equal(read_thumbnail_score(slide, {0, 2600, 1900}, grey_score()), grey));
   CHECK(equal(read_thumbnail_rgb(slide, {0, 2600, 1900}), level0));
   cv::Mat half;
   cv::resize(level0, half, {1300, 950}, 0, 0, cv::INTER_AREA);

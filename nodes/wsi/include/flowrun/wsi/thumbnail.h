@@ -4,6 +4,7 @@
 #include <flowrun/wsi/slide.h>
 
 #include <cstdint>
+#include <functional>
 #include <opencv2/core/mat.hpp>
 
 namespace flowrun::wsi {
@@ -26,13 +27,22 @@ Thumbnail thumbnail_at_level(const Slide& slide, int level);
 /// Throws Error when that is more than 512 times finer.
 Thumbnail thumbnail_at_downsample(const Slide& slide, double downsample);
 
-/// Reads a thumbnail as RGB (rows x cols x 3, 8 bit) or as grey (rows x cols x 1, 8 bit; Rec. 601 luma as
-/// cv::cvtColor gives it). Reads block by block: besides the result it takes `thumbnail_scratch` bytes,
-/// however large the level is.
+/// What is worth knowing of a pixel, in one number.
+struct Score {
+  /// Turns RGB (rows x cols x 3, 8 bit), which it may change, into `score` (rows x cols x 1, 8 bit), which
+  /// has its size already. Called by several threads at once.
+  std::function<void(cv::Mat& rgb, cv::Mat& score)> of;
+  std::size_t scratch_per_pixel = 0;  ///< bytes that it takes meanwhile
+};
+/// Rec. 601 luma, as cv::cvtColor gives it.
+Score grey_score();
+
+/// Reads a thumbnail as RGB (rows x cols x 3, 8 bit), or the score of each of its pixels (rows x cols x 1).
+/// Reads block by block: besides the result it takes `thumbnail_scratch` bytes, however large the level is.
 cv::Mat read_thumbnail_rgb(const Slide& slide, const Thumbnail& thumbnail);
-cv::Mat read_thumbnail_grey(const Slide& slide, const Thumbnail& thumbnail);
-std::size_t thumbnail_scratch(const Slide& slide, const Thumbnail& thumbnail);
+cv::Mat read_thumbnail_score(const Slide& slide, const Thumbnail& thumbnail, const Score& score);
+std::size_t thumbnail_scratch(const Slide& slide, const Thumbnail& thumbnail, const Score& score = {});
 /// The most that it can be.
-std::size_t most_thumbnail_scratch();
+std::size_t most_thumbnail_scratch(const Score& score = {});
 
 }  // namespace flowrun::wsi

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/description.h>
+
+#include <string>
+#include <vector>
+
+namespace flowrun::wsi {
+
+/// Puts two tissue masks together. See describe().
+struct Combine : Node {
+  std::string method = "intersection";
+  std::vector<double> weights{0.5, 0.5};
+  double min_weight = 0.5;
+
+  static void describe(Description<Combine>& d);
+  void plan(Costs& costs) override;
+  std::size_t bytes(const Inputs& in) const override;
+  void process(Inputs& in, Outputs& out) override;
+};
+
+}  // namespace flowrun::wsi

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bands.h"
+
+#include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/task_arena.h>
+
+#include <algorithm>
+#include <opencv2/core.hpp>
+#include <vector>
+
+namespace flowrun::wsi {
+namespace {
+
+constexpr int band_rows = 128;
+/// Bands worked on at the same time.
+constexpr int most_at_once = 8;
+
+/// A band of rows with the rows that it depends on, as they were before any band was changed.
+struct Band {
+  cv::Range rows;
+  cv::Mat above, below;
+};
+
+void filter_band(cv::Mat& image, const Band& band, const std::function<void(cv::Mat&)>& filter) {
+  std::vector<cv::Mat> parts;
+  for (const cv::Mat& part : {band.above, image.rowRange(band.rows), band.below})
+    if (!part.empty()) parts.push_back(part);
+  cv::Mat whole;
+  cv::vconcat(parts, whole);
+  filter(whole);
+  whole.rowRange(band.above.rows, band.above.rows + band.rows.size()).copyTo(image.rowRange(band.rows));
+}
+
+}  // namespace
+
+void filter_in_bands(cv::Mat& image, int reach, const std::function<void(cv::Mat&)>& filter) {
+  std::vector<Band> bands;
+  for (int top = 0; top < image.rows; top += band_rows) {
+    const int bottom = std::min(top + band_rows, image.rows);
+    bands.push_back({cv::Range(top, bottom), image.rowRange(std::max(top - reach, 0), top).clone(),
+                     image.rowRange(bottom, std::min(bottom + reach, image.rows)).clone()});
+  }
+  const int count = static_cast<int>(bands.size());
+  for (int first = 0; first < count; first += most_at_once)
+    tbb::this_task_arena::isolate([&] {
+      tbb::parallel_for(first, std::min(first + most_at_once, count),
+                        [&](int i) { filter_band(image, bands[static_cast<std::size_t>(i)], filter); });
+    });
+}
+
+std::size_t bands_scratch(int rows, int cols, int reach) {
+  // The rows between bands, the bands at work, and the filter's copy of them.
+  const int between = (rows / band_rows + 1) * 2 * reach;
+  const int at_work = std::min(rows + between, most_at_once * (band_rows + 2 * reach));
+  return static_cast<std::size_t>(between + 2 * at_work) * static_cast<std::size_t>(cols);
+}
+
+std::size_t most_bands_scratch(std::size_t pixels, int reach) {
+  const std::size_t between = pixels * 2 * static_cast<std::size_t>(reach) / band_rows;
+  return between + 2 * (pixels + between);
+}
+
+}  // namespace flowrun::wsi

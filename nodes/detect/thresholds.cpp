@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "thresholds.h"
+
+#include <flowrun/wsi/ink.h>
+
+#include <algorithm>
+#include <opencv2/imgproc.hpp>
+
+#include "bands.h"
+
+namespace flowrun::wsi {
+namespace {
+
+void paint_glass_white(const Glass& glass, cv::Mat& rgb) {
+  if (!glass.ink.empty()) rgb.setTo(cv::Scalar::all(255), find_ink(rgb, glass.ink));
+  if (!glass.white && !glass.grey) return;
+  for (int row = 0; row < rgb.rows; ++row)
+    for (cv::Vec3b *pixel = rgb.ptr<cv::Vec3b>(row), *end = pixel + rgb.cols; pixel != end; ++pixel) {
+      const auto [low, high] = std::minmax({(*pixel)[0], (*pixel)[1], (*pixel)[2]});
+      if ((glass.white && low >= *glass.white) || (glass.grey && high - low <= *glass.grey))
+        *pixel = cv::Vec3b::all(255);
+    }
+}
+
+constexpr std::size_t ink_scratch = 5, hsv_scratch = 3;
+
+}  // namespace
+
+Score luma_of(const Glass& glass) {
+  if (!glass.any()) return grey_score();
+  return {[glass, grey = grey_score()](cv::Mat& rgb, cv::Mat& score) {
+            paint_glass_white(glass, rgb);
+            grey.of(rgb, score);
+          },
+          ink_scratch};
+}
+
+Score saturation_of(const Glass& glass) {
+  return {[glass](cv::Mat& rgb, cv::Mat& score) {
+            paint_glass_white(glass, rgb);
+            cv::cvtColor(rgb, rgb, cv::COLOR_RGB2HSV);
+            cv::extractChannel(rgb, score, 1);
+          },
+          ink_scratch + hsv_scratch};
+}
+
+Score within(const HsvBounds& bounds, const Glass& glass) {
+  return {[bounds, glass](cv::Mat& rgb, cv::Mat& score) {
+            paint_glass_white(glass, rgb);
+            cv::cvtColor(rgb, rgb, cv::COLOR_RGB2HSV);
+            cv::inRange(rgb, bounds.low, bounds.high, score);
+          },
+          ink_scratch + hsv_scratch};
+}
+
+void threshold_dark(cv::Mat& luma) {
+  cv::threshold(luma, luma, 0, 255, cv::THRESH_BINARY_INV | cv::THRESH_OTSU);
+}
+
+void threshold_saturated(cv::Mat& saturation, int median, std::optional<int> threshold, int close) {
+  if (median > 1)
+    filter_in_bands(saturation, median / 2, [&](cv::Mat& part) { cv::medianBlur(part, part, median); });
+  cv::threshold(saturation, saturation, threshold.value_or(0), 255,
+                threshold ? cv::THRESH_BINARY : cv::THRESH_BINARY | cv::THRESH_OTSU);
+  if (close <= 1) return;
+  const cv::Mat square(close, close, CV_8UC1, cv::Scalar(1));
+  filter_in_bands(saturation, 2 * close,
+                  [&](cv::Mat& part) { cv::morphologyEx(part, part, cv::MORPH_CLOSE, square); });
+}
+
+void open_and_close(cv::Mat& mask, int kernel) {
+  if (kernel <= 1) return;
+  const cv::Mat ellipse = cv::getStructuringElement(cv::MORPH_ELLIPSE, {kernel, kernel});
+  const int four_steps = 4 * (kernel / 2);
+  filter_in_bands(mask, four_steps, [&](cv::Mat& part) {
+    cv::morphologyEx(part, part, cv::MORPH_OPEN, ellipse);
+    cv::morphologyEx(part, part, cv::MORPH_CLOSE, ellipse);
+  });
+}
+
+std::size_t mask_scratch(int rows, int cols, int kernel) {
+  return bands_scratch(rows, cols, 2 * kernel);
+}
+std::size_t most_mask_scratch(std::size_t pixels, int kernel) {
+  return most_bands_scratch(pixels, 2 * kernel);
+}
+
+}  // namespace flowrun::wsi

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/description.h>
+
+#include <opencv2/core/mat.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace flowrun::wsi {
+
+/// Drops tiles that are not worth keeping. See describe().
+struct Filter : Node {
+  std::optional<double> max_white, max_black, max_ink, min_tissue, min_sharpness;
+  int white_level = 220, black_level = 40, tissue_saturation = 20;
+  std::vector<std::string> inks{"blue", "green", "red", "black"};
+
+  static void describe(Description<Filter>& d);
+  void plan(Costs& costs) override;
+  void process(Inputs& in, Outputs& out) override;
+
+ private:
+  /// Why the tile is dropped; empty: it is kept.
+  std::string reason_against(const cv::Mat& rgb) const;
+};
+
+}  // namespace flowrun::wsi
