@@ -1,35 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "extract.h"
 
-#include <flowrun/wsi/mask.h>
 #include <flowrun/wsi/tile.h>
+#include <fmt/format.h>
 
+#include <cmath>
 #include <opencv2/imgproc.hpp>
 #include <utility>
 
 #include "grid.h"
+#include "sample.h"
+#include "selection.h"
 
 namespace flowrun::wsi {
 namespace {
 
+constexpr int largest_size = 16384;
+constexpr std::size_t most_sampled = 10'000'000;
+
 class Tiles final : public Generator {
  public:
-  Tiles(std::shared_ptr<const Slide> slide, std::shared_ptr<const Mask> mask, Grid grid, double min_coverage)
-      : slide_(std::move(slide)),
-        mask_(std::move(mask)),
-        grid_(std::move(grid)),
-        min_coverage_(min_coverage) {
+  Tiles(std::shared_ptr<const Slide> slide, Grid grid, Selection selection, const Caps& caps, int stride)
+      : slide_(std::move(slide)), grid_(std::move(grid)), selection_(std::move(selection)), stride_(stride) {
     if (const auto mpp = slide_->facts().mpp) mpp_ = *mpp * grid_.extent() / grid_.size();
+    if (!caps.per_slide && !caps.per_class) return;
+    sampled_ = sample([this] { return next_on_grid(); }, slide_->facts().name, caps);
   }
 
   std::optional<Work> next() override {
-    while (const auto cell = grid_.next()) {
-      std::optional<double> coverage;
-      if (mask_) coverage = mask_->coverage(cell->x, cell->y, grid_.extent());
-      if (coverage && *coverage < min_coverage_) continue;
-      return Work{[this, cell = *cell, coverage](Outputs& out) { out.emit("tile", read(cell, coverage)); }};
-    }
-    return {};
+    const auto chosen = next_chosen();
+    if (!chosen) return {};
+    return Work{[this, chosen = *chosen](Outputs& out) { out.emit("tile", read(chosen)); }};
   }
 
   std::size_t extra_bytes() const override { return scaled() ? bytes_of(grid_.window()) : 0; }
@@ -40,31 +41,57 @@ class Tiles final : public Generator {
   }
   bool scaled() const { return grid_.window() != grid_.size(); }
 
-  Tile read(const Grid::Cell& cell, std::optional<double> coverage) const {
+  std::optional<Chosen> next_on_grid() {
+    while (const auto cell = grid_.next())
+      if (auto chosen = selection_.choose(*cell, grid_.extent())) return chosen;
+    return {};
+  }
+
+  std::optional<Chosen> next_chosen() {
+    if (!sampled_) return next_on_grid();
+    if (next_sampled_ == sampled_->size()) return {};
+    return (*sampled_)[next_sampled_++];
+  }
+
+  Tile read(const Chosen& chosen) const {
     Tile tile;
     tile.pixels.create(grid_.window(), grid_.window(), CV_8UC3);
-    slide_->read(grid_.level(), cell.column, cell.row, tile.pixels);
+    slide_->read(grid_.level(), chosen.cell.column, chosen.cell.row, tile.pixels);
     if (scaled()) {
       cv::Mat small;
       cv::resize(tile.pixels, small, {grid_.size(), grid_.size()}, 0, 0, cv::INTER_AREA);
       tile.pixels = std::move(small);
     }
-    tile.x = cell.x;
-    tile.y = cell.y;
+    tile.x = chosen.cell.x;
+    tile.y = chosen.cell.y;
     tile.level = grid_.level();
     tile.extent = grid_.extent();
     tile.mpp = mpp_;
-    tile.coverage = coverage;
+    tile.coverage = chosen.coverage;
+    tile.overlap = grid_.size() - stride_;
+    tile.label = selection_.label(chosen.class_value);
+    tile.untouched = !scaled();
     tile.slide = slide_->share_facts();
     return tile;
   }
 
   const std::shared_ptr<const Slide> slide_;
-  const std::shared_ptr<const Mask> mask_;
   Grid grid_;
-  const double min_coverage_;
+  Selection selection_;
+  const int stride_;
+  std::optional<std::vector<Chosen>> sampled_;
+  std::size_t next_sampled_ = 0;
   std::optional<double> mpp_;
 };
+
+Edge edge_of(const std::string& name) {
+  return name == "pad" ? Edge::pad : name == "shift" ? Edge::shift : Edge::drop;
+}
+
+template <class T>
+std::shared_ptr<const T> if_connected(const Inputs& in, const char* port) {
+  return in.has(port) ? in.share<T>(port) : nullptr;
+}
 
 }  // namespace
 
@@ -73,41 +100,105 @@ void Extract::describe(Description<Extract>& d) {
       .details(
           "Tiles lie on a regular grid from the slide's top left corner and come row by row. With a mask, "
           "tiles with less "
-          "tissue than min_coverage are left out before they are read. At an MPP that no level has, tiles "
-          "are scaled down "
-          "from the next finer level. Padding has the slide's background colour, which is white unless the "
-          "slide says otherwise.")
+          "tissue than min_coverage are left out before they are read; with `classes` connected, tiles get a "
+          "label from the "
+          "annotations, and those with less of the wanted classes than min_class_coverage are left out. At "
+          "an MPP or a "
+          "magnification that no level has, tiles are scaled down from the next finer level. Padding has the "
+          "slide's background "
+          "colour, which is white unless the slide says otherwise. With a cap, tiles are drawn at random: "
+          "the same ones "
+          "for the same seed, slide and grid, whatever else runs; a larger cap adds to them.")
       .example("tiles: {type: extract, from: {slide: slides, mask: tissue}, size: 512, min_coverage: 0.1}")
       .input<Slide>("slide")
       .optional_scope_input<Mask>("mask")
+      .optional_scope_input<ClassMask>("classes")
       .output<Tile>("tile");
-  d.option("size", &Extract::size, "width and height of a tile in its own pixels").at_least(1).at_most(16384);
+  d.option("size", &Extract::size, "width and height of a tile in its own pixels")
+      .at_least(1)
+      .at_most(largest_size);
+  d.option("size_microns", &Extract::size_microns, "the same in microns; needs mpp").above(0);
   d.option("stride", &Extract::stride, "tile pixels from one tile to the next; the size, if not given")
       .at_least(1)
       .at_most(1 << 20);
-  d.option("level", &Extract::level, "level to read; 0, if neither it nor mpp is given").at_least(0);
+  d.option("overlap", &Extract::overlap, "tile pixels that neighbours share, instead of stride").at_least(0);
+  d.option("level", &Extract::level, "level to read; 0, if neither it nor mpp nor magnification is given")
+      .at_least(0);
   d.option("mpp", &Extract::mpp, "microns per tile pixel").above(0);
+  d.option("magnification", &Extract::magnification, "objective power to read at, e.g. 20").above(0);
+  d.option("edge", &Extract::edge,
+           "tiles that reach over the slide's edge: drop them, pad them, or shift them back inside")
+      .choices({"drop", "pad", "shift"});
   d.option("min_coverage", &Extract::min_coverage, "share of tissue that a tile needs")
       .at_least(0)
       .at_most(1);
-  d.option("edge", &Extract::edge, "tiles that reach over the slide's edge: drop them, or pad them")
-      .choices({"drop", "pad"});
+  d.option("classes", &Extract::classes, "classes that count for min_class_coverage; all, if none is given");
+  d.option("min_class_coverage", &Extract::min_class_coverage,
+           "share of these classes together that a tile needs")
+      .at_least(0)
+      .at_most(1);
+  d.option("label", &Extract::label,
+           "a tile's label: the class of most pixels (no class counts too), or the class with the largest "
+           "share from min_label_share on")
+      .choices({"majority", "share"});
+  d.option("min_label_share", &Extract::min_label_share, "share of pixels that gives a tile its label")
+      .at_least(0)
+      .at_most(1);
+  d.option("no_class", &Extract::no_class, "label of tiles without a class");
+  d.option("class_downsample", &Extract::class_downsample,
+           "level-0 pixels per pixel in which classes are counted")
+      .at_least(1);
+  d.option("max_tiles", &Extract::max_tiles, "most tiles of a slide").at_least(1).at_most(most_sampled);
+  d.option("max_tiles_per_class", &Extract::max_tiles_per_class, "most tiles of a slide with the same label")
+      .at_least(1)
+      .at_most(most_sampled);
+  d.option("seed", &Extract::seed, "which tiles are drawn").at_least(0);
+}
+
+int Extract::pixels() const {
+  return size_microns ? static_cast<int>(std::lround(*size_microns / *mpp)) : size;
+}
+
+int Extract::step() const {
+  return overlap ? pixels() - *overlap : stride.value_or(pixels());
 }
 
 void Extract::plan(Costs& costs) {
-  if (level && mpp) throw OptionError("mpp", "the resolution is given twice", "level or mpp");
-  const std::size_t pixels = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
-  costs.out("tile", pixels * 3);
-  costs.scratch = pixels * PixelReader::scratch_per_pixel;
+  if (level.has_value() + mpp.has_value() + magnification.has_value() > 1)
+    throw OptionError(magnification ? "magnification" : "mpp", "the resolution is given twice",
+                      "one of level, mpp, magnification");
+  if (size_microns && !mpp)
+    throw OptionError("size_microns", "a size in microns needs a resolution in microns",
+                      "size_microns and mpp");
+  if (size_microns && (pixels() < 1 || pixels() > largest_size))
+    throw OptionError(
+        "size_microns",
+        fmt::format("{} microns at {} microns per pixel are {} pixels", *size_microns, *mpp, pixels()),
+        fmt::format("1 to {} pixels", largest_size));
+  if (overlap && stride)
+    throw OptionError("overlap", "the distance of tiles is given twice", "stride or overlap");
+  if (overlap && *overlap >= pixels())
+    throw OptionError("overlap", fmt::format("tiles of {} pixels cannot share {}", pixels(), *overlap),
+                      "less than the size");
+  const std::size_t area = static_cast<std::size_t>(pixels()) * static_cast<std::size_t>(pixels());
+  costs.out("tile", area * 3);
+  costs.scratch = area * PixelReader::scratch_per_pixel;
+  costs.keeps = most_bytes_of_sample({max_tiles, max_tiles_per_class, 0});
 }
 
 std::unique_ptr<Generator> Extract::start(Inputs& in) {
   const auto slide = in.share<Slide>("slide");
-  const auto mask = in.has("mask") ? in.share<Mask>("mask") : nullptr;
-  const Edge at_edge = edge == "pad" ? Edge::pad : Edge::drop;
-  Grid grid = mpp ? Grid::at_mpp(*slide, *mpp, size, stride.value_or(size), at_edge)
-                  : Grid::on_level(*slide, level.value_or(0), size, stride.value_or(size), at_edge);
-  return std::make_unique<Tiles>(slide, mask, std::move(grid), min_coverage);
+  const Sampling sampling = mpp             ? Sampling::at_mpp(*slide, *mpp)
+                            : magnification ? Sampling::at_magnification(*slide, *magnification)
+                                            : Sampling::at_level(*slide, level.value_or(0));
+  SelectionRules rules{
+      min_coverage,    classes,  min_class_coverage, label == "share" ? LabelBy::share : LabelBy::majority,
+      min_label_share, no_class, class_downsample};
+  Selection selection(std::move(rules), *slide, if_connected<Mask>(in, "mask"),
+                      if_connected<ClassMask>(in, "classes"));
+  return std::make_unique<Tiles>(
+      slide, Grid(*slide, sampling, pixels(), step(), edge_of(edge)), std::move(selection),
+      Caps{max_tiles, max_tiles_per_class, static_cast<std::uint64_t>(seed)}, step());
 }
 
 }  // namespace flowrun::wsi

@@ -3,23 +3,38 @@
 
 #include <flowrun/description.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace flowrun::wsi {
 
 /// Cuts a slide into tiles. See describe().
 struct Extract : Source {
   int size = 512;
-  std::optional<int> stride;
+  std::optional<double> size_microns;
+  std::optional<int> stride, overlap;
   std::optional<int> level;
-  std::optional<double> mpp;
-  double min_coverage = 0.1;
+  std::optional<double> mpp, magnification;
   std::string edge = "drop";
+  double min_coverage = 0.1;
+  std::vector<std::string> classes;
+  double min_class_coverage = 0;
+  std::string label = "majority";
+  double min_label_share = 0.5;
+  std::string no_class;
+  double class_downsample = 8;
+  std::optional<int> max_tiles, max_tiles_per_class;
+  std::int64_t seed = 0;
 
   static void describe(Description<Extract>& d);
   void plan(Costs& costs) override;
   std::unique_ptr<Generator> start(Inputs& in) override;
+
+ private:
+  int pixels() const;  ///< width and height of a tile in its own pixels
+  int step() const;    ///< tile pixels from one tile to the next
 };
 
 }  // namespace flowrun::wsi

@@ -4,58 +4,79 @@
 #include <flowrun/error.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace flowrun::wsi {
+namespace {
 
-Grid::Grid(const Slide& slide, int level, double ratio, int size, int stride, Edge edge)
-    : level_(level),
-      size_(size),
-      stride_(stride),
-      window_(static_cast<int>(std::lround(size * ratio))),
-      ratio_(ratio),
-      downsample_(slide.level(level).downsample),
-      extent_(size * ratio * downsample_) {
-  const auto last = [&](std::int64_t side) {
-    const auto pixels = static_cast<std::int64_t>(static_cast<double>(side) / ratio);
-    return edge == Edge::drop ? pixels - size : pixels - 1;
-  };
-  last_x_ = last(slide.level(level).width);
-  last_y_ = last(slide.level(level).height);
+/// Scanners' levels are not exact powers, and their MPPs differ in the last digits.
+constexpr double tolerance = 0.005;
+
+}  // namespace
+
+Sampling Sampling::at_level(const Slide& slide, int level) {
+  if (level < slide.level_count()) return {level, 1};
+  throw Error(fmt::format("{}: level {} was asked for, but the slide has {} (0 to {})",
+                          slide.facts().path.string(), level, slide.level_count(), slide.level_count() - 1));
 }
 
-Grid Grid::on_level(const Slide& slide, int level, int size, int stride, Edge edge) {
-  if (level >= slide.level_count())
-    throw Error(fmt::format("{}: level {} was asked for, but the slide has {} (0 to {})",
-                            slide.facts().path.string(), level, slide.level_count(),
-                            slide.level_count() - 1));
-  return {slide, level, 1, size, stride, edge};
-}
-
-Grid Grid::at_mpp(const Slide& slide, double mpp, int size, int stride, Edge edge) {
-  const double own = slide.facts().mpp_or_throw();
-  constexpr double tolerance = 0.005;
-  if (mpp < own * (1 - tolerance))
-    throw Error(fmt::format("{}: {} microns per pixel were asked for, but the slide's finest level has {}",
-                            slide.facts().path.string(), mpp, own));
-  const double downsample = mpp / own;
+Sampling Sampling::at_downsample(const Slide& slide, double downsample) {
   const int level = slide.level_for(downsample);
   const double ratio = downsample / slide.level(level).downsample;
-  return {slide, level, std::abs(ratio - 1) <= tolerance ? 1 : ratio, size, stride, edge};
+  return {level, std::abs(ratio - 1) <= tolerance ? 1 : ratio};
 }
 
-std::optional<Grid::Cell> Grid::next() {
-  if (x_ > last_x_) {
-    x_ = 0;
-    y_ += stride_;
+Sampling Sampling::at_mpp(const Slide& slide, double mpp) {
+  const double own = slide.facts().mpp_or_throw();
+  if (mpp >= own * (1 - tolerance)) return at_downsample(slide, mpp / own);
+  throw Error(fmt::format("{}: {} microns per pixel were asked for, but the slide's finest level has {}",
+                          slide.facts().path.string(), mpp, own));
+}
+
+Sampling Sampling::at_magnification(const Slide& slide, double magnification) {
+  const double own = slide.facts().objective_power_or_throw();
+  if (magnification <= own * (1 + tolerance)) return at_downsample(slide, own / magnification);
+  throw Error(fmt::format("{}: a magnification of {} was asked for, but the slide was scanned at {}",
+                          slide.facts().path.string(), magnification, own));
+}
+
+Grid::Grid(const Slide& slide, Sampling sampling, int size, int stride, Edge edge)
+    : sampling_(sampling),
+      size_(size),
+      stride_(stride),
+      window_(static_cast<int>(std::lround(size * sampling.ratio))),
+      edge_(edge),
+      downsample_(slide.level(sampling.level).downsample),
+      extent_(size * sampling.ratio * downsample_) {
+  const auto last = [&](std::int64_t side) {
+    const auto pixels = static_cast<std::int64_t>(static_cast<double>(side) / sampling.ratio);
+    return edge == Edge::pad ? pixels - 1 : pixels - size;
+  };
+  x_.last = last(slide.level(sampling.level).width);
+  y_.last = last(slide.level(sampling.level).height);
+  x_.restart();
+  y_.restart();
+}
+
+void Grid::Axis::advance(int stride, Edge edge) {
+  const std::int64_t next = edge == Edge::shift ? std::min(at + stride, last) : at + stride;
+  more = next <= last && next != at;
+  at = next;
+}
+
+std::optional<Cell> Grid::next() {
+  if (!x_.more) {
+    x_.restart();
+    y_.advance(stride_, edge_);
   }
-  if (last_x_ < 0 || y_ > last_y_) return {};
+  if (!x_.more || !y_.more) return {};
   Cell cell;
-  cell.column = std::llround(static_cast<double>(x_) * ratio_);
-  cell.row = std::llround(static_cast<double>(y_) * ratio_);
+  cell.column = std::llround(static_cast<double>(x_.at) * sampling_.ratio);
+  cell.row = std::llround(static_cast<double>(y_.at) * sampling_.ratio);
   cell.x = static_cast<std::int64_t>(static_cast<double>(cell.column) * downsample_);
   cell.y = static_cast<std::int64_t>(static_cast<double>(cell.row) * downsample_);
-  x_ += stride_;
+  x_.advance(stride_, edge_);
   return cell;
 }
 

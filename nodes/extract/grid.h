@@ -8,28 +8,43 @@
 
 namespace flowrun::wsi {
 
-/// What happens where a tile reaches over the right or bottom edge of the slide.
-enum class Edge { drop, pad };
+/// What happens where a tile reaches over the right or bottom edge of the slide: it is left out, padded, or
+/// moved back until it lies within.
+enum class Edge { drop, pad, shift };
 
-/// The regular grid of tiles over one slide, row by row from the top left.
+/// How tiles are read: a window of a level, scaled down where no level has the resolution asked for.
+struct Sampling {
+  int level = 0;
+  double ratio = 1;  ///< pixels of the level per tile pixel
+
+  /// Throws Error when the slide has no such level.
+  static Sampling at_level(const Slide& slide, int level);
+  /// One tile pixel for `downsample` x `downsample` level-0 pixels: on the level that has it (to 0.5 %), else
+  /// from the next finer one. `downsample` is at least 1.
+  static Sampling at_downsample(const Slide& slide, double downsample);
+  /// Throws Error when the slide's own MPP is unknown or coarser.
+  static Sampling at_mpp(const Slide& slide, double mpp);
+  /// Throws Error when the slide's own objective power is unknown or lower.
+  static Sampling at_magnification(const Slide& slide, double magnification);
+};
+
+/// A tile's place. `column` and `row` are pixels of the level that is read; x and y level-0 pixels.
+struct Cell {
+  std::int64_t column = 0, row = 0;
+  std::int64_t x = 0, y = 0;
+};
+
+/// The regular grid of tiles over one slide, row by row from the top left. A slide smaller than a tile has
+/// none, unless it is padded.
 class Grid {
  public:
-  /// A tile's place. `column` and `row` are pixels of the level that is read; x and y level-0 pixels.
-  struct Cell {
-    std::int64_t column = 0, row = 0;
-    std::int64_t x = 0, y = 0;
-  };
-
-  /// The grid on a level of the slide. Throws Error when the slide has no such level.
-  static Grid on_level(const Slide& slide, int level, int size, int stride, Edge edge);
-  /// The grid at `mpp` microns per tile pixel: on the level that has it (to 0.5 %), else scaled down from the
-  /// next finer one. Throws Error when the slide's own MPP is unknown or coarser.
-  static Grid at_mpp(const Slide& slide, double mpp, int size, int stride, Edge edge);
+  /// `size` and `stride` in tile pixels.
+  Grid(const Slide& slide, Sampling sampling, int size, int stride, Edge edge);
 
   /// The next cell, or nothing after the last.
   std::optional<Cell> next();
 
-  int level() const { return level_; }
+  int level() const { return sampling_.level; }
   int size() const { return size_; }
   /// Width and height of the window that is read for a tile, in pixels of level().
   int window() const { return window_; }
@@ -37,14 +52,21 @@ class Grid {
   double extent() const { return extent_; }
 
  private:
-  Grid(const Slide& slide, int level, double ratio, int size, int stride, Edge edge);
+  /// Positions along one side of the slide, in tile pixels.
+  struct Axis {
+    std::int64_t last = -1;  // the last position that is allowed
+    std::int64_t at = 0;
+    bool more = false;
+    void restart() { at = 0, more = last >= 0; }
+    void advance(int stride, Edge edge);
+  };
 
-  int level_, size_, stride_, window_;
-  double ratio_;       // level pixels per tile pixel
+  Sampling sampling_;
+  int size_, stride_, window_;
+  Edge edge_;
   double downsample_;  // level-0 pixels per level pixel
   double extent_;
-  std::int64_t last_x_, last_y_;  // of a tile's left and top edge, in tile pixels
-  std::int64_t x_ = 0, y_ = 0;    // of the next tile, in tile pixels
+  Axis x_, y_;
 };
 
 }  // namespace flowrun::wsi

@@ -85,6 +85,12 @@ double SlideFacts::mpp_or_throw() const {
                   path.string()));
 }
 
+double SlideFacts::objective_power_or_throw() const {
+  if (objective_power) return *objective_power;
+  throw Error(
+      fmt::format("{}: the slide does not say its objective power; choose by mpp or level", path.string()));
+}
+
 Slide::Slide(std::shared_ptr<const SlideFacts> facts, std::shared_ptr<PixelReader> reader)
     : facts_(std::move(facts)), reader_(std::move(reader)) {}
 

@@ -38,18 +38,18 @@ void by_hand(const std::string& path, int threads) {
   const tbb::global_control limit(tbb::global_control::max_allowed_parallelism,
                                   static_cast<std::size_t>(threads));
   const Slide slide = Slide::open(path, "s");
-  Grid grid = Grid::on_level(slide, 0, size, size, Edge::drop);
+  Grid grid(slide, Sampling::at_level(slide, 0), size, size, Edge::drop);
   struct Read {
-    Grid::Cell cell;
+    Cell cell;
     cv::Mat pixels;
   };
   tbb::parallel_pipeline(
       static_cast<std::size_t>(2 * threads),
-      tbb::make_filter<void, Grid::Cell>(tbb::filter_mode::serial_in_order, [&](tbb::flow_control& control) {
+      tbb::make_filter<void, Cell>(tbb::filter_mode::serial_in_order, [&](tbb::flow_control& control) {
         const auto cell = grid.next();
         if (!cell) control.stop();
-        return cell.value_or(Grid::Cell{});
-      }) & tbb::make_filter<Grid::Cell, Read>(tbb::filter_mode::parallel, [&](const Grid::Cell& cell) {
+        return cell.value_or(Cell{});
+      }) & tbb::make_filter<Cell, Read>(tbb::filter_mode::parallel, [&](const Cell& cell) {
         Read read{cell, cv::Mat(size, size, CV_8UC3)};
         slide.read(0, cell.column, cell.row, read.pixels);
         return read;
@@ -75,7 +75,7 @@ void as_graph(const std::string& path, int threads) {
 template <class Read>
 double tiles_per_second(const Slide& slide, Read&& read) {
   int tiles = 0;
-  Grid grid = Grid::on_level(slide, 0, size, size, Edge::drop);
+  Grid grid(slide, Sampling::at_level(slide, 0), size, size, Edge::drop);
   const double time = seconds([&] {
     for (; const auto cell = grid.next(); ++tiles) read(*cell);
   });
@@ -108,12 +108,12 @@ int main(int argc, char** argv) {
     const Slide slide = Slide::open(path, "s"), fresh = Slide::open(path, "s");
     cv::Mat rgb(size, size, CV_8UC3);
     read.push_back(
-        1 / tiles_per_second(slide, [&](const Grid::Cell& c) { slide.read(0, c.column, c.row, rgb); }));
+        1 / tiles_per_second(slide, [&](const Cell& c) { slide.read(0, c.column, c.row, rgb); }));
     floor.push_back(1 / floor_rate(fresh));
     const std::unique_ptr<openslide_t, void (*)(openslide_t*)> handle(openslide_open(path.c_str()),
                                                                       openslide_close);
     std::vector<std::uint32_t> argb(static_cast<std::size_t>(size) * size);
-    openslide.push_back(1 / tiles_per_second(slide, [&](const Grid::Cell& c) {
+    openslide.push_back(1 / tiles_per_second(slide, [&](const Cell& c) {
                           openslide_read_region(handle.get(), argb.data(), c.x, c.y, 0, size, size);
                         }));
   }

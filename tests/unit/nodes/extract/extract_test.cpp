@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <flowrun/testing.h>
+#include <flowrun/wsi/class_mask.h>
 #include <flowrun/wsi/mask.h>
 #include <flowrun/wsi/tile.h>
 
@@ -105,4 +106,149 @@ TEST_CASE("tiles with too little tissue are left out") {
     CHECK(runner.emitted("tile") == static_cast<std::size_t>(expected));
     if (expected > 0) CHECK(*runner.output<Tile>("tile").coverage == doctest::Approx(0.48));
   }
+}
+
+TEST_CASE("tiles at the edge can be shifted back inside") {
+  Extract options;
+  options.edge = "shift";
+  const auto runner = tiles_of(options);
+  REQUIRE(runner->emitted("tile") == 6 * 4);
+  CHECK(runner->output<Tile>("tile", 4).x == 4 * 512);
+  CHECK(runner->output<Tile>("tile", 5).x == 2600 - 512);
+  CHECK(runner->output<Tile>("tile", 23).y == 1900 - 512);
+  options.size = 1300;  // fits exactly: nothing to shift along x
+  const auto exact = tiles_of(options);
+  REQUIRE(exact->emitted("tile") == 2 * 2);
+  CHECK(exact->output<Tile>("tile", 3).y == 600);
+  options.size = 2000;
+  CHECK(tiles_of(options)->emitted("tile") == 0);
+}
+
+TEST_CASE("size in microns, overlap, magnification") {
+  Extract options;
+  options.size_microns = 256;
+  options.mpp = 1;
+  options.overlap = 56;
+  const auto runner = tiles_of(options);
+  const Tile& second = runner->output<Tile>("tile", 1);
+  CHECK(second.pixels.cols == 256);
+  CHECK(second.x == 400);  // 200 tile pixels of 1 micron, at 0.5 microns
+  CHECK(second.overlap == 56);
+  CHECK(!second.untouched);
+  Extract by_power;
+  by_power.size = 100;
+  by_power.magnification = 5;  // the slide has 20: level 1
+  const auto coarse = tiles_of(by_power);
+  CHECK(coarse->output<Tile>("tile").level == 1);
+  CHECK(coarse->output<Tile>("tile").extent == doctest::Approx(400));
+  CHECK(coarse->output<Tile>("tile").untouched);
+  by_power.magnification = 40;
+  CHECK_THROWS_WITH_AS(tiles_of(by_power), doctest::Contains("the slide was scanned at 20"), Error);
+}
+
+TEST_CASE("sizes and distances that contradict each other are mistakes") {
+  const auto refuse = [](auto change, const char* option) {
+    Extract extract;
+    change(extract);
+    Costs costs;
+    try {
+      extract.plan(costs);
+      FAIL("accepted");
+    } catch (const OptionError& mistake) {
+      CHECK(mistake.option == option);
+    }
+  };
+  refuse([](Extract& e) { e.size_microns = 100; }, "size_microns");
+  refuse([](Extract& e) { e.size_microns = 1e6, e.mpp = 0.25; }, "size_microns");
+  refuse([](Extract& e) { e.overlap = 10, e.stride = 10; }, "overlap");
+  refuse([](Extract& e) { e.overlap = 512; }, "overlap");
+  refuse([](Extract& e) { e.level = 0, e.magnification = 20; }, "magnification");
+}
+
+namespace {
+
+/// Tumour over the left of the slide's upper half, stroma over 40 % of the tile beside it.
+ClassMask annotations() {
+  const auto box = [](std::uint8_t value, double x, double y, double w, double h) {
+    return Region{value, {{{x, y}, {x + w, y}, {x + w, y + h}, {x, y + h}}}};
+  };
+  return ClassMask({{"tumor", 1, {}}, {"stroma", 2, {}}}, {box(1, 0, 0, 512, 512), box(2, 512, 0, 205, 512)},
+                   2600, 1900);
+}
+
+std::vector<std::string> labels(const Extract& options) {
+  testing::NodeRunner<Extract> runner;
+  runner.node() = options;
+  runner.input("slide", slide()).input("classes", annotations()).generate();
+  std::vector<std::string> all;
+  for (std::size_t i = 0; i < runner.emitted("tile"); ++i)
+    all.push_back(runner.output<Tile>("tile", i).label);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("labels come from the class mask, by majority or from a share on") {
+  Extract options;
+  options.no_class = "normal";
+  auto all = labels(options);
+  REQUIRE(all.size() == 15);
+  CHECK(all[0] == "tumor");
+  CHECK(all[1] == "normal");  // 60 % of it is nothing
+  CHECK(all[14] == "normal");
+  options.label = "share";
+  options.min_label_share = 0.3;
+  all = labels(options);
+  CHECK(all[0] == "tumor");
+  CHECK(all[1] == "stroma");
+  CHECK(all[2] == "normal");
+}
+
+TEST_CASE("tiles without the wanted classes are left out") {
+  Extract options;
+  options.min_class_coverage = 0.3;
+  CHECK(labels(options).size() == 2);
+  options.classes = {"tumor"};
+  CHECK(labels(options).size() == 1);
+  options.classes = {"necrosis"};
+  CHECK_THROWS_WITH_AS(labels(options), doctest::Contains("the annotations know tumor, stroma"), Error);
+}
+
+TEST_CASE("a capped sample depends on seed and slide alone; a larger cap adds to it") {
+  const auto places = [](int cap, std::int64_t seed) {
+    Extract options;
+    options.size = 64;
+    options.max_tiles = cap;
+    options.seed = seed;
+    const auto runner = tiles_of(options);
+    std::vector<std::pair<std::int64_t, std::int64_t>> all;
+    for (std::size_t i = 0; i < runner->emitted("tile"); ++i)
+      all.emplace_back(runner->output<Tile>("tile", i).y, runner->output<Tile>("tile", i).x);
+    CHECK(std::is_sorted(all.begin(), all.end()));
+    return all;
+  };
+  const auto few = places(20, 1), more = places(60, 1);
+  CHECK(few.size() == 20);
+  CHECK(few == places(20, 1));
+  CHECK(few != places(20, 2));
+  CHECK(std::includes(more.begin(), more.end(), few.begin(), few.end()));
+  CHECK(places(5000, 1).size() == 40 * 29);
+  // Drawn evenly: of 600 of 1160 tiles about half lie in the upper half.
+  const auto half = places(600, 3);
+  const auto upper = std::count_if(half.begin(), half.end(), [](const auto& p) { return p.first < 14 * 64; });
+  CHECK(upper > 250);
+  CHECK(upper < 330);
+}
+
+TEST_CASE("a cap for each class") {
+  Extract options;
+  options.size = 64;
+  options.max_tiles_per_class = 7;
+  options.label = "share";
+  options.min_label_share = 0.5;
+  const auto all = labels(options);
+  CHECK(all.size() == 21);
+  for (const char* name : {"tumor", "stroma", ""}) CHECK(std::count(all.begin(), all.end(), name) == 7);
+  options.max_tiles = 10;
+  CHECK(labels(options).size() == 10);
 }

@@ -7,6 +7,11 @@
 
 namespace flowrun::wsi {
 
+/// The pixels of a mask over a whole slide that show the square which begins at level-0 pixel (x, y) and is
+/// `side` level-0 pixels wide: edges are rounded down to mask pixels, and there is at least one.
+cv::Rect mask_window(cv::Size mask, std::int64_t slide_width, std::int64_t slide_height, std::int64_t x,
+                     std::int64_t y, double side);
+
 /// A tissue mask over a whole slide: rows x cols x 1, 8 bit, 255 where there is tissue, else 0. Its pixels
 /// are level-0 pixels of the slide scaled to cols x rows.
 struct Mask {
@@ -16,9 +21,8 @@ struct Mask {
   std::int64_t slide_width = 0;   ///< level-0 pixels
   std::int64_t slide_height = 0;  ///< level-0 pixels
 
-  /// The share of tissue, 0 to 1, in the rectangle that begins at level-0 pixel (x, y) and is `size` level-0
-  /// pixels wide and high; edges are rounded down to mask pixels, and at least one mask pixel counts.
-  double coverage(std::int64_t x, std::int64_t y, double size) const;
+  /// The share of tissue, 0 to 1, in mask_window(x, y, side).
+  double coverage(std::int64_t x, std::int64_t y, double side) const;
 };
 
 }  // namespace flowrun::wsi

@@ -37,6 +37,8 @@ struct SlideFacts {
   std::int64_t height() const { return levels.front().height; }
   /// `mpp`, or throws Error that says how to give it by hand.
   double mpp_or_throw() const;
+  /// `objective_power`, or throws Error that says what to do without.
+  double objective_power_or_throw() const;
 };
 
 /// Reads pixels of one level. Implementations are thread-safe.
