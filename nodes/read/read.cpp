@@ -24,14 +24,14 @@ std::map<std::string, std::string> identity_of(const std::filesystem::path& path
 
 class Slides final : public Generator {
  public:
-  Slides(std::vector<ListedSlide> slides, std::optional<double> mpp)
-      : slides_(std::move(slides)), mpp_(mpp) {}
+  Slides(std::vector<ListedSlide> slides, std::optional<double> mpp, Backend backend)
+      : slides_(std::move(slides)), mpp_(mpp), backend_(backend) {}
 
   std::optional<Work> next() override {
     if (next_ == slides_.size()) return {};
     const ListedSlide& slide = slides_[next_++];
-    const auto open = [&slide, mpp = mpp_](Outputs& out) {
-      out.emit("slide", Slide::open(slide.path, slide.name, mpp));
+    const auto open = [this, &slide](Outputs& out) {
+      out.emit("slide", Slide::open(slide.path, slide.name, mpp_, backend_));
     };
     return Work{open, NewScope{slide.name, identity_of(slide.path)}};
   }
@@ -40,6 +40,7 @@ class Slides final : public Generator {
  private:
   const std::vector<ListedSlide> slides_;
   const std::optional<double> mpp_;
+  const Backend backend_;
   std::size_t next_ = 0;
 };
 
@@ -65,6 +66,11 @@ void Read::describe(Description<Read>& d) {
   d.option("mpp", &Read::mpp, "microns per level-0 pixel, instead of what the file says")
       .above(0)
       .at_most(1000);
+  d.option("backend", &Read::backend,
+           "what reads pixels: OpenSlide, or libtiff directly (tiled JPEG and JPEG 2000 TIFFs only); auto "
+           "takes the "
+           "faster one that can")
+      .choices({"auto", "openslide", "tiff"});
 }
 
 void Read::plan(Costs& costs) {
@@ -73,7 +79,10 @@ void Read::plan(Costs& costs) {
 }
 
 std::unique_ptr<Generator> Read::start(Inputs&) {
-  return std::make_unique<Slides>(list_slides(path), mpp);
+  const Backend reads = backend == "tiff"        ? Backend::tiff
+                        : backend == "openslide" ? Backend::openslide
+                                                 : Backend::automatic;
+  return std::make_unique<Slides>(list_slides(path), mpp, reads);
 }
 
 }  // namespace flowrun::wsi

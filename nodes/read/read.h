@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace flowrun::wsi {
@@ -13,6 +14,7 @@ namespace flowrun::wsi {
 struct Read : Source {
   std::vector<std::filesystem::path> path;
   std::optional<double> mpp;
+  std::string backend = "auto";
 
   static void describe(Description<Read>& d);
   void plan(Costs& costs) override;

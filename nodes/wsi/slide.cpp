@@ -94,7 +94,7 @@ double SlideFacts::objective_power_or_throw() const {
 Slide::Slide(std::shared_ptr<const SlideFacts> facts, std::shared_ptr<PixelReader> reader)
     : facts_(std::move(facts)), reader_(std::move(reader)) {}
 
-Slide Slide::open(const fs::path& path, std::string name, std::optional<double> mpp) {
+Slide Slide::open(const fs::path& path, std::string name, std::optional<double> mpp, Backend backend) {
   OpenSlideHandle handle = open_handle(path);
   auto facts = std::make_shared<SlideFacts>();
   facts->path = path;
@@ -106,7 +106,14 @@ Slide Slide::open(const fs::path& path, std::string name, std::optional<double> 
   facts->objective_power = number_property(handle.get(), OPENSLIDE_PROPERTY_NAME_OBJECTIVE_POWER);
   facts->background = background_of(handle.get());
   facts->bounds = bounds_of(handle.get(), facts->levels.front());
-  std::shared_ptr<PixelReader> reader = open_tiff_reader(facts);
+  std::shared_ptr<PixelReader> reader;
+  if (backend != Backend::openslide) {
+    try {
+      reader = open_tiff_reader(facts);
+    } catch (const Error&) {
+      if (backend == Backend::tiff) throw;
+    }
+  }
   if (!reader) reader = openslide_reader(facts, std::move(handle));
   return Slide(std::move(facts), std::move(reader));
 }

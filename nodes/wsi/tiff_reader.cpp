@@ -10,6 +10,7 @@
 
 #include "decoded_tile_cache.h"
 #include "jpeg2000.h"
+#include "jpeg_stream.h"
 #include "readers.h"
 #include "tiff_file.h"
 #include "tile_buffers.h"
@@ -23,6 +24,7 @@ constexpr std::uint16_t aperio_rgb_jpeg2000 = 33005;
 struct Directory {
   tdir_t number = 0;
   std::uint16_t compression = 0;
+  bool rgb = false;  // JPEG without conversion to YCbCr
   std::uint32_t tile_width = 0, tile_height = 0;
   std::int64_t width = 0, height = 0;
   std::int64_t columns() const { return (width + tile_width - 1) / tile_width; }
@@ -46,6 +48,7 @@ std::optional<Directory> readable_directory(TIFF* tiff) {
                       field<std::uint16_t>(tiff, TIFFTAG_PLANARCONFIG, 0) == PLANARCONFIG_CONTIG;
   const bool jpeg = d.compression == COMPRESSION_JPEG &&
                     (photometric == PHOTOMETRIC_RGB || photometric == PHOTOMETRIC_YCBCR);
+  d.rgb = photometric == PHOTOMETRIC_RGB;
   if (!TIFFIsTiled(tiff) || !colour || !(jpeg || d.compression == aperio_rgb_jpeg2000)) return {};
   if (field<std::uint32_t>(tiff, TIFFTAG_IMAGEDEPTH, 1) != 1) return {};
   d.tile_width = field<std::uint32_t>(tiff, TIFFTAG_TILEWIDTH, 0);
@@ -111,7 +114,34 @@ class TiffReader final : public PixelReader {
       }
   }
 
+  bool copy_jpeg_tile(int level, std::int64_t x, std::int64_t y, int size,
+                      std::vector<std::uint8_t>& jpeg) override {
+    const Directory& d = directories_.at(static_cast<std::size_t>(level));
+    const bool whole = size == static_cast<int>(d.tile_width) && size == static_cast<int>(d.tile_height) &&
+                       x >= 0 && y >= 0 && x % size == 0 && y % size == 0 && x + size <= d.width &&
+                       y + size <= d.height;
+    if (d.compression != COMPRESSION_JPEG || !whole) return false;
+    const auto number = static_cast<std::uint32_t>(y / size * d.columns() + x / size);
+    TiffFile tiff = borrow(level);
+    try {
+      const std::vector<std::uint8_t> raw = raw_tile(tiff.get(), number);
+      std::uint32_t bytes = 0;
+      const std::uint8_t* tables = nullptr;
+      if (TIFFGetField(tiff.get(), TIFFTAG_JPEGTABLES, &bytes, &tables) != 1) bytes = 0;
+      complete_jpeg(raw, {tables, bytes}, d.rgb, jpeg);
+    } catch (const Error& problem) {
+      throw cannot_read(level, x, y, problem);
+    }
+    give_back(level, std::move(tiff));
+    return true;
+  }
+
  private:
+  Error cannot_read(int level, std::int64_t x, std::int64_t y, const Error& problem) const {
+    return Error(fmt::format("{}: cannot read level {} at x={}, y={}: {}", facts_->path.string(), level, x, y,
+                             problem.what()));
+  }
+
   static void copy(const std::uint8_t* tile, const Directory& d, std::int64_t x, std::int64_t y,
                    cv::Mat part) {
     for (int row = 0; row < part.rows; ++row) {
@@ -130,8 +160,7 @@ class TiffReader final : public PixelReader {
     try {
       decode(tiff.get(), d, number, pixels.get());
     } catch (const Error& problem) {
-      throw Error(fmt::format("{}: cannot read level {} at x={}, y={}: {}", facts_->path.string(), level,
-                              column * d.tile_width, row * d.tile_height, problem.what()));
+      throw cannot_read(level, column * d.tile_width, row * d.tile_height, problem);
     }
     give_back(level, std::move(tiff));
     cache_.insert(key, pixels, d.tile_bytes());
@@ -144,14 +173,18 @@ class TiffReader final : public PixelReader {
       if (TIFFReadEncodedTile(tiff, number, pixels, bytes) != bytes) throw Error(tiff_problem());
       return;
     }
+    decode_jpeg2000(raw_tile(tiff, number), static_cast<int>(d.tile_width), static_cast<int>(d.tile_height),
+                    pixels);
+  }
+
+  static std::vector<std::uint8_t> raw_tile(TIFF* tiff, std::uint32_t number) {
     constexpr std::uint64_t most_compressed = 64u << 20;
     const std::uint64_t bytes = TIFFGetStrileByteCount(tiff, number);
     if (bytes > most_compressed) throw Error(fmt::format("a tile of {} compressed bytes", bytes));
     std::vector<std::uint8_t> raw(bytes);
-    if (TIFFReadRawTile(tiff, number, raw.data(), static_cast<tmsize_t>(bytes)) !=
-        static_cast<tmsize_t>(bytes))
-      throw Error(tiff_problem());
-    decode_jpeg2000(raw, static_cast<int>(d.tile_width), static_cast<int>(d.tile_height), pixels);
+    const auto wanted = static_cast<tmsize_t>(bytes);
+    if (TIFFReadRawTile(tiff, number, raw.data(), wanted) != wanted) throw Error(tiff_problem());
+    return raw;
   }
 
   /// A file handle for one thread; libtiff's are not thread-safe. There are never more than threads that
@@ -189,11 +222,18 @@ class TiffReader final : public PixelReader {
 }  // namespace
 
 std::shared_ptr<PixelReader> open_tiff_reader(const std::shared_ptr<const SlideFacts>& facts) {
-  if (facts->vendor != "aperio" && facts->vendor != "generic-tiff") return nullptr;
+  const auto refuse = [&](const std::string& why) {
+    throw Error(fmt::format(
+        "{}: the tiff backend cannot read it: {}; it reads tiled TIFFs (Aperio, generic) in JPEG or "
+        "JPEG 2000, 'backend: auto' reads all",
+        facts->path.string(), why));
+  };
+  if (facts->vendor != "aperio" && facts->vendor != "generic-tiff")
+    refuse(fmt::format("its format is {}", facts->vendor));
   const TiffFile tiff = open_tiff(facts->path);
-  if (!tiff) return nullptr;
+  if (!tiff) refuse(tiff_problem());
   auto directories = directories_of_levels(tiff.get(), *facts);
-  if (directories.empty()) return nullptr;
+  if (directories.empty()) refuse("a level is not tiled, of another compression, or has tiles left out");
   return std::make_shared<TiffReader>(facts, std::move(directories));
 }
 

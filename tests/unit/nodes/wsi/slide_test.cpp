@@ -6,6 +6,7 @@
 
 #include <fstream>
 #include <opencv2/core.hpp>
+#include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
 #include "../slides.h"
@@ -78,6 +79,39 @@ TEST_CASE("a slide's facts come from the file, and MPP can be given by hand") {
   SlideFacts unknown;
   unknown.path = "x.svs";
   CHECK_THROWS_WITH_AS(unknown.mpp_or_throw(), doctest::Contains("give `mpp:`"), Error);
+}
+
+TEST_CASE("a backend can be forced, and one that cannot read the slide says why") {
+  cv::Mat direct(300, 300, CV_8UC3), through_openslide = direct.clone();
+  Slide::open(small_slide(), "s", {}, Backend::tiff).read(0, 100, 100, direct);
+  Slide::open(small_slide(), "s", {}, Backend::openslide).read(0, 100, 100, through_openslide);
+  CHECK(equal(direct, through_openslide));
+  auto other = std::make_shared<SlideFacts>(Slide::open(small_slide(), "s").facts());
+  other->vendor = "hamamatsu";
+  CHECK_THROWS_WITH_AS(open_tiff_reader(other),
+                       doctest::Contains("its format is hamamatsu; it reads tiled TIFFs"), Error);
+}
+
+TEST_CASE("the file's own JPEG tiles can be copied and show the same pixels") {
+  for (const auto& [path, size] :
+       {std::pair{small_slide(), 256}, {real_slide("CMU-1-Small-Region.svs"), 240}}) {
+    if (path.empty()) {
+      MESSAGE("a real slide is not there: skipped");
+      continue;
+    }
+    CAPTURE(path);
+    const Slide slide = Slide::open(path, "s");
+    std::vector<std::uint8_t> jpeg;
+    REQUIRE(slide.copy_jpeg_tile(0, 2 * size, 3 * size, size, jpeg));
+    cv::Mat decoded = cv::imdecode(jpeg, cv::IMREAD_COLOR), expected(size, size, CV_8UC3);
+    cv::cvtColor(decoded, decoded, cv::COLOR_BGR2RGB);
+    slide.read(0, 2 * size, 3 * size, expected);
+    CHECK(equal(decoded, expected));
+    CHECK(!slide.copy_jpeg_tile(0, 2 * size + 1, 0, size, jpeg));
+    CHECK(!slide.copy_jpeg_tile(0, 0, 0, 2 * size, jpeg));
+    CHECK(!slide.copy_jpeg_tile(0, slide.facts().width() / size * size, 0, size, jpeg));  // cut by the edge
+    CHECK(!Slide::open(path, "s", {}, Backend::openslide).copy_jpeg_tile(0, 0, 0, size, jpeg));
+  }
 }
 
 TEST_CASE("what is no slide is refused by name") {

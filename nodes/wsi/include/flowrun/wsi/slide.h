@@ -52,7 +52,19 @@ class PixelReader {
   /// pixels of that level. What lies outside the level gets the background colour. Throws Error naming
   /// slide, level, x and y.
   virtual void read(int level, std::int64_t x, std::int64_t y, cv::Mat& rgb) = 0;
+
+  /// Copies the file's own JPEG tile that begins at (x, y) of the level and is `size` pixels wide and high,
+  /// as a complete JPEG file. False when there is none: the tiles are of another size, place or compression.
+  virtual bool copy_jpeg_tile(int /*level*/, std::int64_t /*x*/, std::int64_t /*y*/, int /*size*/,
+                              std::vector<std::uint8_t>& /*jpeg*/) {
+    return false;
+  }
 };
+
+/// What reads a slide's pixels: OpenSlide, or libtiff and OpenJPEG directly, which can read tiled JPEG and
+/// JPEG 2000 TIFFs (Aperio, generic) and gives the same pixels several times as fast. `automatic` takes what
+/// can.
+enum class Backend { automatic, openslide, tiff };
 
 /// An open whole-slide image. Files are closed with the last copy. Thread-safe.
 class Slide {
@@ -62,10 +74,11 @@ class Slide {
   /// Most bytes that an open slide keeps of decoded tiles.
   static constexpr std::size_t cache_bytes = std::size_t{32} << 20;
 
-  /// Opens `path` through OpenSlide; pixels of tiled JPEG and JPEG 2000 TIFFs (Aperio) are then read by
-  /// libtiff and OpenJPEG directly, which gives the same pixels several times as fast. `name` becomes
-  /// facts().name; `mpp` overrides what the file says. Throws Error when it is not a slide.
-  static Slide open(const std::filesystem::path& path, std::string name, std::optional<double> mpp = {});
+  /// Opens `path` through OpenSlide, which says what kind of slide it is; its pixels are read by the backend.
+  /// `name` becomes facts().name; `mpp` overrides what the file says. Throws Error when it is not a slide, or
+  /// not one for the backend.
+  static Slide open(const std::filesystem::path& path, std::string name, std::optional<double> mpp = {},
+                    Backend backend = Backend::automatic);
 
   const SlideFacts& facts() const { return *facts_; }
   std::shared_ptr<const SlideFacts> share_facts() const { return facts_; }
@@ -78,6 +91,11 @@ class Slide {
   /// See PixelReader::read.
   void read(int level, std::int64_t x, std::int64_t y, cv::Mat& rgb) const {
     reader_->read(level, x, y, rgb);
+  }
+  /// See PixelReader::copy_jpeg_tile.
+  bool copy_jpeg_tile(int level, std::int64_t x, std::int64_t y, int size,
+                      std::vector<std::uint8_t>& jpeg) const {
+    return reader_->copy_jpeg_tile(level, x, y, size, jpeg);
   }
 
  private:
