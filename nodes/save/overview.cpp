@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <opencv2/imgproc.hpp>
-#include <vector>
 
 namespace flowrun::wsi {
 namespace {
@@ -40,10 +39,8 @@ Overview::Overview(const Slide& slide, const Mask* mask) {
     return std::max(1, static_cast<int>(static_cast<double>(pixels) * scale_));
   };
   const cv::Size size(side(whole.width), side(whole.height));
-  cv::Mat tissue;
-  if (mask) cv::resize(mask->pixels, tissue, size, 0, 0, cv::INTER_NEAREST);
-  picture_ = background(slide, size, tissue);
-  if (mask) cv::findContours(tissue, outlines_, cv::RETR_CCOMP, cv::CHAIN_APPROX_NONE);
+  if (mask) cv::resize(mask->pixels, tissue_, size, 0, 0, cv::INTER_NEAREST);
+  picture_ = background(slide, size, tissue_);
 }
 
 void Overview::add_tile(std::int64_t x, std::int64_t y, double extent) {
@@ -54,7 +51,10 @@ void Overview::add_tile(std::int64_t x, std::int64_t y, double extent) {
 }
 
 const cv::Mat& Overview::draw() {
-  cv::drawContours(picture_, outlines_, -1, mask_colour, 2);
+  if (tissue_.empty()) return picture_;
+  cv::Mat outline;
+  cv::morphologyEx(tissue_, outline, cv::MORPH_GRADIENT, cv::Mat::ones(3, 3, CV_8UC1));
+  picture_.setTo(mask_colour, outline);
   return picture_;
 }
 

@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <opencv2/core/mat.hpp>
-#include <vector>
 
 namespace flowrun::wsi {
 
@@ -29,7 +28,7 @@ class Overview {
  private:
   double scale_ = 1;  // overview pixels per level-0 pixel
   cv::Mat picture_;
-  std::vector<std::vector<cv::Point>> outlines_;  // of the mask
+  cv::Mat tissue_;  // the mask at the picture's size; empty without one
 };
 
 }  // namespace flowrun::wsi
