@@ -156,7 +156,7 @@ void Engine::process(Job& job) {
     if (reason) counts->reasons.add(*reason);
   }
   if (gathers && !emissions.empty()) ++here.emitted;
-  send(scope, job.node, emissions, job.index, gathers);
+  send(scope, job.node, emissions, job.index, type.renumbers());
   conclude(scope, job.node, job.index, std::move(action));
 }
 

@@ -71,7 +71,7 @@ void Engine::send(const ScopePtr& scope, int node, std::vector<Outputs::Emission
 
 /// The packet `index` ends at `node`: nothing comes out for it.
 void Engine::pass_over(const ScopePtr& scope, int node, std::uint64_t index) {
-  if (at(node).plan->type->gathers) return;  // what it emits has numbers of its own
+  if (at(node).plan->type->renumbers()) return;
   std::vector<Outputs::Emission> none;
   send(scope, node, none, index, false);
 }

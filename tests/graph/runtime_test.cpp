@@ -175,6 +175,19 @@ TEST_CASE("on_error: skip leaves the packet out, fail gives up the scope, stop e
   CHECK(outputs_in(stopped.path()).empty());
 }
 
+TEST_CASE("a source that cannot start on one input goes on with the next one of the scope") {
+  TemporaryFolder out;
+  const RunResult result = run_text(graph(out, R"(
+  boxes: {{type: boxes, count: 2}}
+  items: {{type: unpack, from: boxes, count: 4}}
+  halves: {{type: split, from: items, fail_at: 1, on_error: skip}}
+  files: {{type: write, from: halves, dir: "{out}"}}
+)"));
+  CHECK(result.exit == Exit::done_with_skips);
+  CHECK(result.failures.size() == 2);
+  CHECK(read_file(out / "box1.txt") == "0\n1\n20\n21\n30\n31\n");
+}
+
 TEST_CASE("memory that only a packet tells is leased too, and too much of it fails that scope alone") {
   TemporaryFolder out;
   const auto with = [&](const std::string& bytes) {

@@ -91,6 +91,29 @@ struct Unpack : Source {
   }
 };
 
+/// Makes two items of each: 10 v and 10 v + 1.
+struct Split : Source {
+  int fail_at = -1;
+  static void describe(Description<Split>& d) {
+    d.summary("Splits items.").input<Item>("item").output<Item>("item");
+    d.option("fail_at", &Split::fail_at, "the item that cannot be split");
+  }
+  struct Halves : Generator {
+    explicit Halves(std::uint64_t v) : value(v) {}
+    std::uint64_t value;
+    std::uint64_t made = 0;
+    std::optional<Work> next() override {
+      if (made == 2) return {};
+      return Work{[half = 10 * value + made++](Outputs& out) { out.emit("item", Item{half, {}}); }};
+    }
+  };
+  std::unique_ptr<Generator> start(Inputs& in) override {
+    const std::uint64_t value = in.get<Item>("item").value;
+    if (value == static_cast<std::uint64_t>(fail_at)) throw Error("cannot split this item");
+    return std::make_unique<Halves>(value);
+  }
+};
+
 /// Sleeps by a time that depends on the item, so that items overtake each other.
 struct Jitter : Node {
   static void describe(Description<Jitter>& d) {
@@ -300,6 +323,7 @@ FLOWRUN_PLUGIN("test", "1.0.0", registry) {
       .node<Jitter>("jitter")
       .node<DropOdd>("drop_odd")
       .node<Sieve>("sieve")
+      .node<Split>("split")
       .node<FailAt>("fail_at");
   registry.node<Add>("add")
       .node<Batch>("batch")

@@ -66,6 +66,8 @@ struct NodeType {
   bool leases = false;    ///< asks for bytes of its own before each call (Node::bytes)
   std::function<std::unique_ptr<Node>()> create;
 
+  /// The packets that it emits have numbers of their own, not those of its inputs.
+  bool renumbers() const { return gathers || source; }
   /// Its packets open scopes.
   bool opens_scopes() const { return !outputs.empty() && outputs.front().opens_scope; }
   const InputSpec* input(std::string_view port) const;
