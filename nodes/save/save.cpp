@@ -10,12 +10,19 @@
 #include <utility>
 
 #include "jpeg.h"
-#include "out_file.h"
+#include "nodes/wsi/out_file.h"
+#include "nodes/wsi/table_text.h"
 #include "overview.h"
 #include "png.h"
 
 namespace flowrun::wsi {
 namespace {
+
+const TableText& tiles_table() {
+  static const TableText table(TableText::Format::csv,
+                               {"path", "slide", "x", "y", "level", "size", "mpp", "coverage"});
+  return table;
+}
 
 /// What is written for one slide besides its tiles.
 struct SlideFiles {
@@ -30,21 +37,10 @@ struct SlideFiles {
       folder = in.scope().stage(dir, in.scope().name());
       std::filesystem::create_directories(folder);
       table.emplace(folder / "tiles.csv");
-      table->write("path,slide,x,y,level,size,mpp,coverage\n");
+      table->write(tiles_table().header());
     });
   }
 };
-
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
-}
-
-std::string number(const std::optional<double>& value) {
-  return value ? fmt::format("{}", *value) : "";
-}
 
 void write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes) {
   OutFile file(path);
@@ -116,8 +112,7 @@ void Save::process(Inputs& in, Outputs& out) {
   write_file(files.folder / name, bytes);
 
   const std::string row =
-      fmt::format("{},{},{},{},{},{},{},{}\n", csv_field(name), csv_field(slide), tile.x, tile.y, tile.level,
-                  tile.pixels.cols, number(tile.mpp), number(tile.coverage));
+      tiles_table().row({name, slide, tile.x, tile.y, tile.level, tile.pixels.cols, tile.mpp, tile.coverage});
   out.in_order([&files, row, x = tile.x, y = tile.y, extent = tile.extent,
                 opened = if_connected<Slide>(in, "slide"), mask = if_connected<Mask>(in, "mask")] {
     illustrate(files, opened.get(), mask.get());

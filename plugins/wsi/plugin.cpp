@@ -7,6 +7,7 @@
 #include "nodes/extract/extract.h"
 #include "nodes/read/read.h"
 #include "nodes/save/save.h"
+#include "nodes/save_h5/save_h5.h"
 #include "nodes/slide/slide_command.h"
 #include "nodes/synth/synth_command.h"
 
@@ -14,6 +15,10 @@ FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
   using namespace flowrun::wsi;
   // OpenCV's own threads would run other packets' work in the middle of a call.
   cv::setNumThreads(1);
-  registry.node<Read>("read").node<Detect>("detect").node<Extract>("extract").node<Save>("save");
+  registry.node<Detect>("detect");
+  registry.node<Extract>("extract");
+  registry.node<Read>("read");
+  registry.node<Save>("save");
+  registry.node<SaveH5>("save_h5");
   registry.command(slide_command()).command(synth_command());
 }
