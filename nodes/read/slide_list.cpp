@@ -6,11 +6,13 @@
 #include <glob.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <fstream>
 #include <map>
 #include <memory>
+
+#include "nodes/wsi/csv.h"
+#include "nodes/wsi/slide_names.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -23,20 +25,14 @@ std::string lower(std::string text) {
   return text;
 }
 
-bool has_slide_extension(const fs::path& path) {
-  // The formats of OpenSlide 3.4.1.
-  constexpr std::array known{".svs", ".tif", ".tiff", ".ndpi",    ".vms",
-                             ".vmu", ".scn", ".mrxs", ".svslide", ".bif"};
-  return std::find(known.begin(), known.end(), lower(path.extension().string())) != known.end();
-}
-
 Paths in_folder(const fs::path& folder) {
   Paths out;
   for (auto it = fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied);
        it != fs::end(it); ++it) {
     const bool hidden = it->path().filename().string().starts_with(".");
     if (hidden && it->is_directory()) it.disable_recursion_pending();
-    if (!hidden && it->is_regular_file() && has_slide_extension(it->path())) out.push_back(it->path());
+    if (!hidden && it->is_regular_file() && has_slide_extension(it->path().filename().string()))
+      out.push_back(it->path());
   }
   if (out.empty()) throw Error(fmt::format("{}: there are no slides in this folder", folder.string()));
   return out;
@@ -62,45 +58,32 @@ std::string trimmed(std::string text) {
   return text;
 }
 
-/// The fields of a line of comma-separated values (RFC 4180, without line breaks in fields).
-std::vector<std::string> fields_of(const std::string& line) {
-  std::vector<std::string> fields(1);
-  bool quoted = false;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    if (line[i] == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"')
-      fields.back() += line[++i];
-    else if (line[i] == '"')
-      quoted = !quoted;
-    else if (line[i] == ',' && !quoted)
-      fields.emplace_back();
-    else
-      fields.back() += line[i];
+Paths in_table(const fs::path& list) {
+  CsvReader table(list);
+  const std::size_t column = table.column({"path"});
+  Paths out;
+  while (table.next()) {
+    if (table.field(column).empty()) table.fail("no path in this line");
+    out.push_back(list.parent_path() / table.field(column));
   }
-  for (std::string& field : fields) field = trimmed(field);
-  return fields;
+  return out;
 }
 
-Paths in_list(const fs::path& list) {
+Paths in_text(const fs::path& list) {
   std::ifstream in(list);
   if (!in) throw Error(fmt::format("{}: cannot read the list of slides", list.string()));
-  const bool csv = lower(list.extension().string()) == ".csv";
-  std::size_t column = csv ? std::string::npos : 0;
   Paths out;
   int number = 0;
   for (std::string line; std::getline(in, line);) {
     if (++number == 1 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
-    if (trimmed(line).empty() || (!csv && line[0] == '#')) continue;
-    const auto fields = csv ? fields_of(line) : std::vector{trimmed(line)};
-    if (column == std::string::npos) {
-      column = static_cast<std::size_t>(std::find(fields.begin(), fields.end(), "path") - fields.begin());
-      if (column == fields.size())
-        throw Error(fmt::format("{}:{}: there is no column 'path'", list.string(), number));
-      continue;
-    }
-    if (column >= fields.size() || fields[column].empty())
-      throw Error(fmt::format("{}:{}: no path in this line", list.string(), number));
-    out.push_back(list.parent_path() / fields[column]);
+    line = trimmed(line);
+    if (!line.empty() && line[0] != '#') out.push_back(list.parent_path() / line);
   }
+  return out;
+}
+
+Paths in_list(const fs::path& list) {
+  Paths out = lower(list.extension().string()) == ".csv" ? in_table(list) : in_text(list);
   if (out.empty()) throw Error(fmt::format("{}: the list names no slides", list.string()));
   return out;
 }
@@ -112,7 +95,7 @@ Paths expand(const fs::path& place) {
   if (extension == ".txt" || extension == ".csv") return in_list(place);
   if (!fs::exists(place, ignored) && place.string().find_first_of("*?[") != std::string::npos)
     return matching(place);
-  if (!fs::exists(place, ignored) && !has_slide_extension(place))
+  if (!fs::exists(place, ignored) && !has_slide_extension(place.filename().string()))
     throw Error(fmt::format("{}: there is no such file or folder", place.string()));
   return {place};
 }

@@ -8,6 +8,9 @@
 
 namespace flowrun::wsi {
 
+/// How long the encoder searches: both are lossless.
+enum class PngEffort { fast, small };
+
 /// Encodes an image as a complete PNG file, losslessly and fast; made for saving many tissue tiles.
 ///
 /// The encoder trades the search for string matches, which hardly pays on the sensor noise of tissue, for
@@ -32,7 +35,11 @@ namespace flowrun::wsi {
 ///
 /// Sources: PNG specification (W3C, third edition) sections 5 (chunks), 9 (filters) and 10 (compression);
 /// RFC 1950 (zlib stream); RFC 1951 (deflate).
-void encode_png(const cv::Mat& image, std::vector<std::uint8_t>& out);
+///
+/// With PngEffort::small each row gets the filter with the least sum of residues (the specification's 12.7),
+/// and libdeflate searches for matches: tissue tiles come out about 7 % smaller, at a tenth of the speed.
+/// That holds twice the image's bytes besides `out`.
+void encode_png(const cv::Mat& image, std::vector<std::uint8_t>& out, PngEffort effort = PngEffort::fast);
 
 /// Encodes a mask as a PNG of one bit a pixel: white where it is 255, black where it is 0, the only values
 /// that it may have. Each row is predicted from the one above, so a mask of 8 million pixels takes some 50

@@ -5,46 +5,48 @@
 #include <flowrun/wsi/tile.h>
 #include <fmt/format.h>
 
+#include <cmath>
 #include <mutex>
 #include <optional>
 #include <utility>
 
 #include "jpeg.h"
-#include "out_file.h"
+#include "nodes/wsi/out_file.h"
+#include "nodes/wsi/table_text.h"
 #include "overview.h"
 #include "png.h"
 
 namespace flowrun::wsi {
 namespace {
 
+TableText columns_of(const Save& options) {
+  std::vector<std::string> names{"slide", "x", "y", "level", "size", "mpp", "coverage", "label"};
+  if (options.format == "none")
+    names.push_back("dropped_because");
+  else
+    names.insert(names.begin(), "path");
+  return {TableText::format(options.table), std::move(names)};
+}
+
 /// What is written for one slide besides its tiles.
 struct SlideFiles {
   std::once_flag opened;
   std::filesystem::path folder;
+  std::optional<TableText> columns;
   std::optional<OutFile> table;
   std::optional<Overview> overview;
   bool illustrated = false;
 
-  void open(const Inputs& in, const std::filesystem::path& dir) {
+  void open(const Inputs& in, const Save& options) {
     std::call_once(opened, [&] {
-      folder = in.scope().stage(dir, in.scope().name());
+      folder = in.scope().stage(options.dir, in.scope().name());
       std::filesystem::create_directories(folder);
-      table.emplace(folder / "tiles.csv");
-      table->write("path,slide,x,y,level,size,mpp,coverage\n");
+      columns.emplace(columns_of(options));
+      table.emplace(folder / fmt::format("tiles.{}", columns->extension()));
+      table->write(columns->header());
     });
   }
 };
-
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
-}
-
-std::string number(const std::optional<double>& value) {
-  return value ? fmt::format("{}", *value) : "";
-}
 
 void write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes) {
   OutFile file(path);
@@ -70,19 +72,37 @@ std::shared_ptr<const T> if_connected(const Inputs& in, const char* port) {
   return in.has(port) ? in.share<T>(port) : nullptr;
 }
 
+/// The tile as the slide's own JPEG tile, if it is one.
+bool copy_jpeg(const Tile& tile, const Slide* slide, std::vector<std::uint8_t>& jpeg) {
+  if (!slide || !tile.untouched) return false;
+  const double downsample = slide->level(tile.level).downsample;
+  const auto column = std::llround(static_cast<double>(tile.x) / downsample);
+  const auto row = std::llround(static_cast<double>(tile.y) / downsample);
+  const auto back = [&](long long pixel) {
+    return static_cast<std::int64_t>(static_cast<double>(pixel) * downsample);
+  };
+  return back(column) == tile.x && back(row) == tile.y &&
+         slide->copy_jpeg_tile(tile.level, column, row, tile.pixels.cols, jpeg);
+}
+
 }  // namespace
 
 void Save::describe(Description<Save>& d) {
   d.summary("Writes tiles as image files, with a table of them.")
       .details(
           "For each slide a folder: <slide>_x<x>_y<y>.png (or .jpg) for each tile, x and y in level-0 "
-          "pixels; tiles.csv with path "
-          "(relative to the table), slide, x, y, level, size, mpp, coverage, in the order of the grid; with "
+          "pixels; tiles.csv (or .tsv, .jsonl) with path "
+          "(relative to the table), slide, x, y, level, size, mpp, coverage, label, in the order of the "
+          "grid; with "
           "`mask` connected "
           "mask.png (one bit a pixel, white = tissue); with `slide` connected overview.jpg, the slide with "
           "the mask's outline "
           "and the kept tiles. The folder "
-          "appears when all of it is written.")
+          "appears when all of it is written. With `format: none` only the table is written, and tells why a "
+          "filter "
+          "dropped its tiles. JPEG tiles that lie exactly on the slide's own are copied from the file, if "
+          "`slide` is "
+          "connected and nothing changed them.")
       .example("files: {type: save, from: {tile: tiles, slide: slides, mask: tissue}, dir: out}")
       .in_order()
       .input<Tile>("tile")
@@ -91,35 +111,44 @@ void Save::describe(Description<Save>& d) {
   d.option("dir", &Save::dir, "folder to write to; it gets a folder for each slide")
       .required()
       .output_folder();
-  d.option("format", &Save::format, "how tiles are encoded; png is lossless").choices({"png", "jpg"});
+  d.option("format", &Save::format, "how tiles are encoded; png is lossless").choices({"png", "jpg", "none"});
   d.option("quality", &Save::quality, "of JPEG").at_least(1).at_most(100);
+  d.option("effort", &Save::effort, "of PNG: small files are about 7 % smaller and take ten times as long")
+      .choices({"fast", "small"});
+  d.option("passthrough", &Save::passthrough, "copy the slide's own JPEG tiles instead of compressing again");
+  d.option("table", &Save::table, "format of the table of tiles").choices({"csv", "tsv", "jsonl"});
 }
 
 void Save::plan(Costs& costs) {
   // As large as incompressible tiles become in either format.
   const std::size_t tile = costs.in("tile");
-  costs.scratch = tile + tile / 8 + (std::size_t{1} << 20);
+  costs.scratch = tile + tile / 8 + (std::size_t{2} << 20);
+  if (effort == "small") costs.scratch += tile;
   costs.keeps = Overview::most_bytes;
 }
 
 void Save::process(Inputs& in, Outputs& out) {
   const Tile& tile = in.get<Tile>("tile");
   auto& files = in.state<SlideFiles>();
-  files.open(in, dir);
-  std::vector<std::uint8_t> bytes;
-  if (format == "png")
-    encode_png(tile.pixels, bytes);
-  else
-    encode_jpeg(tile.pixels, quality, bytes);
+  files.open(in, *this);
+  const auto opened = if_connected<Slide>(in, "slide");
   const std::string& slide = in.scope().name();
   const std::string name = fmt::format("{}_x{}_y{}.{}", slide, tile.x, tile.y, format);
-  write_file(files.folder / name, bytes);
+  std::vector<std::uint8_t> bytes;
+  if (format == "png")
+    encode_png(tile.pixels, bytes, effort == "small" ? PngEffort::small : PngEffort::fast);
+  else if (format == "jpg" && !(passthrough && copy_jpeg(tile, opened.get(), bytes)))
+    encode_jpeg(tile.pixels, quality, bytes);
+  if (format != "none") write_file(files.folder / name, bytes);
 
-  const std::string row =
-      fmt::format("{},{},{},{},{},{},{},{}\n", csv_field(name), csv_field(slide), tile.x, tile.y, tile.level,
-                  tile.pixels.cols, number(tile.mpp), number(tile.coverage));
-  out.in_order([&files, row, x = tile.x, y = tile.y, extent = tile.extent,
-                opened = if_connected<Slide>(in, "slide"), mask = if_connected<Mask>(in, "mask")] {
+  std::vector<TableCell> cells{slide,    tile.x,        tile.y,    tile.level, tile.pixels.cols,
+                               tile.mpp, tile.coverage, tile.label};
+  if (format == "none")
+    cells.push_back(tile.dropped_because);
+  else
+    cells.insert(cells.begin(), name);
+  out.in_order([&files, row = files.columns->row(cells), x = tile.x, y = tile.y, extent = tile.extent, opened,
+                mask = if_connected<Mask>(in, "mask")] {
     illustrate(files, opened.get(), mask.get());
     files.table->write(row);
     if (files.overview) files.overview->add_tile(x, y, extent);
@@ -129,7 +158,7 @@ void Save::process(Inputs& in, Outputs& out) {
 void Save::finish(Inputs& in, Outputs&) {
   if (in.scope().failed()) return;
   auto& files = in.state<SlideFiles>();
-  files.open(in, dir);
+  files.open(in, *this);
   files.table->close();
   illustrate(files, if_connected<Slide>(in, "slide").get(), if_connected<Mask>(in, "mask").get());
   if (!files.overview) return;

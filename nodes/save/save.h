@@ -13,6 +13,9 @@ struct Save : Node {
   std::filesystem::path dir;
   std::string format = "png";
   int quality = 90;
+  std::string effort = "fast";
+  bool passthrough = true;
+  std::string table = "csv";
 
   static void describe(Description<Save>& d);
   void plan(Costs& costs) override;

@@ -9,6 +9,7 @@
 #include "nodes/filter/filter.h"
 #include "nodes/read/read.h"
 #include "nodes/save/save.h"
+#include "nodes/save_h5/save_h5.h"
 #include "nodes/slide/slide_command.h"
 #include "nodes/synth/synth_command.h"
 
@@ -16,11 +17,12 @@ FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
   using namespace flowrun::wsi;
   // OpenCV's own threads would run other packets' work in the middle of a call.
   cv::setNumThreads(1);
-  registry.node<Combine>("combine")
-      .node<Detect>("detect")
-      .node<Extract>("extract")
-      .node<Filter>("filter")
-      .node<Read>("read")
-      .node<Save>("save");
+  registry.node<Combine>("combine");
+  registry.node<Detect>("detect");
+  registry.node<Extract>("extract");
+  registry.node<Filter>("filter");
+  registry.node<Read>("read");
+  registry.node<Save>("save");
+  registry.node<SaveH5>("save_h5");
   registry.command(slide_command()).command(synth_command());
 }

@@ -12,7 +12,7 @@
 #include <chrono>
 
 #include "nodes/extract/grid.h"
-#include "nodes/save/out_file.h"
+#include "nodes/wsi/out_file.h"
 #include "nodes/save/png.h"
 #include "support.h"
 

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/description.h>
+#include <flowrun/wsi/tile.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace flowrun::wsi {
+
+/// Writes where tiles are, and their pixels if wanted, as HDF5 files of CLAM or TRIDENT. See describe().
+struct SaveH5 : Node {
+  std::filesystem::path dir;
+  std::string layout = "clam";
+  bool pixels = false;
+  int gzip = 0;
+  std::optional<double> magnification;
+  std::optional<int> size;
+  std::optional<double> mpp;
+
+  static void describe(Description<SaveH5>& d);
+  void plan(Costs& costs) override;
+  void process(Inputs& in, Outputs& out) override;
+  void finish(Inputs& in, Outputs& out) override;
+
+ private:
+  void write_empty(Inputs& in, Outputs& out) const;
+};
+
+}  // namespace flowrun::wsi
