@@ -240,9 +240,9 @@ namespace {
 
 void encode_small_png(const cv::Mat& image, const Layout& layout, PixelFormat format,
                       std::vector<std::uint8_t>& out) {
-  constexpr int kSmallest = 12;
+  constexpr int kSmallLevel = 10;
   const std::unique_ptr<libdeflate_compressor, void (*)(libdeflate_compressor*)> compressor(
-      libdeflate_alloc_compressor(kSmallest), &libdeflate_free_compressor);
+      libdeflate_alloc_compressor(kSmallLevel), &libdeflate_free_compressor);
   if (!compressor) throw std::bad_alloc();
   std::vector<std::uint8_t> filtered(layout.row_bytes * static_cast<std::size_t>(image.rows));
   std::vector<std::uint8_t> trial(layout.row_bytes);

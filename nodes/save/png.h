@@ -37,7 +37,8 @@ enum class PngEffort { fast, small };
 /// RFC 1950 (zlib stream); RFC 1951 (deflate).
 ///
 /// With PngEffort::small each row gets the filter with the least sum of residues (the specification's 12.7),
-/// and libdeflate searches for matches: tissue tiles come out about 7 % smaller, at a tenth of the speed.
+/// and libdeflate searches for matches: tiles come out 2 % smaller where all is tissue, 10 % where half is
+/// glass, and take about forty times as long.
 /// That holds twice the image's bytes besides `out`.
 void encode_png(const cv::Mat& image, std::vector<std::uint8_t>& out, PngEffort effort = PngEffort::fast);
 

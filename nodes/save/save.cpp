@@ -113,7 +113,7 @@ void Save::describe(Description<Save>& d) {
       .output_folder();
   d.option("format", &Save::format, "how tiles are encoded; png is lossless").choices({"png", "jpg", "none"});
   d.option("quality", &Save::quality, "of JPEG").at_least(1).at_most(100);
-  d.option("effort", &Save::effort, "of PNG: small files are about 7 % smaller and take ten times as long")
+  d.option("effort", &Save::effort, "of PNG: small files are 2 to 10 % smaller and take forty times as long")
       .choices({"fast", "small"});
   d.option("passthrough", &Save::passthrough, "copy the slide's own JPEG tiles instead of compressing again");
   d.option("table", &Save::table, "format of the table of tiles").choices({"csv", "tsv", "jsonl"});
