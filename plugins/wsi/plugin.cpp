@@ -9,6 +9,8 @@
 #include "nodes/filter/filter.h"
 #include "nodes/read/read.h"
 #include "nodes/save/save.h"
+#include "nodes/save_geojson/save_geojson.h"
+#include "nodes/save_geojson/save_outlines.h"
 #include "nodes/save_h5/save_h5.h"
 #include "nodes/slide/slide_command.h"
 #include "nodes/synth/synth_command.h"
@@ -23,6 +25,8 @@ FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
   registry.node<Filter>("filter");
   registry.node<Read>("read");
   registry.node<Save>("save");
+  registry.node<SaveGeojson>("save_geojson");
   registry.node<SaveH5>("save_h5");
+  registry.node<SaveOutlines>("save_outlines");
   registry.command(slide_command()).command(synth_command());
 }

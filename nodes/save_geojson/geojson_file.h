@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "nodes/wsi/out_file.h"
+
+namespace flowrun::wsi {
+
+/// What QuPath knows of an object besides its outline.
+struct GeoObject {
+  std::string id;                     ///< a UUID: see content_uuid
+  std::string type = "annotation";    ///< or "detection", or "tile"
+  std::string class_name;             ///< empty: none
+  std::array<std::uint8_t, 3> rgb{};  ///< of the class
+  std::string name;                   ///< shown beside it; empty: none
+  std::vector<std::pair<std::string, double>> measurements = {};
+  std::optional<std::int64_t> tissue_id = {};  ///< as TRIDENT numbers pieces of tissue
+};
+
+/// Writes a GeoJSON FeatureCollection (RFC 7946) as QuPath reads it, feature by feature: a polygon each, or
+/// several. Coordinates are level-0 pixels with two decimals at most, y downwards. Nothing but a buffer is
+/// held. Throws Error as OutFile does. Not thread-safe.
+///
+///   file.begin(object, 1);
+///   file.polygon(outer, holes, scale_x, scale_y);  // so many times
+///   file.end();
+class GeoJsonFile {
+ public:
+  explicit GeoJsonFile(const std::filesystem::path& file);
+  /// Begins a feature of so many polygons, at least one.
+  void begin(const GeoObject& object, std::size_t polygons = 1);
+  /// Rings of points with x and y, without the first point repeated at the end; each is multiplied by the
+  /// scale.
+  template <class Ring>
+  void polygon(const Ring& outer, const std::vector<Ring>& holes, double scale_x = 1, double scale_y = 1) {
+    if (written_++ > 0) text_ += ',';
+    text_ += '[';
+    ring(outer, scale_x, scale_y);
+    for (const Ring& hole : holes) {
+      text_ += ',';
+      ring(hole, scale_x, scale_y);
+    }
+    text_ += ']';
+  }
+  void end();
+  /// Ends the collection and the file.
+  void close();
+
+ private:
+  template <class Ring>
+  void ring(const Ring& points, double scale_x, double scale_y) {
+    text_ += '[';
+    for (const auto& p : points) {
+      position(p.x * scale_x, p.y * scale_y);
+      text_ += ',';
+    }
+    if (!points.empty()) position(points[0].x * scale_x, points[0].y * scale_y);
+    text_ += ']';
+  }
+  void position(double x, double y);
+  void flush();
+
+  OutFile file_;
+  std::string text_;  // not yet written
+  bool first_ = true;
+  std::size_t polygons_ = 0;  // of the feature
+  std::size_t written_ = 0;   // of them
+};
+
+/// A UUID of version 5 (RFC 4122): the same content gives the same.
+std::string content_uuid(std::string_view content);
+
+/// A colour for a class that has none: the same name gets the same, one of eight that the colour-blind can
+/// tell apart (Okabe and Ito, 2008).
+std::array<std::uint8_t, 3> colour_of_name(std::string_view name);
+
+}  // namespace flowrun::wsi

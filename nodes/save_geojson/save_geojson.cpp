@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "save_geojson.h"
+
+#include <flowrun/wsi/class_mask.h>
+#include <flowrun/wsi/tile.h>
+#include <fmt/format.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "geojson_file.h"
+
+namespace flowrun::wsi {
+namespace {
+
+struct SlideFile {
+  std::optional<GeoJsonFile> file;
+
+  void open(const Scope& scope, const std::filesystem::path& dir) {
+    if (!file) file.emplace(scope.stage(dir, scope.name() + "_tiles.geojson"));
+  }
+};
+
+GeoObject object_of(const Tile& tile, const std::string& slide, const std::string& type,
+                    const ClassMask* classes) {
+  GeoObject object;
+  object.id = content_uuid(fmt::format("tile {} {} {} {}", tile.x, tile.y, tile.extent, slide));
+  object.type = type;
+  object.class_name = tile.label;
+  const Class* const known = classes ? classes->find(tile.label) : nullptr;
+  object.rgb = known ? known->rgb : colour_of_name(tile.label);
+  object.name = tile.dropped_because;
+  if (tile.coverage) object.measurements.emplace_back("coverage", *tile.coverage);
+  return object;
+}
+
+}  // namespace
+
+void SaveGeojson::describe(Description<SaveGeojson>& d) {
+  d.summary("Writes tiles as squares that QuPath shows on the slide.")
+      .details(
+          "For each slide <slide>_tiles.geojson in `dir`: a FeatureCollection with a polygon for each tile, "
+          "in "
+          "level-0 pixels, in the order of the grid; the tile's label as classification, in the class's "
+          "colour "
+          "if `classes` is connected, else in one that the name decides; its coverage as measurement; on a "
+          "filter's port for dropped tiles the reason as name. In QuPath: drop the file onto the open slide.")
+      .example("squares: {type: save_geojson, from: tiles, dir: out_geojson}")
+      .in_order()
+      .input<Tile>("tile")
+      .optional_scope_input<ClassMask>("classes");
+  d.option("dir", &SaveGeojson::dir, "folder to write to").required().output_folder();
+  d.option("objects", &SaveGeojson::objects, "what tiles are in QuPath; it handles detections by the million")
+      .choices({"detection", "annotation", "tile"});
+}
+
+void SaveGeojson::process(Inputs& in, Outputs& out) {
+  const Tile& tile = in.get<Tile>("tile");
+  const auto classes = in.has("classes") ? in.share<ClassMask>("classes") : nullptr;
+  const double x = static_cast<double>(tile.x), y = static_cast<double>(tile.y), side = tile.extent;
+  out.in_order(
+      [&slide = in.state<SlideFile>(), this, &scope = in.scope(),
+       object = object_of(tile, in.scope().name(), objects, classes.get()),
+       square = std::vector<cv::Point2d>{{x, y}, {x + side, y}, {x + side, y + side}, {x, y + side}}] {
+        slide.open(scope, dir);
+        slide.file->begin(object);
+        slide.file->polygon(square, {});
+        slide.file->end();
+      });
+}
+
+void SaveGeojson::finish(Inputs& in, Outputs&) {
+  if (in.scope().failed()) return;
+  auto& slide = in.state<SlideFile>();
+  slide.open(in.scope(), dir);
+  slide.file->close();
+}
+
+}  // namespace flowrun::wsi

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/description.h>
+
+#include <filesystem>
+#include <string>
+
+namespace flowrun::wsi {
+
+/// Writes tiles as squares that QuPath shows on the slide. See describe().
+struct SaveGeojson : Node {
+  std::filesystem::path dir;
+  std::string objects = "detection";
+
+  static void describe(Description<SaveGeojson>& d);
+  void process(Inputs& in, Outputs& out) override;
+  void finish(Inputs& in, Outputs& out) override;
+};
+
+}  // namespace flowrun::wsi
