@@ -4,10 +4,10 @@
 #include <flowrun/wsi/mask.h>
 #include <flowrun/wsi/tile.h>
 
-#include <opencv2/imgproc.hpp>
 #include <utility>
 
 #include "grid.h"
+#include "nodes/wsi/picture.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -42,13 +42,8 @@ class Tiles final : public Generator {
 
   Tile read(const Grid::Cell& cell, std::optional<double> coverage) const {
     Tile tile;
-    tile.pixels.create(grid_.window(), grid_.window(), CV_8UC3);
-    slide_->read(grid_.level(), cell.column, cell.row, tile.pixels);
-    if (scaled()) {
-      cv::Mat small;
-      cv::resize(tile.pixels, small, {grid_.size(), grid_.size()}, 0, 0, cv::INTER_AREA);
-      tile.pixels = std::move(small);
-    }
+    tile.pixels.create(grid_.size(), grid_.size(), CV_8UC3);
+    read_scaled(*slide_, grid_.level(), cell.column, cell.row, {grid_.window(), grid_.window()}, tile.pixels);
     tile.x = cell.x;
     tile.y = cell.y;
     tile.level = grid_.level();

@@ -9,10 +9,11 @@
 #include <optional>
 #include <utility>
 
-#include "jpeg.h"
-#include "out_file.h"
+#include "nodes/wsi/csv.h"
+#include "nodes/wsi/jpeg.h"
+#include "nodes/wsi/out_file.h"
+#include "nodes/wsi/png.h"
 #include "overview.h"
-#include "png.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -35,21 +36,8 @@ struct SlideFiles {
   }
 };
 
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
-}
-
 std::string number(const std::optional<double>& value) {
   return value ? fmt::format("{}", *value) : "";
-}
-
-void write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes) {
-  OutFile file(path);
-  file.write(bytes);
-  file.close();
 }
 
 void write_mask(const std::filesystem::path& path, const cv::Mat& mask) {

@@ -9,6 +9,8 @@
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
+#include "picture.h"
+
 namespace flowrun::wsi {
 namespace {
 
@@ -65,16 +67,13 @@ void read_block(const Slide& slide, int number, const Blocks& blocks, cv::Mat ta
   const auto top = static_cast<std::int64_t>(y * blocks.y_scale);
   const auto right = static_cast<std::int64_t>(std::ceil((x + target.cols) * blocks.x_scale));
   const auto bottom = static_cast<std::int64_t>(std::ceil((y + target.rows) * blocks.y_scale));
-  cv::Mat rgb(static_cast<int>(std::min(bottom, level.height) - top),
-              static_cast<int>(std::min(right, level.width) - left), CV_8UC3);
+  const cv::Size window(static_cast<int>(std::min(right, level.width) - left),
+                        static_cast<int>(std::min(bottom, level.height) - top));
+  if (target.type() == CV_8UC3) return read_scaled(slide, blocks.thumbnail.level, left, top, window, target);
+  cv::Mat rgb(window, CV_8UC3), grey = blocks.scaled() ? cv::Mat() : target;
   slide.read(blocks.thumbnail.level, left, top, rgb);
-  cv::Mat block = rgb;
-  if (target.type() == CV_8UC1)
-    cv::cvtColor(rgb, block = blocks.scaled() ? cv::Mat() : target, cv::COLOR_RGB2GRAY);
-  if (blocks.scaled())
-    cv::resize(block, target, target.size(), 0, 0, cv::INTER_AREA);
-  else if (target.type() == CV_8UC3)
-    rgb.copyTo(target);
+  cv::cvtColor(rgb, grey, cv::COLOR_RGB2GRAY);
+  if (blocks.scaled()) cv::resize(grey, target, target.size(), 0, 0, cv::INTER_AREA);
 }
 
 cv::Mat read_blocks(const Slide& slide, const Thumbnail& thumbnail, int type) {

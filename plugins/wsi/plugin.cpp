@@ -5,8 +5,12 @@
 
 #include "nodes/detect/detect.h"
 #include "nodes/extract/extract.h"
+#include "nodes/overlay/overlay.h"
 #include "nodes/read/read.h"
 #include "nodes/save/save.h"
+#include "nodes/save_dzi/save_dzi.h"
+#include "nodes/save_mask/save_mask.h"
+#include "nodes/save_tiff/save_tiff.h"
 #include "nodes/slide/slide_command.h"
 #include "nodes/synth/synth_command.h"
 
@@ -14,6 +18,13 @@ FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
   using namespace flowrun::wsi;
   // OpenCV's own threads would run other packets' work in the middle of a call.
   cv::setNumThreads(1);
-  registry.node<Read>("read").node<Detect>("detect").node<Extract>("extract").node<Save>("save");
+  registry.node<Detect>("detect");
+  registry.node<Extract>("extract");
+  registry.node<Overlay>("overlay");
+  registry.node<Read>("read");
+  registry.node<Save>("save");
+  registry.node<SaveDzi>("save_dzi");
+  registry.node<SaveMask>("save_mask");
+  registry.node<SaveTiff>("save_tiff");
   registry.command(slide_command()).command(synth_command());
 }

@@ -11,8 +11,8 @@
 #include <chrono>
 
 #include "nodes/extract/grid.h"
-#include "nodes/save/out_file.h"
-#include "nodes/save/png.h"
+#include "nodes/wsi/out_file.h"
+#include "nodes/wsi/png.h"
 #include "support.h"
 
 using namespace flowrun;

@@ -60,7 +60,7 @@ class Slide {
   /// Most bytes that an open slide keeps of decoded tiles.
   static constexpr std::size_t cache_bytes = std::size_t{32} << 20;
 
-  /// Opens `path` through OpenSlide; pixels of tiled JPEG and JPEG 2000 TIFFs (Aperio) are then read by
+  /// Opens `path` through OpenSlide; pixels of tiled JPEG, deflate and JPEG 2000 TIFFs are then read by
   /// libtiff and OpenJPEG directly, which gives the same pixels several times as fast. `name` becomes
   /// facts().name; `mpp` overrides what the file says. Throws Error when it is not a slide.
   static Slide open(const std::filesystem::path& path, std::string name, std::optional<double> mpp = {});
