@@ -5,10 +5,10 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <opencv2/imgproc.hpp>
 #include <utility>
 
 #include "grid.h"
+#include "nodes/wsi/picture.h"
 #include "sample.h"
 #include "selection.h"
 
@@ -55,13 +55,9 @@ class Tiles final : public Generator {
 
   Tile read(const Chosen& chosen) const {
     Tile tile;
-    tile.pixels.create(grid_.window(), grid_.window(), CV_8UC3);
-    slide_->read(grid_.level(), chosen.cell.column, chosen.cell.row, tile.pixels);
-    if (scaled()) {
-      cv::Mat small;
-      cv::resize(tile.pixels, small, {grid_.size(), grid_.size()}, 0, 0, cv::INTER_AREA);
-      tile.pixels = std::move(small);
-    }
+    tile.pixels.create(grid_.size(), grid_.size(), CV_8UC3);
+    read_scaled(*slide_, grid_.level(), chosen.cell.column, chosen.cell.row, {grid_.window(), grid_.window()},
+                tile.pixels);
     tile.x = chosen.cell.x;
     tile.y = chosen.cell.y;
     tile.level = grid_.level();

@@ -10,11 +10,11 @@
 #include <optional>
 #include <utility>
 
-#include "jpeg.h"
+#include "nodes/wsi/jpeg.h"
 #include "nodes/wsi/out_file.h"
+#include "nodes/wsi/png.h"
 #include "nodes/wsi/table_text.h"
 #include "overview.h"
-#include "png.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -47,12 +47,6 @@ struct SlideFiles {
     });
   }
 };
-
-void write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes) {
-  OutFile file(path);
-  file.write(bytes);
-  file.close();
-}
 
 void write_mask(const std::filesystem::path& path, const cv::Mat& mask) {
   std::vector<std::uint8_t> bytes;

@@ -14,8 +14,8 @@
 #include "islands.h"
 #include "jpeg_tile.h"
 #include "level_painter.h"
+#include "nodes/wsi/tiff_writer.h"
 #include "temp_file.h"
-#include "tiff_pyramid.h"
 #include "tissue_texture.h"
 
 namespace flowrun::wsi {
@@ -93,7 +93,7 @@ class SlideWriter {
   void write(const synth::Scene& scene, const synth::TempFile& file) {
     synth::JpegTileEncoder encoder(options_.tile, options_.quality);
     synth::Swatches swatches = synth::render_swatches(swatch_side(options_), options_.mpp, options_.seed);
-    synth::TiffPyramid tiff(file, may_pass_4_gigabytes(swatches, encoder));
+    TiffWriter tiff(file.descriptor(), file.target(), may_pass_4_gigabytes(swatches, encoder));
     double downsample = 1.0;
     for (const Size& size : levels_) {
       if (downsample > 1.0) swatches = synth::next_level(swatches);
@@ -123,13 +123,18 @@ class SlideWriter {
            most;
   }
 
-  synth::TiffLevel tags(const Size& size, const synth::JpegTileEncoder& encoder, double downsample) const {
-    return {static_cast<std::uint32_t>(size.width),      static_cast<std::uint32_t>(size.height),
-            static_cast<std::uint32_t>(options_.tile),   10000.0 / (options_.mpp * downsample),
-            describe(options_, size, downsample == 1.0), encoder.tables()};
+  TiffLevel tags(const Size& size, const synth::JpegTileEncoder& encoder, double downsample) const {
+    TiffLevel level;
+    level.width = static_cast<std::uint32_t>(size.width);
+    level.height = static_cast<std::uint32_t>(size.height);
+    level.tile = static_cast<std::uint32_t>(options_.tile);
+    level.mpp = options_.mpp * downsample;
+    level.description = describe(options_, size, downsample == 1.0);
+    level.jpeg_tables = encoder.tables();
+    return level;
   }
 
-  void write_tiles(const Size& size, synth::LevelPainter& painter, synth::TiffPyramid& tiff) {
+  void write_tiles(const Size& size, synth::LevelPainter& painter, TiffWriter& tiff) {
     const std::int64_t columns = tiles_along(size.width, options_.tile);
     const std::int64_t rows = tiles_along(size.height, options_.tile);
     std::uint32_t index = 0;

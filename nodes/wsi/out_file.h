@@ -28,4 +28,7 @@ class OutFile {
   std::unique_ptr<std::FILE, Close> file_;
 };
 
+/// Writes a whole file. Throws Error.
+void write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes);
+
 }  // namespace flowrun::wsi

@@ -17,8 +17,8 @@ using OpenSlideHandle = std::unique_ptr<openslide_t, OpenSlideClose>;
 std::shared_ptr<PixelReader> openslide_reader(std::shared_ptr<const SlideFacts> facts,
                                               OpenSlideHandle handle);
 
-/// Reads tiled TIFFs whose levels are JPEG or Aperio's RGB JPEG 2000 by libtiff and OpenJPEG. Throws Error
-/// that says why when the slide is anything else.
+/// Reads tiled TIFFs whose levels are JPEG, deflate or Aperio's RGB JPEG 2000 by libtiff and OpenJPEG. Throws
+/// Error that says why when the slide is anything else.
 std::shared_ptr<PixelReader> open_tiff_reader(const std::shared_ptr<const SlideFacts>& facts);
 
 }  // namespace flowrun::wsi

@@ -10,6 +10,8 @@
 #include <opencv2/imgproc.hpp>
 #include <utility>
 
+#include "picture.h"
+
 namespace flowrun::wsi {
 namespace {
 
@@ -70,18 +72,12 @@ void read_block(const Slide& slide, int number, const Blocks& blocks, const Scor
   const auto top = static_cast<std::int64_t>(y * blocks.y_scale);
   const auto right = static_cast<std::int64_t>(std::ceil((x + target.cols) * blocks.x_scale));
   const auto bottom = static_cast<std::int64_t>(std::ceil((y + target.rows) * blocks.y_scale));
-  cv::Mat rgb(static_cast<int>(std::min(bottom, level.height) - top),
-              static_cast<int>(std::min(right, level.width) - left), CV_8UC3);
-  slide.read(blocks.thumbnail.level, left, top, rgb);
-  if (blocks.scaled()) {
-    cv::Mat small;
-    cv::resize(rgb, small, target.size(), 0, 0, cv::INTER_AREA);
-    rgb = std::move(small);
-  }
-  if (score.of)
-    score.of(rgb, target);
-  else
-    rgb.copyTo(target);
+  const cv::Size window(static_cast<int>(std::min(right, level.width) - left),
+                        static_cast<int>(std::min(bottom, level.height) - top));
+  if (!score.of) return read_scaled(slide, blocks.thumbnail.level, left, top, window, target);
+  cv::Mat rgb(target.size(), CV_8UC3);
+  read_scaled(slide, blocks.thumbnail.level, left, top, window, rgb);
+  score.of(rgb, target);
 }
 
 cv::Mat read_blocks(const Slide& slide, const Thumbnail& thumbnail, const Score& score) {

@@ -49,7 +49,8 @@ std::optional<Directory> readable_directory(TIFF* tiff) {
   const bool jpeg = d.compression == COMPRESSION_JPEG &&
                     (photometric == PHOTOMETRIC_RGB || photometric == PHOTOMETRIC_YCBCR);
   d.rgb = photometric == PHOTOMETRIC_RGB;
-  if (!TIFFIsTiled(tiff) || !colour || !(jpeg || d.compression == aperio_rgb_jpeg2000)) return {};
+  const bool deflate = d.compression == COMPRESSION_ADOBE_DEFLATE && photometric == PHOTOMETRIC_RGB;
+  if (!TIFFIsTiled(tiff) || !colour || !(jpeg || deflate || d.compression == aperio_rgb_jpeg2000)) return {};
   if (field<std::uint32_t>(tiff, TIFFTAG_IMAGEDEPTH, 1) != 1) return {};
   d.tile_width = field<std::uint32_t>(tiff, TIFFTAG_TILEWIDTH, 0);
   d.tile_height = field<std::uint32_t>(tiff, TIFFTAG_TILELENGTH, 0);
@@ -168,7 +169,7 @@ class TiffReader final : public PixelReader {
   }
 
   static void decode(TIFF* tiff, const Directory& d, std::uint32_t number, std::uint8_t* pixels) {
-    if (d.compression == COMPRESSION_JPEG) {
+    if (d.compression != aperio_rgb_jpeg2000) {
       const auto bytes = static_cast<tmsize_t>(d.tile_bytes());
       if (TIFFReadEncodedTile(tiff, number, pixels, bytes) != bytes) throw Error(tiff_problem());
       return;

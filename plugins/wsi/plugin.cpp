@@ -7,11 +7,15 @@
 #include "nodes/detect/detect.h"
 #include "nodes/extract/extract.h"
 #include "nodes/filter/filter.h"
+#include "nodes/overlay/overlay.h"
 #include "nodes/read/read.h"
 #include "nodes/save/save.h"
+#include "nodes/save_dzi/save_dzi.h"
 #include "nodes/save_geojson/save_geojson.h"
 #include "nodes/save_geojson/save_outlines.h"
 #include "nodes/save_h5/save_h5.h"
+#include "nodes/save_mask/save_mask.h"
+#include "nodes/save_tiff/save_tiff.h"
 #include "nodes/slide/slide_command.h"
 #include "nodes/synth/synth_command.h"
 
@@ -23,10 +27,14 @@ FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
   registry.node<Detect>("detect");
   registry.node<Extract>("extract");
   registry.node<Filter>("filter");
+  registry.node<Overlay>("overlay");
   registry.node<Read>("read");
   registry.node<Save>("save");
+  registry.node<SaveDzi>("save_dzi");
   registry.node<SaveGeojson>("save_geojson");
   registry.node<SaveH5>("save_h5");
+  registry.node<SaveMask>("save_mask");
   registry.node<SaveOutlines>("save_outlines");
+  registry.node<SaveTiff>("save_tiff");
   registry.command(slide_command()).command(synth_command());
 }

@@ -13,7 +13,7 @@
 
 #include "nodes/extract/grid.h"
 #include "nodes/wsi/out_file.h"
-#include "nodes/save/png.h"
+#include "nodes/wsi/png.h"
 #include "support.h"
 
 using namespace flowrun;

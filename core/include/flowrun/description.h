@@ -39,6 +39,11 @@ class Description {
   Description& input(std::string name) {
     return type_.inputs.push_back({std::move(name), std::string(P::packet_type)}), *this;
   }
+  /// May stay unconnected; Node::plan says when none of several is too few or two are too many.
+  template <Payload P>
+  Description& optional_input(std::string name) {
+    return type_.inputs.push_back({std::move(name), std::string(P::packet_type), true}), *this;
+  }
   /// An input with one packet per scope, seen by every call in the scope and by finish().
   template <Payload P>
   Description& scope_input(std::string name) {

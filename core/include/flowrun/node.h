@@ -133,6 +133,8 @@ class Costs {
   std::size_t leases = 0;   ///< the most that Node::bytes() may ask for
   std::size_t holds = 0;  ///< packets that the node may keep per scope before it lets go (a batch: size - 1)
 
+  /// The input is connected.
+  bool has(std::string_view port) const { return inputs.contains(port); }
   /// Bytes of one packet on an input; 0 when unconnected.
   std::size_t in(std::string_view port) const;
   /// Sets the bytes of one packet on an output. Not set: as large as the largest input.

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <span>
 
-#include "nodes/save/huffman.h"
+#include "huffman.h"
 
 namespace flowrun::wsi {
 

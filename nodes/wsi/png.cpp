@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nodes/save/png.h"
+#include "png.h"
 
 #include <libdeflate.h>
 
@@ -14,7 +14,7 @@
 #include <string_view>
 #include <utility>
 
-#include "nodes/save/deflate.h"
+#include "deflate.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>

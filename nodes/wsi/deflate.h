@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "nodes/save/bit_writer.h"
+#include "bit_writer.h"
 
 namespace flowrun::wsi {
 

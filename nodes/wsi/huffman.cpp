@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nodes/save/huffman.h"
+#include "huffman.h"
 
 #include <algorithm>
 #include <array>
