@@ -12,6 +12,8 @@
 
 namespace flowrun::wsi {
 
+constexpr int most_tile_size = 1 << 20;  ///< pixels that a list may say a tile has
+
 /// Where a tile is to be cut.
 struct TilePlace {
   std::int64_t x = 0;  ///< left edge, level-0 pixels
@@ -39,7 +41,8 @@ struct TileKind {
 /// They are told apart by content. HDF5 files with the name or the size of another slide are refused, and so
 /// are places that are wholly outside of the slide: all as Error that names the file and the line or row.
 ///
-/// Places are read as they are asked for: a reader takes `most_bytes` at most, however many there are. Not
+/// Places are read as they are asked for: a reader takes `most_bytes` at most, however many there are. HDF5
+/// is read by a process of its own (see Isolated), so that a broken file ends as an Error too. Not
 /// thread-safe.
 class CoordinateReader {
  public:
