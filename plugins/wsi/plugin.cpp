@@ -3,6 +3,8 @@
 
 #include <opencv2/core/utility.hpp>
 
+#include "nodes/collect/collect.h"
+#include "nodes/collect/collect_command.h"
 #include "nodes/detect/detect.h"
 #include "nodes/extract/extract.h"
 #include "nodes/read/read.h"
@@ -14,6 +16,10 @@ FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
   using namespace flowrun::wsi;
   // OpenCV's own threads would run other packets' work in the middle of a call.
   cv::setNumThreads(1);
-  registry.node<Read>("read").node<Detect>("detect").node<Extract>("extract").node<Save>("save");
-  registry.command(slide_command()).command(synth_command());
+  registry.node<Collect>("collect")
+      .node<Detect>("detect")
+      .node<Extract>("extract")
+      .node<Read>("read")
+      .node<Save>("save");
+  registry.command(collect_command()).command(slide_command()).command(synth_command());
 }
