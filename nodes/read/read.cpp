@@ -1,50 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "read.h"
 
-#include <flowrun/wsi/slide.h>
-#include <fmt/format.h>
-
-#include <chrono>
-
-#include "slide_list.h"
+#include "nodes/wsi/slide_list.h"
+#include "nodes/wsi/slide_opener.h"
 
 namespace flowrun::wsi {
-namespace {
-
-/// What tells a slide file from a changed one of the same name.
-std::map<std::string, std::string> identity_of(const std::filesystem::path& path) {
-  std::error_code ignored;
-  const auto size = std::filesystem::file_size(path, ignored);
-  const auto modified = std::filesystem::last_write_time(path, ignored).time_since_epoch();
-  return {
-      {"path", printable(path.string())},
-      {"bytes", std::to_string(size)},
-      {"modified", std::to_string(std::chrono::duration_cast<std::chrono::nanoseconds>(modified).count())}};
-}
-
-class Slides final : public Generator {
- public:
-  Slides(std::vector<ListedSlide> slides, std::optional<double> mpp, Backend backend)
-      : slides_(std::move(slides)), mpp_(mpp), backend_(backend) {}
-
-  std::optional<Work> next() override {
-    if (next_ == slides_.size()) return {};
-    const ListedSlide& slide = slides_[next_++];
-    const auto open = [this, &slide](Outputs& out) {
-      out.emit("slide", Slide::open(slide.path, slide.name, mpp_, backend_));
-    };
-    return Work{open, NewScope{slide.name, identity_of(slide.path)}};
-  }
-  std::optional<std::uint64_t> total() const override { return slides_.size(); }
-
- private:
-  const std::vector<ListedSlide> slides_;
-  const std::optional<double> mpp_;
-  const Backend backend_;
-  std::size_t next_ = 0;
-};
-
-}  // namespace
 
 void Read::describe(Description<Read>& d) {
   d.summary("Opens whole-slide images.")
@@ -74,15 +34,11 @@ void Read::describe(Description<Read>& d) {
 }
 
 void Read::plan(Costs& costs) {
-  // Handles, tile tables and the like come on top of the pixels.
-  costs.out("slide", Slide::cache_bytes + (std::size_t{2} << 20));
+  costs.out("slide", open_slide_bytes);
 }
 
 std::unique_ptr<Generator> Read::start(Inputs&) {
-  const Backend reads = backend == "tiff"        ? Backend::tiff
-                        : backend == "openslide" ? Backend::openslide
-                                                 : Backend::automatic;
-  return std::make_unique<Slides>(list_slides(path), mpp, reads);
+  return std::make_unique<SlideOpener>(list_slides(path), mpp, backend_named(backend));
 }
 
 }  // namespace flowrun::wsi

@@ -2,7 +2,6 @@
 #include "slide_names.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 
 namespace flowrun::wsi {
@@ -15,21 +14,24 @@ std::string_view file_name(std::string_view text) {
 
 }  // namespace
 
-bool has_slide_extension(std::string_view name) {
-  // The formats of OpenSlide 3.4.1.
-  constexpr std::array<std::string_view, 10> known{".svs", ".tif", ".tiff", ".ndpi",    ".vms",
-                                                   ".vmu", ".scn", ".mrxs", ".svslide", ".bif"};
+const std::vector<std::string>& slide_extensions() {
+  static const std::vector<std::string> known{".bif",     ".mrxs", ".ndpi", ".scn", ".svs",
+                                              ".svslide", ".tif",  ".tiff", ".vms", ".vmu"};
+  return known;
+}
+
+bool has_extension(std::string_view name, const std::vector<std::string>& extensions) {
   const std::size_t dot = name.rfind('.');
   if (dot == std::string_view::npos || dot == 0) return false;
   std::string extension(name.substr(dot));
   std::transform(extension.begin(), extension.end(), extension.begin(),
                  [](unsigned char c) { return std::tolower(c); });
-  return std::find(known.begin(), known.end(), extension) != known.end();
+  return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
 }
 
 std::string slide_stem(std::string_view text) {
   const std::string_view name = file_name(text);
-  return std::string(has_slide_extension(name) ? name.substr(0, name.rfind('.')) : name);
+  return std::string(has_extension(name) ? name.substr(0, name.rfind('.')) : name);
 }
 
 bool names_slide(std::string_view text, const SlideFacts& slide) {

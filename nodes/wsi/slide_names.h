@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace flowrun::wsi {
 
@@ -16,7 +17,11 @@ std::string slide_stem(std::string_view text);
 /// extension; folders before it do not count.
 bool names_slide(std::string_view text, const SlideFacts& slide);
 
-/// Whether the file name ends like that of a slide, in any case.
-bool has_slide_extension(std::string_view name);
+/// The file extensions of the formats that OpenSlide 3.4.1 reads, in lower case, with their dots, sorted
+/// (https://openslide.org/formats/).
+const std::vector<std::string>& slide_extensions();
+
+/// Whether the file name has one of the extensions, in any case.
+bool has_extension(std::string_view name, const std::vector<std::string>& extensions = slide_extensions());
 
 }  // namespace flowrun::wsi

@@ -3,6 +3,8 @@
 
 #include <opencv2/core/utility.hpp>
 
+#include "nodes/collect/collect.h"
+#include "nodes/collect/collect_command.h"
 #include "nodes/combine/combine.h"
 #include "nodes/detect/detect.h"
 #include "nodes/extract/extract.h"
@@ -23,6 +25,7 @@ FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
   using namespace flowrun::wsi;
   // OpenCV's own threads would run other packets' work in the middle of a call.
   cv::setNumThreads(1);
+  registry.node<Collect>("collect");
   registry.node<Combine>("combine");
   registry.node<Detect>("detect");
   registry.node<Extract>("extract");
@@ -36,5 +39,5 @@ FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
   registry.node<SaveMask>("save_mask");
   registry.node<SaveOutlines>("save_outlines");
   registry.node<SaveTiff>("save_tiff");
-  registry.command(slide_command()).command(synth_command());
+  registry.command(collect_command()).command(slide_command()).command(synth_command());
 }

@@ -11,8 +11,8 @@
 #include <map>
 #include <memory>
 
-#include "nodes/wsi/csv.h"
-#include "nodes/wsi/slide_names.h"
+#include "csv.h"
+#include "slide_names.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -25,13 +25,13 @@ std::string lower(std::string text) {
   return text;
 }
 
-Paths in_folder(const fs::path& folder) {
+Paths in_folder(const fs::path& folder, const std::vector<std::string>& extensions) {
   Paths out;
   for (auto it = fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied);
        it != fs::end(it); ++it) {
     const bool hidden = it->path().filename().string().starts_with(".");
     if (hidden && it->is_directory()) it.disable_recursion_pending();
-    if (!hidden && it->is_regular_file() && has_slide_extension(it->path().filename().string()))
+    if (!hidden && it->is_regular_file() && has_extension(it->path().filename().string(), extensions))
       out.push_back(it->path());
   }
   if (out.empty()) throw Error(fmt::format("{}: there are no slides in this folder", folder.string()));
@@ -88,14 +88,14 @@ Paths in_list(const fs::path& list) {
   return out;
 }
 
-Paths expand(const fs::path& place) {
+Paths expand(const fs::path& place, const std::vector<std::string>& extensions) {
   std::error_code ignored;
   const std::string extension = lower(place.extension().string());
-  if (fs::is_directory(place, ignored)) return in_folder(place);
+  if (fs::is_directory(place, ignored)) return in_folder(place, extensions);
   if (extension == ".txt" || extension == ".csv") return in_list(place);
   if (!fs::exists(place, ignored) && place.string().find_first_of("*?[") != std::string::npos)
     return matching(place);
-  if (!fs::exists(place, ignored) && !has_slide_extension(place.filename().string()))
+  if (!fs::exists(place, ignored) && !has_extension(place.filename().string(), extensions))
     throw Error(fmt::format("{}: there is no such file or folder", place.string()));
   return {place};
 }
@@ -159,10 +159,11 @@ std::string printable(const std::string& text) {
   return out;
 }
 
-std::vector<ListedSlide> list_slides(const std::vector<fs::path>& places) {
+std::vector<ListedSlide> list_slides(const std::vector<fs::path>& places,
+                                     const std::vector<std::string>& extensions) {
   std::map<fs::path, fs::path> by_canonical_path;
   for (const fs::path& place : places)
-    for (const fs::path& path : expand(place)) {
+    for (const fs::path& path : expand(place, extensions)) {
       std::error_code ignored;
       const fs::path absolute = fs::absolute(path).lexically_normal();
       const fs::path canonical = fs::weakly_canonical(absolute, ignored);

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "slide_names.h"
+
+namespace flowrun::wsi {
+
+/// A text fit for journals and file names: when it is no UTF-8 or has control characters, their bytes (and %)
+/// are written as %XX, so that different texts stay different.
+std::string printable(const std::string& text);
+
+/// A slide to be opened.
+struct ListedSlide {
+  std::filesystem::path path;  ///< absolute
+  std::string name;            ///< unique in the list, fit for a file name
+};
+
+/// Finds the slides that `places` stand for: a slide file, a glob pattern (`*`, `?`, `[]`), a folder
+/// (searched with all below it for files with one of `extensions` in any case), or a list: a .txt with a path
+/// a line, or a .csv with a column `path`; paths in a list are relative to it. Sorted by path, each file
+/// once. Names are the files' stems; where two are alike, the names of the folders above are put before them
+/// (`a_x`, `b_x`). A file that does not exist is listed all the same, so that it is reported as one slide's
+/// failure. Throws Error when a place stands for no slide at all.
+std::vector<ListedSlide> list_slides(const std::vector<std::filesystem::path>& places,
+                                     const std::vector<std::string>& extensions = slide_extensions());
+
+}  // namespace flowrun::wsi
