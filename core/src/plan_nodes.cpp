@@ -175,23 +175,28 @@ class Resolver {
     } catch (const OptionError& problem) {
       diagnostics_.error(value.place, fmt::format("'{}': {}", option.name, problem.what()), problem.fix);
     } catch (const Error& problem) {
-      diagnostics_.error(value.place, fmt::format("'{}': {}", option.name, problem.what()),
+      const auto* part = dynamic_cast<const ValueError*>(&problem);
+      diagnostics_.error(part ? part->place : value.place,
+                         fmt::format("'{}': {}", option.name, problem.what()),
                          option.range().empty() ? option.help : option.range());
     }
   }
 
   static bool broken(const Value& value) {
-    return value.broken || std::any_of(value.items.begin(), value.items.end(), broken);
+    return value.broken || std::any_of(value.items.begin(), value.items.end(), broken) ||
+           std::any_of(value.entries.begin(), value.entries.end(),
+                       [](const auto& entry) { return broken(entry.second); });
   }
 
   static void check_range(const OptionSpec& option, const Value& value) {
     if (!std::isfinite(option.least) && !std::isfinite(option.most)) return;
     for (const Value& item : value.items) check_range(option, item);
+    for (const auto& [key, entry] : value.entries) check_range(option, entry);
     if (value.kind != Value::Kind::scalar) return;
     double number = 0;
     convert(value, number);
     if (number < option.least || (option.exclusive && number == option.least) || number > option.most)
-      throw Error(fmt::format("expected {}, found {}", option.range(), value.text));
+      throw ValueError(value.place, fmt::format("expected {}, found {}", option.range(), value.text));
   }
 
   void collect_connections(Draft& draft) {

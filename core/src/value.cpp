@@ -72,6 +72,11 @@ void convert(const Value& value, std::filesystem::path& out) {
   out = (value.base / value.text).lexically_normal();
 }
 
+const std::vector<std::pair<Value::Key, Value>>& entries_of(const Value& value) {
+  if (value.kind != Value::Kind::map) expected("a map such as {name: value}", value);
+  return value.entries;
+}
+
 std::string OptionType<double>::text(double v) {
   return fmt::format("{}", v);
 }

@@ -1,35 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <flowrun/error.h>
 #include <flowrun/wsi/class_mask.h>
+#include <fmt/format.h>
 
 #include <algorithm>
-#include <opencv2/imgproc.hpp>
+#include <cmath>
 #include <utility>
+
+#include "region_index.h"
 
 namespace flowrun::wsi {
 namespace {
 
-cv::Rect2d bounds_of(const Region& region) {
-  if (region.rings.empty() || region.rings.front().empty()) return {};
-  cv::Point2d low = region.rings.front().front(), high = low;
-  for (const auto& ring : region.rings)
-    for (const cv::Point2d& p : ring) {
-      low = {std::min(low.x, p.x), std::min(low.y, p.y)};
-      high = {std::max(high.x, p.x), std::max(high.y, p.y)};
-    }
-  return {low, high};
+/// Rows drawn at a time: the crossings of more are not kept.
+constexpr std::int64_t band_rows = 64;
+
+void check(const std::vector<Region>& regions) {
+  for (const Region& region : regions)
+    for (const auto& ring : region.rings)
+      for (const cv::Point2d& p : ring)
+        if (!std::isfinite(p.x) || !std::isfinite(p.y))
+          throw Error(fmt::format("region {} has the point ({}, {}); coordinates are finite numbers",
+                                  &region - regions.data() + 1, p.x, p.y));
 }
 
 }  // namespace
 
 ClassMask::ClassMask(std::vector<Class> classes, std::vector<Region> regions, std::int64_t slide_width,
                      std::int64_t slide_height)
-    : classes_(std::move(classes)),
-      regions_(std::move(regions)),
-      slide_width_(slide_width),
-      slide_height_(slide_height) {
+    : classes_(std::move(classes)), slide_width_(slide_width), slide_height_(slide_height) {
+  check(regions);
   std::sort(classes_.begin(), classes_.end(),
             [](const Class& a, const Class& b) { return a.value < b.value; });
-  for (const Region& region : regions_) bounds_.push_back(bounds_of(region));
+  index_ = std::make_shared<const RegionIndex>(regions);
+  regions_ = std::make_shared<const std::vector<Region>>(std::move(regions));
 }
 
 const Class* ClassMask::find(std::uint8_t value) const {
@@ -53,28 +57,25 @@ cv::Size ClassMask::size(double downsample) const {
 
 void ClassMask::draw(double downsample, std::int64_t x, std::int64_t y, cv::Mat& values) const {
   values.setTo(0);
-  const cv::Point2d origin(static_cast<double>(x), static_cast<double>(y));
-  for (std::size_t i = 0; i < regions_.size(); ++i) {
-    const cv::Rect2d& b = bounds_[i];
-    if (b.br().x / downsample < origin.x || b.br().y / downsample < origin.y ||
-        b.x / downsample >= origin.x + values.cols || b.y / downsample >= origin.y + values.rows)
-      continue;
-    std::vector<std::vector<cv::Point>> rings;
-    for (const auto& ring : regions_[i].rings) {
-      auto& points = rings.emplace_back();
-      for (const cv::Point2d& p : ring)
-        points.emplace_back(static_cast<int>(p.x / downsample) - static_cast<int>(x),
-                            static_cast<int>(p.y / downsample) - static_cast<int>(y));
-    }
-    cv::fillPoly(values, rings, cv::Scalar(regions_[i].value));
+  const cv::Size whole = size(downsample);
+  const std::int64_t left = std::max<std::int64_t>(x, 0), top = std::max<std::int64_t>(y, 0);
+  const std::int64_t right = std::min<std::int64_t>(x + values.cols, whole.width);
+  const std::int64_t bottom = std::min<std::int64_t>(y + values.rows, whole.height);
+  if (left >= right) return;
+  for (std::int64_t row = top; row < bottom; row += band_rows) {
+    const cv::Rect band(static_cast<int>(left - x), static_cast<int>(row - y), static_cast<int>(right - left),
+                        static_cast<int>(std::min(band_rows, bottom - row)));
+    index_->draw(*regions_, downsample, left, row, values(band));
   }
 }
 
 std::size_t ClassMask::bytes() const {
-  std::size_t sum = sizeof *this;
-  for (const Region& region : regions_)
+  std::size_t sum = sizeof *this + index_->bytes();
+  for (const Region& region : *regions_) {
+    sum += sizeof region;
     for (const auto& ring : region.rings) sum += sizeof ring + ring.capacity() * sizeof ring.front();
-  return sum + regions_.size() * (sizeof(Region) + sizeof(cv::Rect2d));
+  }
+  return sum;
 }
 
 }  // namespace flowrun::wsi

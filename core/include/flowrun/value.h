@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <flowrun/error.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -37,6 +39,13 @@ struct Value {
   const Value* find(std::string_view key) const;
 };
 
+/// A mistake in one part of a value.
+class ValueError : public Error {
+ public:
+  ValueError(Place place, const std::string& message) : Error(message), place(place) {}
+  Place place;  ///< of the part
+};
+
 /// Converts a value into an option's type. Each throws Error("expected ..., found ...").
 void convert(const Value& value, bool& out);
 void convert(const Value& value, int& out);
@@ -55,6 +64,20 @@ void convert(const Value& value, std::vector<T>& out) {
   out.clear();
   if (value.kind != Value::Kind::list) return convert(value, out.emplace_back());
   for (const Value& item : value.items) convert(item, out.emplace_back());
+}
+/// The entries of `value`, by key. Throws Error when it is no map.
+const std::vector<std::pair<Value::Key, Value>>& entries_of(const Value& value);
+/// A map from names; throws ValueError where an entry does not fit.
+template <class T>
+void convert(const Value& value, std::map<std::string, T>& out) {
+  out.clear();
+  for (const auto& [key, entry] : entries_of(value)) try {
+      convert(entry, out[key.text]);
+    } catch (const ValueError&) {
+      throw;
+    } catch (const Error& problem) {
+      throw ValueError(entry.place, "'" + key.text + "': " + problem.what());
+    }
 }
 
 /// The name of an option's type and its value, as `flowrun nodes` prints them.
@@ -102,6 +125,16 @@ struct OptionType<std::vector<T>> {
     std::string out = "[";
     for (const T& item : v) out += (out.size() > 1 ? ", " : "") + OptionType<T>::text(item);
     return out + "]";
+  }
+};
+template <class T>
+struct OptionType<std::map<std::string, T>> {
+  static std::string name() { return "map of " + OptionType<T>::name(); }
+  static std::string text(const std::map<std::string, T>& v) {
+    std::string out = "{";
+    for (const auto& [key, item] : v)
+      out += (out.size() > 1 ? ", " : "") + key + ": " + OptionType<T>::text(item);
+    return out + "}";
   }
 };
 

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "annotation_builder.h"
+
+namespace flowrun::wsi {
+namespace {
+
+using Json = nlohmann::json;
+using Ring = AnnotationBuilder::Ring;
+
+constexpr std::size_t deepest = 64;
+constexpr const char* what_is_right =
+    "QuPath writes a FeatureCollection, a Feature, or a list of Features (RFC 7946)";
+
+/// Bytes that tell how far they have been read, for messages.
+struct Cursor {
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = const char&;
+
+  const char* at;
+  const char** seen;
+  reference operator*() const { return *at; }
+  Cursor& operator++() {
+    *seen = ++at;
+    return *this;
+  }
+  bool operator==(const Cursor& other) const { return at == other.at; }
+  bool operator!=(const Cursor& other) const { return at != other.at; }
+};
+
+/// The nested lists of a geometry: positions in rings in polygons.
+class Coordinates {
+ public:
+  // Each returns what is wrong, or null.
+  const char* begin() {
+    if (position_depth_ != 0 && depth_ >= position_depth_) return "a list stands within a position";
+    ++depth_;
+    numbers_ = 0;
+    return nullptr;
+  }
+  const char* number(double value) {
+    if (!position_depth_) position_depth_ = depth_;
+    if (position_depth_ != depth_) return "a position stands among lists of positions";
+    if (numbers_ == 0) position_.x = value;
+    if (numbers_ == 1) position_.y = value;
+    ++numbers_;
+    return nullptr;
+  }
+  const char* end() {
+    const std::size_t level = depth_--;
+    if (level == position_depth_) {
+      if (numbers_ < 2) return "a position has fewer than 2 numbers";
+      ring_.push_back(position_);
+    } else if (level + 1 == position_depth_) {
+      ring_.shrink_to_fit();
+      polygon_.push_back(std::exchange(ring_, {}));
+    } else if (level + 2 == position_depth_) {
+      polygons_.push_back(std::exchange(polygon_, {}));
+    }
+    return nullptr;
+  }
+  bool open() const { return depth_ > 0; }
+  /// Lists around a number: 3 in a Polygon, 4 in a MultiPolygon; 0 when there is none.
+  std::size_t position_depth() const { return position_depth_; }
+  std::vector<std::vector<Ring>>& polygons() { return polygons_; }
+
+ private:
+  std::size_t depth_ = 0, position_depth_ = 0, numbers_ = 0;
+  cv::Point2d position_;
+  Ring ring_;
+  std::vector<Ring> polygon_;
+  std::vector<std::vector<Ring>> polygons_;
+};
+
+struct Feature {
+  std::string type, name, class_name, class_names, geometry_type;
+  std::vector<std::int64_t> rgb;
+  Coordinates coordinates;
+};
+
+/// Takes the file as it is read: it is never in memory as a tree.
+class Handler final : public nlohmann::json_sax<Json> {
+ public:
+  Handler(const char* begin, const char* const& at) : begin_(begin), at_(at) {}
+
+  AnnotationFile finish() { return builder_.finish(); }
+
+  bool null() override { return no_coordinate("null"); }
+  bool boolean(bool) override { return no_coordinate("true or false"); }
+  bool number_integer(std::int64_t value) override { return number(static_cast<double>(value)); }
+  bool number_unsigned(std::uint64_t value) override { return number(static_cast<double>(value)); }
+  bool number_float(double value, const std::string&) override { return number(value); }
+  bool binary(binary_t&) override { return true; }
+
+  bool string(std::string& value) override {
+    no_coordinate("a text");
+    if (frames_.size() == 1 && frames_[0].key == "type") root_type_ = value;
+    if (!in_feature_) return true;
+    if (at({"type"}))
+      feature_.type = std::move(value);
+    else if (at({"geometry", "type"}))
+      feature_.geometry_type = std::move(value);
+    else if (at({"properties", "name"}))
+      feature_.name = std::move(value);
+    else if (at({"properties", "classification", "name"}))
+      feature_.class_name = std::move(value);
+    else if (in_list({"properties", "classification", "names"}))
+      feature_.class_names += (feature_.class_names.empty() ? "" : ": ") + value;
+    return true;
+  }
+  bool start_object(std::size_t) override {
+    no_coordinate("an object");
+    if (is_feature()) {
+      base_ = frames_.size();
+      in_feature_ = true;
+      feature_ = {};
+    }
+    return push(false);
+  }
+  bool key(std::string& value) override {
+    frames_.back().key = std::move(value);
+    return true;
+  }
+  bool end_object() override {
+    frames_.pop_back();
+    if (frames_.empty())
+      end_root();
+    else if (in_feature_ && frames_.size() == base_)
+      end_feature();
+    return true;
+  }
+  bool start_array(std::size_t) override {
+    if (in_feature_ && (feature_.coordinates.open() || at({"geometry", "coordinates"}))) {
+      if (!feature_.coordinates.open()) feature_.coordinates = {};
+      check(feature_.coordinates.begin());
+    } else if (frames_.empty() || at_features()) {
+      lists_features_ = true;
+    }
+    return push(true);
+  }
+  bool end_array() override {
+    if (in_feature_ && feature_.coordinates.open()) check(feature_.coordinates.end());
+    frames_.pop_back();
+    return true;
+  }
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::detail::exception& problem) override {
+    std::string words = problem.what();
+    words = words.substr(std::min(words.find("] ") + 2, words.size()));
+    if (const auto syntax = words.find("syntax error"); syntax != std::string::npos) words.erase(0, syntax);
+    words = words.substr(0, words.find("; last read"));  // which may be no UTF-8
+    throw Malformed(position > 0 ? position - 1 : 0,
+                    fmt::format("{}; this is no whole JSON file: save the annotations again", words));
+  }
+
+ private:
+  struct Frame {
+    bool list;
+    std::string key;  // of the object's entry that is being read
+  };
+
+  std::size_t offset() const {
+    return static_cast<std::size_t>(std::max<std::ptrdiff_t>(at_ - begin_ - 1, 0));
+  }
+  void check(const char* problem) const {
+    if (problem) throw Malformed(offset(), fmt::format("{}; coordinates are lists of [x, y]", problem));
+  }
+
+  bool push(bool list) {
+    if (frames_.size() == deepest)
+      throw Malformed(offset(), fmt::format("lists and objects are nested more than {} deep; {}", deepest,
+                                            what_is_right));
+    frames_.push_back({list, {}});
+    return true;
+  }
+  /// Whether the value to come is this one of the feature.
+  bool at(std::initializer_list<std::string_view> keys, std::size_t more = 0) const {
+    return in_feature_ && frames_.size() == base_ + keys.size() + more &&
+           std::equal(
+               keys.begin(), keys.end(), frames_.begin() + static_cast<std::ptrdiff_t>(base_),
+               [](std::string_view key, const Frame& frame) { return !frame.list && frame.key == key; });
+  }
+  bool in_list(std::initializer_list<std::string_view> keys) const {
+    return at(keys, 1) && frames_.back().list;
+  }
+  bool at_features() const { return frames_.size() == 1 && !frames_[0].list && frames_[0].key == "features"; }
+  bool is_feature() const {
+    if (frames_.size() == 2) return !frames_[0].list && frames_[0].key == "features" && frames_[1].list;
+    return frames_.empty() || (frames_.size() == 1 && frames_[0].list);
+  }
+  bool in_coordinates() const { return in_feature_ && feature_.coordinates.open(); }
+
+  bool no_coordinate(const char* found) const {
+    if (in_coordinates())
+      throw Malformed(offset(), fmt::format("{} stands among coordinates; they are lists of [x, y]", found));
+    return true;
+  }
+  bool number(double value) {
+    if (in_coordinates())
+      check(feature_.coordinates.number(AnnotationBuilder::checked(value, "a coordinate", offset())));
+    else if (in_list({"properties", "classification", "color"}))
+      feature_.rgb.push_back(value >= 0 && value <= 255 ? static_cast<std::int64_t>(value) : -1);
+    else if (at({"properties", "classification", "colorRGB"}) && value >= -2147483648.0 &&
+             value < 4294967296.0) {
+      // QuPath before 0.3: alpha, red, green, blue in one signed number.
+      const auto packed = static_cast<std::int64_t>(value);
+      feature_.rgb = {packed >> 16 & 255, packed >> 8 & 255, packed & 255};
+    }
+    return true;
+  }
+
+  void end_root() {
+    if (root_type_ == "Feature" && !lists_features_) return end_feature();
+    if (root_type_ != "FeatureCollection" || !lists_features_)
+      throw Malformed(0, fmt::format("an object of type {} {}; {}", in_quotes(root_type_),
+                                     lists_features_ ? "with features" : "without features", what_is_right));
+  }
+
+  void end_feature() {
+    in_feature_ = false;
+    Feature feature = std::exchange(feature_, {});
+    if (feature.type != "Feature")
+      throw Malformed(offset(), fmt::format("among features is an object of type {}; {}",
+                                            in_quotes(feature.type), what_is_right));
+    const bool many = feature.geometry_type == "MultiPolygon";
+    if (!many && feature.geometry_type != "Polygon") {
+      const std::string type = feature.geometry_type.empty() ? "none" : in_quotes(feature.geometry_type);
+      return builder_.count("geometry of type " + type + " is no area: left out",
+                            "geometries of type " + type + " are no areas: left out");
+    }
+    const std::size_t depth = feature.coordinates.position_depth();
+    if (depth != 0 && depth != (many ? 4U : 3U))
+      throw Malformed(offset(), fmt::format("the coordinates of a {} are nested {} deep; {} is right",
+                                            feature.geometry_type, depth, many ? 4 : 3));
+    AnnotationBuilder::Colour colour;
+    if (feature.rgb.size() == 3 && std::count(feature.rgb.begin(), feature.rgb.end(), -1) == 0)
+      colour = {static_cast<std::uint8_t>(feature.rgb[0]), static_cast<std::uint8_t>(feature.rgb[1]),
+                static_cast<std::uint8_t>(feature.rgb[2])};
+    const std::string& of_class = !feature.class_name.empty() ? feature.class_name : feature.class_names;
+    auto& polygons = feature.coordinates.polygons();
+    if (polygons.empty()) polygons.emplace_back();
+    for (auto& polygon : polygons)
+      builder_.add(of_class.empty() ? feature.name : of_class, colour, false, std::move(polygon));
+  }
+
+  const char* const begin_;
+  const char* const& at_;
+  AnnotationBuilder builder_;
+  std::vector<Frame> frames_;  // around what is read
+  std::string root_type_;
+  bool lists_features_ = false;
+  bool in_feature_ = false;
+  std::size_t base_ = 0;  // frames around the feature
+  Feature feature_;
+};
+
+}  // namespace
+
+AnnotationFile parse_geojson(std::string_view text) {
+  const char* seen = text.data();
+  Handler handler(text.data(), seen);
+  Json::sax_parse(Cursor{text.data(), &seen}, Cursor{text.data() + text.size(), &seen}, &handler);
+  return handler.finish();
+}
+
+}  // namespace flowrun::wsi
