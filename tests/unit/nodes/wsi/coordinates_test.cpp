@@ -156,6 +156,8 @@ TEST_CASE("coordinates from HDF5: what is not read is refused") {
     file.close();
   }
   ends(error_of(folder / "empty.h5"), "empty.h5: there is no dataset 'coords'");
+  // libhdf5 1.10.8 crashes on this one.
+  CHECK(error_of(sample("broken_index.h5")).find("broken_index.h5: ") != std::string::npos);
   write_file(folder / "cut.h5", read_file(sample("clam.h5")).substr(0, 3000));
   CHECK(error_of(folder / "cut.h5").find("cut.h5: cannot be read: ") != std::string::npos);
 }
