@@ -32,10 +32,18 @@ std::array<std::uint8_t, 3> background_of(openslide_t* slide) {
           static_cast<std::uint8_t>(rgb)};
 }
 
+/// Plain TIFFs say their resolution in pixels per centimetre, which OpenSlide 3 does not make microns of.
+/// Inches are not believed: they are what programs write that do not know.
 std::optional<double> mpp_of(openslide_t* slide) {
   const auto x = number_property(slide, OPENSLIDE_PROPERTY_NAME_MPP_X);
   const auto y = number_property(slide, OPENSLIDE_PROPERTY_NAME_MPP_Y);
-  return x && y ? std::optional((*x + *y) / 2) : std::nullopt;
+  if (x && y) return (*x + *y) / 2;
+  const char* unit = openslide_get_property_value(slide, "tiff.ResolutionUnit");
+  if (!unit || unit != std::string_view("centimeter")) return {};
+  const auto across = number_property(slide, "tiff.XResolution");
+  const auto down = number_property(slide, "tiff.YResolution");
+  constexpr double microns = 10000;
+  return across && down ? std::optional((microns / *across + microns / *down) / 2) : std::nullopt;
 }
 
 cv::Rect2d bounds_of(openslide_t* slide, const Level& base) {

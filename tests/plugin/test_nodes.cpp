@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes to test the runtime with. Boxes stand for slides, items for tiles.
 #include <flowrun/plugin.h>
+#include <flowrun/wsi/class_mask.h>
 #include <flowrun/wsi/tile.h>
 #include <fmt/format.h>
 
@@ -302,6 +303,33 @@ struct SlowTiles : Node {
   }
 };
 
+/// Squares of two classes in turn, one in each cell of a grid of `count` x `count` over a slide: `side`
+/// pixels wide, at a tenth of the cell from its corner.
+struct Squares : Node {
+  int count = 2;
+  int side = 100;
+  static void describe(Description<Squares>& d) {
+    d.summary("Draws squares on a slide.").input<wsi::Slide>("slide").output<wsi::ClassMask>("classes");
+    d.option("count", &Squares::count, "squares in a row");
+    d.option("side", &Squares::side, "of a square");
+  }
+  void plan(Costs& costs) override { costs.out("classes", static_cast<std::size_t>(count * count) * 256); }
+  void process(Inputs& in, Outputs& out) override {
+    const wsi::SlideFacts& slide = in.get<wsi::Slide>("slide").facts();
+    const auto corner = [&](std::int64_t whole, int cell) {
+      return static_cast<double>(whole / count * cell + whole / count / 10);
+    };
+    std::vector<wsi::Region> regions;
+    for (int i = 0; i < count * count; ++i) {
+      const double x = corner(slide.width(), i % count), y = corner(slide.height(), i / count);
+      const std::vector<cv::Point2d> ring{{x, y}, {x + side, y}, {x + side, y + side}, {x, y + side}};
+      regions.push_back({static_cast<std::uint8_t>(1 + i % 2), {ring}});
+    }
+    out.emit("classes", wsi::ClassMask({{"tumor", 1, {200, 0, 0}}, {"a, b", 2, {0, 100, 255}}},
+                                       std::move(regions), slide.width(), slide.height()));
+  }
+};
+
 /// Does nothing, to measure what the runtime itself takes.
 struct Pass : Node {
   static void describe(Description<Pass>& d) {
@@ -333,6 +361,7 @@ FLOWRUN_PLUGIN("test", "1.0.0", registry) {
   registry.node<Total>("total")
       .node<Twice>("twice")
       .node<SlowTiles>("slow_tiles")
+      .node<Squares>("squares")
       .node<Pass>("pass")
       .node<Sink>("sink");
 }
