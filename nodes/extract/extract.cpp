@@ -4,11 +4,12 @@
 #include <flowrun/wsi/tile.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
-#include "grid.h"
 #include "nodes/wsi/picture.h"
+#include "nodes/wsi/slide_files.h"
 #include "sample.h"
 #include "selection.h"
 
@@ -20,11 +21,17 @@ constexpr std::size_t most_sampled = 10'000'000;
 
 class Tiles final : public Generator {
  public:
-  Tiles(std::shared_ptr<const Slide> slide, Grid grid, Selection selection, const Caps& caps, int stride)
-      : slide_(std::move(slide)), grid_(std::move(grid)), selection_(std::move(selection)), stride_(stride) {
+  /// `places` may be null: then tiles lie on the grid.
+  Tiles(std::shared_ptr<const Slide> slide, Grid grid, std::unique_ptr<CoordinateReader> places,
+        Selection selection, const Caps& caps, int overlap)
+      : slide_(std::move(slide)),
+        grid_(std::move(grid)),
+        places_(std::move(places)),
+        selection_(std::move(selection)),
+        overlap_(overlap) {
     if (const auto mpp = slide_->facts().mpp) mpp_ = *mpp * grid_.extent() / grid_.size();
     if (!caps.per_slide && !caps.per_class) return;
-    sampled_ = sample([this] { return next_on_grid(); }, slide_->facts().name, caps);
+    sampled_ = sample([this] { return next_of_all(); }, slide_->facts().name, caps);
   }
 
   std::optional<Work> next() override {
@@ -41,14 +48,24 @@ class Tiles final : public Generator {
   }
   bool scaled() const { return grid_.window() != grid_.size(); }
 
-  std::optional<Chosen> next_on_grid() {
+  std::optional<Chosen> next_of_all() {
+    if (places_) return next_place();
     while (const auto cell = grid_.next())
       if (auto chosen = selection_.choose(*cell, grid_.extent())) return chosen;
     return {};
   }
 
+  std::optional<Chosen> next_place() {
+    while (const auto place = places_->next())
+      if (auto chosen = selection_.choose(grid_.at(place->x, place->y), grid_.extent())) {
+        if (!place->label.empty()) chosen->label = place->label;
+        return chosen;
+      }
+    return {};
+  }
+
   std::optional<Chosen> next_chosen() {
-    if (!sampled_) return next_on_grid();
+    if (!sampled_) return next_of_all();
     if (next_sampled_ == sampled_->size()) return {};
     return (*sampled_)[next_sampled_++];
   }
@@ -64,8 +81,8 @@ class Tiles final : public Generator {
     tile.extent = grid_.extent();
     tile.mpp = mpp_;
     tile.coverage = chosen.coverage;
-    tile.overlap = grid_.size() - stride_;
-    tile.label = selection_.label(chosen.class_value);
+    tile.overlap = overlap_;
+    tile.label = chosen.label;
     tile.untouched = !scaled();
     tile.slide = slide_->share_facts();
     return tile;
@@ -73,8 +90,9 @@ class Tiles final : public Generator {
 
   const std::shared_ptr<const Slide> slide_;
   Grid grid_;
+  std::unique_ptr<CoordinateReader> places_;
   Selection selection_;
-  const int stride_;
+  const int overlap_;
   std::optional<std::vector<Chosen>> sampled_;
   std::size_t next_sampled_ = 0;
   std::optional<double> mpp_;
@@ -104,7 +122,13 @@ void Extract::describe(Description<Extract>& d) {
           "slide's background "
           "colour, which is white unless the slide says otherwise. With a cap, tiles are drawn at random: "
           "the same ones "
-          "for the same seed, slide and grid, whatever else runs; a larger cap adds to them.")
+          "for the same seed, slide and grid, whatever else runs; a larger cap adds to them. With "
+          "`coordinates` tiles lie "
+          "where a file says, in its order: a table with columns x and y in level-0 pixels (a tiles.csv will "
+          "do), or an HDF5 file "
+          "of CLAM or TRIDENT; the file also tells the resolution, if it does and no option is given, and "
+          "must not contradict "
+          "`size`. Labels come from that file, else from the annotations, else from `labels`.")
       .example("tiles: {type: extract, from: {slide: slides, mask: tissue}, size: 512, min_coverage: 0.1}")
       .input<Slide>("slide")
       .optional_scope_input<Mask>("mask")
@@ -149,6 +173,10 @@ void Extract::describe(Description<Extract>& d) {
       .at_least(1)
       .at_most(most_sampled);
   d.option("seed", &Extract::seed, "which tiles are drawn").at_least(0);
+  d.option("coordinates", &Extract::coordinates,
+           "where a slide's list of tiles is, {slide} being its name; of several the first that is there");
+  d.option("labels", &Extract::labels,
+           "table with columns slide and label: the label of all tiles of a slide");
 }
 
 int Extract::pixels() const {
@@ -176,25 +204,64 @@ void Extract::plan(Costs& costs) {
   if (overlap && *overlap >= pixels())
     throw OptionError("overlap", fmt::format("tiles of {} pixels cannot share {}", pixels(), *overlap),
                       "less than the size");
+  if (labels) {
+    try {
+      slide_labels_ = std::make_shared<SlideLabels>(*labels);
+    } catch (const Error& problem) {
+      throw OptionError("labels", problem.what());
+    }
+  }
   const std::size_t area = static_cast<std::size_t>(pixels()) * static_cast<std::size_t>(pixels());
   costs.out("tile", area * 3);
   costs.scratch = area * PixelReader::scratch_per_pixel;
   costs.keeps = most_bytes_of_sample({max_tiles, max_tiles_per_class, 0});
+  if (!coordinates.empty()) costs.keeps += CoordinateReader::most_bytes;
+}
+
+std::unique_ptr<CoordinateReader> Extract::open_places(std::shared_ptr<const SlideFacts> slide) const {
+  if (coordinates.empty()) return nullptr;
+  const auto paths = slide_files(coordinates, slide->name);
+  const auto path = first_there(paths);
+  if (path.empty())
+    throw Error(fmt::format("{}: no list of its tiles: there is no {}; correct `coordinates`", slide->name,
+                            in_words(paths)));
+  return CoordinateReader::open(path, std::move(slide));
+}
+
+Sampling Extract::sampling_for(const Slide& slide, const CoordinateReader* places) const {
+  if (mpp) return Sampling::at_mpp(slide, *mpp);
+  if (magnification) return Sampling::at_magnification(slide, *magnification);
+  if (level || !places) return Sampling::at_level(slide, level.value_or(0));
+  const TileKind& kind = places->kind();
+  if (kind.extent) return Sampling::at_downsample(slide, std::max(1.0, *kind.extent / pixels()));
+  if (kind.mpp && slide.facts().mpp) return Sampling::at_mpp(slide, *kind.mpp);
+  return Sampling::at_level(slide, kind.level.value_or(0));
+}
+
+std::string Extract::slide_label(const SlideFacts& slide) const {
+  if (!slide_labels_) return no_class;
+  if (const std::string* found = slide_labels_->find(slide)) return *found;
+  throw Error(fmt::format("{}: {} has no row for this slide", slide.path.string(), labels->string()));
 }
 
 std::unique_ptr<Generator> Extract::start(Inputs& in) {
   const auto slide = in.share<Slide>("slide");
-  const Sampling sampling = mpp             ? Sampling::at_mpp(*slide, *mpp)
-                            : magnification ? Sampling::at_magnification(*slide, *magnification)
-                                            : Sampling::at_level(*slide, level.value_or(0));
-  SelectionRules rules{
-      min_coverage,    classes,  min_class_coverage, label == "share" ? LabelBy::share : LabelBy::majority,
-      min_label_share, no_class, class_downsample};
+  auto places = open_places(slide->share_facts());
+  if (places && places->kind().size.value_or(pixels()) != pixels())
+    throw Error(fmt::format("{}: its list of tiles has tiles of {} pixels, but `size` is {}; give size: {}",
+                            slide->facts().path.string(), *places->kind().size, pixels(),
+                            *places->kind().size));
+  const int shared = places ? places->kind().overlap.value_or(0) : pixels() - step();
+  SelectionRules rules{min_coverage,       classes,
+                       min_class_coverage, label == "share" ? LabelBy::share : LabelBy::majority,
+                       min_label_share,    slide_label(slide->facts()),
+                       class_downsample};
   Selection selection(std::move(rules), *slide, if_connected<Mask>(in, "mask"),
                       if_connected<ClassMask>(in, "classes"));
-  return std::make_unique<Tiles>(
-      slide, Grid(*slide, sampling, pixels(), step(), edge_of(edge)), std::move(selection),
-      Caps{max_tiles, max_tiles_per_class, static_cast<std::uint64_t>(seed)}, step());
+  Grid grid(*slide, sampling_for(*slide, places.get()), pixels(), step(), edge_of(edge));
+  return std::make_unique<Tiles>(slide, std::move(grid), std::move(places), std::move(selection),
+                                 Caps{max_tiles, max_tiles_per_class, static_cast<std::uint64_t>(seed)},
+                                 shared);
 }
 
 }  // namespace flowrun::wsi

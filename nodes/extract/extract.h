@@ -4,9 +4,15 @@
 #include <flowrun/description.h>
 
 #include <cstdint>
+#include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "grid.h"
+#include "nodes/wsi/coordinates.h"
+#include "nodes/wsi/slide_labels.h"
 
 namespace flowrun::wsi {
 
@@ -27,14 +33,21 @@ struct Extract : Source {
   double class_downsample = 8;
   std::optional<int> max_tiles, max_tiles_per_class;
   std::int64_t seed = 0;
+  std::vector<std::filesystem::path> coordinates;
+  std::optional<std::filesystem::path> labels;
 
   static void describe(Description<Extract>& d);
   void plan(Costs& costs) override;
   std::unique_ptr<Generator> start(Inputs& in) override;
 
  private:
+  Sampling sampling_for(const Slide& slide, const CoordinateReader* places) const;
+  std::unique_ptr<CoordinateReader> open_places(std::shared_ptr<const SlideFacts> slide) const;
+  std::string slide_label(const SlideFacts& slide) const;
   int pixels() const;  ///< width and height of a tile in its own pixels
   int step() const;    ///< tile pixels from one tile to the next
+
+  std::shared_ptr<const SlideLabels> slide_labels_;  ///< read by plan()
 };
 
 }  // namespace flowrun::wsi

@@ -80,4 +80,11 @@ std::optional<Cell> Grid::next() {
   return cell;
 }
 
+Cell Grid::at(std::int64_t x, std::int64_t y) const {
+  const auto on_level = [&](std::int64_t pixel) {
+    return std::llround(static_cast<double>(pixel) / downsample_);
+  };
+  return {on_level(x), on_level(y), x, y};
+}
+
 }  // namespace flowrun::wsi

@@ -43,6 +43,8 @@ class Grid {
 
   /// The next cell, or nothing after the last.
   std::optional<Cell> next();
+  /// The cell with its top left corner at this level-0 pixel, which need not lie on the grid.
+  Cell at(std::int64_t x, std::int64_t y) const;
 
   int level() const { return sampling_.level; }
   int size() const { return size_; }

@@ -58,13 +58,13 @@ std::vector<Chosen> sample(const std::function<std::optional<Chosen>()>& next, c
   constexpr auto no_cap = std::numeric_limits<int>::max();
   const std::uint64_t of_slide = hash_of(caps.seed, slide);
   Lowest all(static_cast<std::size_t>(caps.per_slide.value_or(no_cap)));
-  std::map<std::uint8_t, Lowest> by_class;
+  std::map<std::string, Lowest> by_class;
   while (const auto tile = next()) {
     const auto place =
         mixed(static_cast<std::uint64_t>(tile->cell.x)) ^ static_cast<std::uint64_t>(tile->cell.y);
     const Ticket ticket{mixed(of_slide ^ mixed(place)), *tile};
     if (caps.per_class)
-      by_class.try_emplace(tile->class_value, static_cast<std::size_t>(*caps.per_class))
+      by_class.try_emplace(tile->label, static_cast<std::size_t>(*caps.per_class))
           .first->second.offer(ticket);
     else
       all.offer(ticket);

@@ -42,7 +42,7 @@ Selection::Selection(SelectionRules rules, const Slide& slide, std::shared_ptr<c
       wanted_(wanted_values(rules_.classes, classes_.get())) {}
 
 std::optional<Chosen> Selection::choose(const Cell& cell, double extent) {
-  Chosen chosen{cell, {}, 0};
+  Chosen chosen{cell, {}, rules_.no_class};
   if (mask_) {
     chosen.coverage = mask_->coverage(cell.x, cell.y, extent);
     if (*chosen.coverage < rules_.min_coverage) return {};
@@ -53,7 +53,7 @@ std::optional<Chosen> Selection::choose(const Cell& cell, double extent) {
   for (std::size_t value = 1; value < class_values; ++value)
     if (wanted_[value]) wanted += counts[value];
   if (wanted < rules_.min_class_coverage * pixels) return {};
-  chosen.class_value = label_of(counts, pixels);
+  chosen.label = label_of(counts, pixels);
   return chosen;
 }
 
@@ -70,15 +70,11 @@ std::vector<int> Selection::count_classes(const Cell& cell, double extent, int& 
   return counts;
 }
 
-std::uint8_t Selection::label_of(const std::vector<int>& counts, int pixels) const {
+const std::string& Selection::label_of(const std::vector<int>& counts, int pixels) const {
   const bool by_share = rules_.label_by == LabelBy::share;
   const auto most = std::max_element(counts.begin() + by_share, counts.end());
-  if (by_share && (*most == 0 || *most < rules_.min_label_share * pixels)) return 0;
-  return static_cast<std::uint8_t>(most - counts.begin());
-}
-
-const std::string& Selection::label(std::uint8_t class_value) const {
-  const Class* found = class_value && classes_ ? classes_->find(class_value) : nullptr;
+  const bool enough = !by_share || (*most > 0 && *most >= rules_.min_label_share * pixels);
+  const Class* found = enough ? classes_->find(static_cast<std::uint8_t>(most - counts.begin())) : nullptr;
   return found ? found->name : rules_.no_class;
 }
 

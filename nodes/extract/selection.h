@@ -34,7 +34,7 @@ struct SelectionRules {
 struct Chosen {
   Cell cell;
   std::optional<double> coverage;  ///< of tissue, where there is a mask
-  std::uint8_t class_value = 0;    ///< of its label; 0: none
+  std::string label;               ///< name of its class
 };
 
 /// Decides about the tiles of one slide before they are read. Not thread-safe.
@@ -46,12 +46,10 @@ class Selection {
 
   /// `extent`: width and height of a tile in level-0 pixels.
   std::optional<Chosen> choose(const Cell& cell, double extent);
-  /// The name for a class_value.
-  const std::string& label(std::uint8_t class_value) const;
 
  private:
   std::vector<int> count_classes(const Cell& cell, double extent, int& pixels);
-  std::uint8_t label_of(const std::vector<int>& counts, int pixels) const;
+  const std::string& label_of(const std::vector<int>& counts, int pixels) const;
 
   const SelectionRules rules_;
   const std::int64_t slide_width_, slide_height_;

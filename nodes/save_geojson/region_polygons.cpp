@@ -103,7 +103,13 @@ std::vector<RegionPolygon> drawn_polygons_of(const ClassMask& classes, std::size
   const cv::Point origin(static_cast<int>(std::floor(from.x / pixel)),
                          static_cast<int>(std::floor(from.y / pixel)));
   cv::Mat drawn(static_cast<int>(extent.y / pixel) + 2, static_cast<int>(extent.x / pixel) + 2, CV_8UC1);
-  ClassMask({}, std::move(regions), slide_width, slide_height).draw(pixel, origin.x, origin.y, drawn);
+  // A mask is drawn within its slide only; outlines may leave it to the right and below.
+  const auto at_least = [](std::int64_t side, double reached) {
+    return std::max(side, static_cast<std::int64_t>(std::ceil(reached)) + 1);
+  };
+  ClassMask({}, std::move(regions), at_least(slide_width, box.max_corner().x),
+            at_least(slide_height, box.max_corner().y))
+      .draw(pixel, origin.x, origin.y, drawn);
 
   std::vector<RegionPolygon> polygons;
   const auto scaled = [&](const PixelRing& ring) {

@@ -252,3 +252,43 @@ TEST_CASE("a cap for each class") {
   options.max_tiles = 10;
   CHECK(labels(options).size() == 10);
 }
+
+TEST_CASE("tiles where a table says, with its labels; other slides' rows do not count") {
+  TemporaryFolder folder;
+  write_file(folder / "s.csv",
+             "slide,x,y,size,level,label\ns,300,200,64,1,tumor\nother,0,0,64,1,\ns,0,0,64,1,\n");
+  Extract options;
+  options.coordinates = {folder / "{slide}.csv"};
+  CHECK_THROWS_WITH_AS(tiles_of(options),
+                       doctest::Contains("tiles of 64 pixels, but `size` is 512; give size: 64"), Error);
+  options.size = 64;
+  const auto runner = tiles_of(options);
+  REQUIRE(runner->emitted("tile") == 2);
+  const Tile& first = runner->output<Tile>("tile");
+  CHECK(first.x == 300);
+  CHECK(first.y == 200);
+  CHECK(first.level == 1);
+  CHECK(first.label == "tumor");
+  CHECK(first.extent == doctest::Approx(256));
+  cv::Mat expected(64, 64, CV_8UC3);
+  slide().read(1, 75, 50, expected);
+  CHECK(cv::norm(first.pixels, expected, cv::NORM_INF) == 0);
+  CHECK(runner->output<Tile>("tile", 1).label.empty());
+  options.coordinates = {folder / "gone/{slide}.csv"};
+  CHECK_THROWS_WITH_AS(tiles_of(options), doctest::Contains("gone/s.csv; correct `coordinates`"), Error);
+}
+
+TEST_CASE("tiles get their slide's label from a table") {
+  TemporaryFolder folder;
+  write_file(folder / "labels.csv", "slide_id,label\nsmall.svs,luad\n");
+  Extract options;
+  options.labels = folder / "labels.csv";
+  Costs costs;
+  options.plan(costs);
+  CHECK(tiles_of(options)->output<Tile>("tile").label == "luad");
+  write_file(folder / "labels.csv", "slide,label\nanother,luad\n");
+  options.plan(costs);
+  CHECK_THROWS_WITH_AS(tiles_of(options), doctest::Contains("labels.csv has no row for this slide"), Error);
+  options.labels = folder / "gone.csv";
+  CHECK_THROWS_AS(options.plan(costs), OptionError);
+}

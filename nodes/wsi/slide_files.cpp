@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "slide_files.h"
+
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace flowrun::wsi {
+namespace {
+
+using Paths = std::vector<std::filesystem::path>;
+
+std::string with_name(std::string pattern, const std::string& name) {
+  constexpr std::string_view word = "{slide}";
+  for (std::size_t at = 0; (at = pattern.find(word, at)) != std::string::npos; at += name.size())
+    pattern.replace(at, word.size(), name);
+  return pattern;
+}
+
+}  // namespace
+
+Paths slide_files(const Paths& patterns, const std::string& slide) {
+  Paths out;
+  for (const auto& pattern : patterns)
+    for (const std::string& name : {slide, slide.substr(0, slide.find('.'))}) {
+      std::filesystem::path path = with_name(pattern.string(), name);
+      if (out.empty() || out.back() != path) out.push_back(std::move(path));
+    }
+  return out;
+}
+
+std::filesystem::path first_there(const Paths& paths) {
+  for (const auto& path : paths)
+    if (std::error_code ignored; std::filesystem::exists(path, ignored)) return path;
+  return {};
+}
+
+std::string in_words(const Paths& paths) {
+  std::string out;
+  for (const auto& path : paths) out += (out.empty() ? "" : ", ") + path.string();
+  return out;
+}
+
+}  // namespace flowrun::wsi

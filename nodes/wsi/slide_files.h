@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace flowrun::wsi {
+
+/// Where files that belong to a slide may be, the likeliest first: `{slide}` in a pattern stands for the
+/// slide's name or, as names of TCGA have more behind it, for its part before the first dot.
+std::vector<std::filesystem::path> slide_files(const std::vector<std::filesystem::path>& patterns,
+                                               const std::string& slide);
+
+/// The first that exists; empty when none does.
+std::filesystem::path first_there(const std::vector<std::filesystem::path>& paths);
+
+/// For messages: "a, b".
+std::string in_words(const std::vector<std::filesystem::path>& paths);
+
+}  // namespace flowrun::wsi
