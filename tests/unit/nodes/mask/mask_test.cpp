@@ -149,7 +149,7 @@ TEST_CASE("what is wrong with a class is said with the file") {
   node.other = "fail";
   write_file(folder / "s", square);
   CHECK_THROWS_WITH_AS(
-      Call(node),
+      Call{node},
       ((folder / "s").string() +
        ": a region is of class 'square', which `classes` does not have; add it, or say other: ignore")
           .c_str(),
