@@ -212,6 +212,17 @@ TEST_CASE("broken files are refused with place and reason") {
             .starts_with("a:1:20: among features is an object of type 'Polygon'; "));
 }
 
+TEST_CASE("what is no feature among features is refused") {
+  for (const auto& [value, name] : std::map<std::string, std::string>{{"1", "a number"},
+                                                                      {"\"a\"", "a text"},
+                                                                      {"null", "null"},
+                                                                      {"true", "true or false"},
+                                                                      {"[]", "a list"}})
+    for (const std::string& text :
+         {"[" + value + "]", "{\"features\": [" + value + "], \"type\": \"FeatureCollection\"}"})
+      CHECK(refused(text).find(": " + name + " stands among features; QuPath writes") != std::string::npos);
+}
+
 TEST_CASE("coordinates of a wrong shape are refused") {
   const auto polygon = [](const std::string& coordinates) {
     return refused(feature(R"({"type": "Polygon", "coordinates": )" + coordinates + "}"));
@@ -233,7 +244,7 @@ TEST_CASE("coordinates of a wrong shape are refused") {
 
 TEST_CASE("deep nesting is refused and takes no stack") {
   const std::string deep(1000000, '[');
-  CHECK(refused(deep).starts_with("a:1:65: lists and objects are nested more than 64 deep; "));
+  CHECK(refused("{\"a\": " + deep).starts_with("a:1:70: lists and objects are nested more than 64 deep; "));
   CHECK(refused(feature(R"({"type": "Polygon", "coordinates": )" + deep)).find("more than 64 deep") !=
         std::string::npos);
   std::string elements = "<Annotations>";
