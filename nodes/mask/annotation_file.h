@@ -19,7 +19,7 @@ struct AnnotationFile {
     std::optional<std::array<std::uint8_t, 3>> rgb;
   };
   struct Region {
-    std::size_t of_class = 0;  ///< its place in `classes`
+    std::size_t of_class = 0;  ///< its place in `classes`; of a hole nothing
     bool hole = false;         ///< cuts a hole into the regions before it
     /// Level-0 pixels, finite and at most 1e9 from the origin, also outside of the slide. Each ring has at
     /// least 3 distinct points; what an odd number of rings encloses is inside.
@@ -46,7 +46,7 @@ AnnotationFile read_annotations(const std::filesystem::path& file);
 /// The same from the file's bytes; `file` is for messages.
 AnnotationFile parse_annotations(std::string bytes, const std::filesystem::path& file);
 
-/// The most bytes that reading a file of this many takes, its result included.
-std::size_t annotation_bytes(std::size_t file_bytes);
+/// The bytes that reading the file takes, its result and a class mask of it included.
+std::size_t annotation_bytes(const std::filesystem::path& file);
 
 }  // namespace flowrun::wsi

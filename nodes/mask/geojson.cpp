@@ -8,12 +8,12 @@
 #include <utility>
 
 #include "annotation_builder.h"
+#include "coordinates.h"
 
 namespace flowrun::wsi {
 namespace {
 
 using Json = nlohmann::json;
-using Ring = AnnotationBuilder::Ring;
 
 constexpr std::size_t deepest = 64;
 constexpr const char* what_is_right =
@@ -38,50 +38,6 @@ struct Cursor {
   bool operator!=(const Cursor& other) const { return at != other.at; }
 };
 
-/// The nested lists of a geometry: positions in rings in polygons.
-class Coordinates {
- public:
-  // Each returns what is wrong, or null.
-  const char* begin() {
-    if (position_depth_ != 0 && depth_ >= position_depth_) return "a list stands within a position";
-    ++depth_;
-    numbers_ = 0;
-    return nullptr;
-  }
-  const char* number(double value) {
-    if (!position_depth_) position_depth_ = depth_;
-    if (position_depth_ != depth_) return "a position stands among lists of positions";
-    if (numbers_ == 0) position_.x = value;
-    if (numbers_ == 1) position_.y = value;
-    ++numbers_;
-    return nullptr;
-  }
-  const char* end() {
-    const std::size_t level = depth_--;
-    if (level == position_depth_) {
-      if (numbers_ < 2) return "a position has fewer than 2 numbers";
-      ring_.push_back(position_);
-    } else if (level + 1 == position_depth_) {
-      ring_.shrink_to_fit();
-      polygon_.push_back(std::exchange(ring_, {}));
-    } else if (level + 2 == position_depth_) {
-      polygons_.push_back(std::exchange(polygon_, {}));
-    }
-    return nullptr;
-  }
-  bool open() const { return depth_ > 0; }
-  /// Lists around a number: 3 in a Polygon, 4 in a MultiPolygon; 0 when there is none.
-  std::size_t position_depth() const { return position_depth_; }
-  std::vector<std::vector<Ring>>& polygons() { return polygons_; }
-
- private:
-  std::size_t depth_ = 0, position_depth_ = 0, numbers_ = 0;
-  cv::Point2d position_;
-  Ring ring_;
-  std::vector<Ring> polygon_;
-  std::vector<std::vector<Ring>> polygons_;
-};
-
 struct Feature {
   std::string type, name, class_name, class_names, geometry_type;
   std::vector<std::int64_t> rgb;
@@ -95,15 +51,15 @@ class Handler final : public nlohmann::json_sax<Json> {
 
   AnnotationFile finish() { return builder_.finish(); }
 
-  bool null() override { return no_coordinate("null"); }
-  bool boolean(bool) override { return no_coordinate("true or false"); }
+  bool null() override { return no_value_here("null"); }
+  bool boolean(bool) override { return no_value_here("true or false"); }
   bool number_integer(std::int64_t value) override { return number(static_cast<double>(value)); }
   bool number_unsigned(std::uint64_t value) override { return number(static_cast<double>(value)); }
   bool number_float(double value, const std::string&) override { return number(value); }
   bool binary(binary_t&) override { return true; }
 
   bool string(std::string& value) override {
-    no_coordinate("a text");
+    no_value_here("a text");
     if (frames_.size() == 1 && frames_[0].key == "type") root_type_ = value;
     if (!in_feature_) return true;
     if (at({"type"}))
@@ -119,11 +75,12 @@ class Handler final : public nlohmann::json_sax<Json> {
     return true;
   }
   bool start_object(std::size_t) override {
-    no_coordinate("an object");
     if (is_feature()) {
       base_ = frames_.size();
       in_feature_ = true;
       feature_ = {};
+    } else {
+      no_value_here("an object");
     }
     return push(false);
   }
@@ -145,6 +102,8 @@ class Handler final : public nlohmann::json_sax<Json> {
       check(feature_.coordinates.begin());
     } else if (frames_.empty() || at_features()) {
       lists_features_ = true;
+    } else {
+      no_value_here("a list");
     }
     return push(true);
   }
@@ -200,12 +159,16 @@ class Handler final : public nlohmann::json_sax<Json> {
   }
   bool in_coordinates() const { return in_feature_ && feature_.coordinates.open(); }
 
-  bool no_coordinate(const char* found) const {
+  /// Refuses a value that is neither a feature among features nor a number among coordinates.
+  bool no_value_here(const char* found) const {
+    if (!frames_.empty() && is_feature())
+      throw Malformed(offset(), fmt::format("{} stands among features; {}", found, what_is_right));
     if (in_coordinates())
       throw Malformed(offset(), fmt::format("{} stands among coordinates; they are lists of [x, y]", found));
     return true;
   }
   bool number(double value) {
+    if (!in_coordinates()) no_value_here("a number");
     if (in_coordinates())
       check(feature_.coordinates.number(AnnotationBuilder::checked(value, "a coordinate", offset())));
     else if (in_list({"properties", "classification", "color"}))

@@ -30,8 +30,8 @@ ClassMask::ClassMask(std::vector<Class> classes, std::vector<Region> regions, st
                      std::int64_t slide_height)
     : classes_(std::move(classes)), slide_width_(slide_width), slide_height_(slide_height) {
   check(regions);
-  std::sort(classes_.begin(), classes_.end(),
-            [](const Class& a, const Class& b) { return a.value < b.value; });
+  std::stable_sort(classes_.begin(), classes_.end(),
+                   [](const Class& a, const Class& b) { return a.value < b.value; });
   index_ = std::make_shared<const RegionIndex>(regions);
   regions_ = std::make_shared<const std::vector<Region>>(std::move(regions));
 }

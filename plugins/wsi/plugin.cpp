@@ -9,6 +9,7 @@
 #include "nodes/detect/detect.h"
 #include "nodes/extract/extract.h"
 #include "nodes/filter/filter.h"
+#include "nodes/mask/mask.h"
 #include "nodes/overlay/overlay.h"
 #include "nodes/read/read.h"
 #include "nodes/save/save.h"
@@ -30,6 +31,7 @@ FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
   registry.node<Detect>("detect");
   registry.node<Extract>("extract");
   registry.node<Filter>("filter");
+  registry.node<AnnotationMask>("mask");
   registry.node<Overlay>("overlay");
   registry.node<Read>("read");
   registry.node<Save>("save");

@@ -71,7 +71,9 @@ class Docs(unittest.TestCase):
             with self.subTest(node=name), tempfile.TemporaryDirectory(prefix="flowrun-docs-") as folder:
                 place = pathlib.Path(folder)
                 (place / "slides").mkdir()
-                code, _, problem = flowrun("synth", place / "slides/small.svs", "--width", 2200, "--height", 1800)
+                (place / "xml").mkdir()
+                code, _, problem = flowrun("synth", place / "slides/small.svs", "--width", 2200, "--height", 1800,
+                                           "--annotations", place / "xml/small.xml")
                 self.assertEqual(code, 0, problem)
                 graph = place / "graph.yaml"
                 graph.write_text(graph_of(text, examples))

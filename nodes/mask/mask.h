@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/description.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace flowrun::wsi {
+
+/// Makes a slide's class mask from annotations. See describe().
+struct AnnotationMask : Node {
+  std::vector<std::filesystem::path> annotations;
+  std::string missing = "fail";
+  std::map<std::string, int> classes;
+  std::string other = "ignore";
+
+  static void describe(Description<AnnotationMask>& d);
+  void plan(Costs& costs) override;
+  std::size_t bytes(const Inputs& in) const override;
+  void process(Inputs& in, Outputs& out) override;
+};
+
+}  // namespace flowrun::wsi

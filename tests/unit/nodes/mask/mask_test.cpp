@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nodes/mask/mask.h"
+
+#include <doctest/doctest.h>
+#include <flowrun/testing.h>
+#include <flowrun/wsi/class_mask.h>
+#include <flowrun/wsi/slide.h>
+
+#include <opencv2/core.hpp>
+#include <opencv2/imgproc.hpp>
+#include <pugixml.hpp>
+
+#include "../slides.h"
+
+using namespace flowrun;
+using namespace flowrun::wsi;
+using namespace flowrun::test;
+
+namespace {
+
+const std::string square =
+    R"({"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [[[0, 0], [9, 0], [9, 9], [0, 9]]]},
+        "properties": {"name": "square"}})";
+
+/// One call, with what the user is told.
+struct Call {
+  explicit Call(AnnotationMask& node, const std::string& slide_name = "s") {
+    NodeType type;
+    Description<AnnotationMask> description(type);
+    AnnotationMask::describe(description);
+    const Slide slide = Slide::open(small_slide(), slide_name);
+    std::vector<Packet> packets{Packet::make(Slide(slide), nullptr, 0)};
+    struct TestScope final : Scope {
+      std::string text = "s";
+      const std::string& kind() const override { return text; }
+      const std::string& name() const override { return text; }
+      bool failed() const override { return false; }
+      std::filesystem::path stage(const std::filesystem::path&, const std::filesystem::path&) const override {
+        return {};
+      }
+    } scope;
+    ScopeState state;
+    Inputs in(type.inputs, packets, scope, state);
+    bytes = node.bytes(in);
+    Outputs out(type.outputs, &in, nullptr, 0);
+    node.process(in, out);
+    notes = out.notes();
+    dropped = out.drop_reason().value_or("");
+    for (auto& emission : out.emissions())
+      mask = std::shared_ptr<const ClassMask>(emission.packet.payload,
+                                              static_cast<const ClassMask*>(emission.packet.payload.get()));
+  }
+  std::vector<std::string> notes;
+  std::string dropped;
+  std::size_t bytes = 0;
+  std::shared_ptr<const ClassMask> mask;
+};
+
+}  // namespace
+
+TEST_CASE("synthetic annotations drawn by OpenCV are the mask that the node gives") {
+  const TemporaryFolder folder;
+  SynthOptions options;
+  options.width = 2600;
+  options.height = 1900;
+  options.annotations = folder / "s.xml";
+  write_synthetic_slide(folder / "s.svs", options);
+  testing::NodeRunner<AnnotationMask> runner;
+  runner.node().annotations = {folder / "{slide}.xml"};
+  runner.node().classes = {{"tumor", 2}, {"stroma", 5}};
+  runner.input("slide", Slide::open(folder / "s.svs", "s")).process();
+  const auto& mask = runner.output<ClassMask>("classes");
+
+  pugi::xml_document document;
+  REQUIRE(document.load_file((folder / "s.xml").c_str()));
+  for (const double downsample : {1.0, 8.0}) {
+    cv::Mat expected =
+        cv::Mat::zeros(static_cast<int>(1900 / downsample), static_cast<int>(2600 / downsample), CV_8UC1);
+    for (const auto& found : document.select_nodes("//Region")) {
+      std::vector<cv::Point> points;
+      for (const auto& vertex : found.node().select_nodes("Vertices/Vertex"))
+        points.emplace_back(static_cast<int>(vertex.node().attribute("X").as_double() / downsample),
+                            static_cast<int>(vertex.node().attribute("Y").as_double() / downsample));
+      const bool tumor = std::string(found.parent().parent().attribute("Name").value()) == "tumor";
+      const bool hole = found.node().attribute("NegativeROA").as_int() == 1;
+      cv::fillPoly(expected, std::vector{points}, cv::Scalar(hole ? 0 : tumor ? 2 : 5));
+    }
+    cv::Mat values(mask.size(downsample), CV_8UC1);
+    mask.draw(downsample, 0, 0, values);
+    CHECK(values.size() == expected.size());
+    CHECK(cv::norm(values, expected, cv::NORM_INF) == 0);
+    CHECK(cv::countNonZero(expected == 2) > 100);
+  }
+}
+
+TEST_CASE("the first pattern with a file counts, the whole name before its first part") {
+  const TemporaryFolder folder;
+  AnnotationMask node;
+  node.annotations = {folder / "a/{slide}.xml", folder / "b/{slide}.json"};
+  std::filesystem::create_directories(folder / "b");
+  write_file(folder / "b/TCGA-1.json", square);
+  CHECK(Call(node, "TCGA-1.uuid").mask->classes().at(0).name == "square");
+  write_file(folder / "b/TCGA-1.uuid.json", "[]");
+  CHECK(Call(node, "TCGA-1.uuid").notes == std::vector<std::string>{"the annotations have no regions"});
+  CHECK(Call(node, "TCGA-1").mask->regions().size() == 1);
+}
+
+TEST_CASE("a slide without annotations fails, is skipped or has an empty mask") {
+  const TemporaryFolder folder;
+  AnnotationMask node;
+  node.annotations = {folder / "{slide}.xml", folder / "{slide}.json"};
+  node.classes = {{"tumor", 1}};
+  CHECK_THROWS_WITH_AS(
+      Call(node, "x.y"),
+      ("no annotations: there is no " + (folder / "x.y.xml").string() + ", " + (folder / "x.xml").string() +
+       ", " + (folder / "x.y.json").string() + ", " + (folder / "x.json").string() +
+       "; correct `annotations`, or say missing: skip or empty")
+          .c_str(),
+      Error);
+  node.missing = "skip";
+  const Call skipped(node);
+  CHECK(!skipped.mask);
+  CHECK(skipped.dropped == "no annotations");
+  node.missing = "empty";
+  const Call empty(node);
+  CHECK(empty.notes.at(0) == "no annotations: the mask is empty");
+  CHECK(empty.mask->find("tumor")->value == 1);
+  cv::Mat values(10, 10, CV_8UC1, cv::Scalar(99));
+  empty.mask->draw(1, 0, 0, values);
+  CHECK(cv::countNonZero(values) == 0);
+}
+
+TEST_CASE("memory is asked for by the file's size and kind") {
+  const TemporaryFolder folder;
+  AnnotationMask node;
+  node.annotations = {folder / "{slide}"};
+  write_file(folder / "s", square + std::string(1000000, ' '));
+  CHECK(Call(node).bytes > 4000000);
+  CHECK(Call(node).bytes < 4100000);
+  write_file(folder / "s", "<Annotations/>" + std::string(1000000, ' '));
+  CHECK(Call(node).bytes > 10000000);
+}
+
+TEST_CASE("what is wrong with a class is said with the file") {
+  const TemporaryFolder folder;
+  AnnotationMask node;
+  node.annotations = {folder / "{slide}"};
+  node.classes = {{"tumor", 1}};
+  node.other = "fail";
+  write_file(folder / "s", square);
+  CHECK_THROWS_WITH_AS(
+      Call{node},
+      ((folder / "s").string() +
+       ": a region is of class 'square', which `classes` does not have; add it, or say other: ignore")
+          .c_str(),
+      Error);
+}
+
+TEST_CASE("options that contradict each other are mistakes") {
+  AnnotationMask node;
+  Costs costs;
+  node.classes = {{"Tumor", 1}, {"tumor", 2}};
+  CHECK_THROWS_WITH_AS(node.plan(costs), "'Tumor' and 'tumor' are the same name: case does not count",
+                       OptionError);
+  node.classes.clear();
+  node.other = "fail";
+  CHECK_THROWS_AS(node.plan(costs), OptionError);
+}
