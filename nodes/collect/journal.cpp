@@ -110,8 +110,8 @@ int Journal::write(const Plan& plan) const {
     fs::remove(part, ignored);
     throw;
   }
+  // Not synced: journalling file systems keep this rename before those of the plan's steps.
   rename_or_fail(part, file(number, ".plan"));
-  sync_folder(folder_);
   return number;
 }
 
