@@ -82,7 +82,7 @@ def class_values(width, height, downsample, rim):
     for left, top, right, bottom, value in squares(width, height, 3, 500):
         left, top, right, bottom = (round(edge / downsample) for edge in (left, top, right, bottom))
         values[top:bottom, left:right] = value
-        certain[top - rim:bottom + rim, left - rim:right + rim] = False
+        certain[max(0, top - rim):bottom + rim, max(0, left - rim):right + rim] = False
         certain[top + rim:bottom - rim, left + rim:right - rim] = True
     return values, certain
 
@@ -193,7 +193,11 @@ class WholeSlide(support.ProgramTest):
             expected = np.array(Image.fromarray(pixels(slide)).resize(size, Image.BOX))
             inside = certain & (values == 1)
             self.assertGreater(inside.sum(), 1000)
-            self.assertLess(difference(shown[inside], expected[:values.shape[0], :values.shape[1]][inside]), 6)
+            # Between levels up to a pixel of the finer level off, which is a quarter of one here.
+            self.assertLess(difference(shown[inside], expected[:values.shape[0], :values.shape[1]][inside]), 9)
+            aside = np.roll(expected, 1, axis=1)[:values.shape[0], :values.shape[1]]
+            self.assertLess(difference(shown[inside], expected[:values.shape[0], :values.shape[1]][inside]),
+                            0.7 * difference(shown[inside], aside[inside]))
 
     def test_converted(self):
         for name, slide in self.each():
