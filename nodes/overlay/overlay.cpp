@@ -7,6 +7,7 @@
 
 #include <array>
 #include <opencv2/core.hpp>
+#include <opencv2/imgproc.hpp>
 
 #include "nodes/wsi/mask_picture.h"
 #include "nodes/wsi/picture.h"
@@ -22,22 +23,22 @@ Picture picture_for(const Overlay& options, const Inputs& in) {
   return Picture::at(in.get<Slide>("slide"), {options.level, options.mpp, options.downsample});
 }
 
-/// A tile's pixels, its mask, what is outside, and reading them.
+/// A tile's pixels, its mask and the opposite of it, and reading them.
 std::size_t making_bytes() {
   return tile_pixels * (3 + 1 + 1) + Picture::read_bytes();
 }
 
-/// For each value of the mask 255 when it is outside, else 0.
-using OutsideTable = std::array<std::uint8_t, 256>;
+/// For each value of the mask 255 when it is inside, else 0.
+using InsideTable = std::array<std::uint8_t, 256>;
 
-OutsideTable outside_table(const ClassMask* classes, const std::vector<std::string>& only, Outputs& out) {
-  OutsideTable table{};
-  table.fill(classes && !only.empty() ? 255 : 0);
-  table[0] = 255;
+InsideTable inside_table(const ClassMask* classes, const std::vector<std::string>& only, Outputs& out) {
+  InsideTable table{};
+  table.fill(classes && !only.empty() ? 0 : 255);
+  table[0] = 0;
   if (!classes) return table;
   for (const std::string& name : only) {
     if (const Class* wanted = classes->find(name)) {
-      table[wanted->value] = 0;
+      table[wanted->value] = 255;
       continue;
     }
     std::vector<std::string> names;
@@ -56,7 +57,7 @@ void Overlay::describe(Description<Overlay>& d) {
           "<slide>.overlay.tif: the slide's pixels inside the tissue `mask` or the regions of `classes` "
           "(connect one of them), black outside; a pyramidal TIFF in JPEG tiles of 512 x 512 pixels that "
           "slide viewers open, with its microns per pixel. Each level is made from the slide and the mask at "
-          "its own resolution. Where a tile has nothing inside, the slide is not read.")
+          "its own resolution. The slide is read only around what is inside.")
       .example("overlays: {type: overlay, from: {slide: slides, mask: tissue}, dir: overlays}")
       .input<Slide>("slide")
       .optional_scope_input<Mask>("mask")
@@ -87,8 +88,8 @@ std::size_t Overlay::bytes(const Inputs& in) const {
 void Overlay::process(Inputs& in, Outputs& out) {
   std::vector<Picture> pictures{picture_for(*this, in)};
   const MaskPicture mask(in, pictures[0].downsample());
-  const OutsideTable is_outside = outside_table(mask.classes(), only, out);
-  const cv::Mat table(1, 256, CV_8UC1, const_cast<std::uint8_t*>(is_outside.data()));  // only read
+  InsideTable is_inside = inside_table(mask.classes(), only, out);
+  const cv::Mat table(1, 256, CV_8UC1, is_inside.data());
 
   const TiffPyramid pyramid{pictures[0].size(), tile_side, TiffTiles::jpeg, pictures[0].mpp()};
   while (static_cast<int>(pictures.size()) < pyramid.level_count())
@@ -99,14 +100,15 @@ void Overlay::process(Inputs& in, Outputs& out) {
 
   TiffPyramidWriter writer(in.scope().stage(dir, in.scope().name() + ".overlay.tif"), pyramid);
   writer.write_levels(in.scope(), making_bytes(), [&](int at, std::int64_t x, std::int64_t y) {
-    cv::Mat beyond(tile_side, tile_side, CV_8UC1);
-    mask.draw(at, x, y, beyond);
-    cv::LUT(beyond, table, beyond);
-    const int left_out = cv::countNonZero(beyond);
-    if (left_out == static_cast<int>(tile_pixels)) return nothing;
-    cv::Mat rgb(tile_side, tile_side, CV_8UC3);
-    pictures[static_cast<std::size_t>(at)].read(x, y, rgb);
-    if (left_out > 0) rgb.setTo(colour, beyond);
+    cv::Mat inside(tile_side, tile_side, CV_8UC1);
+    mask.draw(at, x, y, inside);
+    cv::LUT(inside, table, inside);
+    const cv::Rect box = cv::boundingRect(inside);
+    if (box.empty()) return nothing;
+    cv::Mat rgb(tile_side, tile_side, CV_8UC3, colour);
+    cv::Mat shown = rgb(box);
+    pictures[static_cast<std::size_t>(at)].read(x + box.x, y + box.y, shown);
+    shown.setTo(colour, ~inside(box));
     return encode_tile(rgb, TiffTiles::jpeg, quality);
   });
 }

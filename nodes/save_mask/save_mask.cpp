@@ -24,23 +24,26 @@ namespace {
 /// Pixels of a mask that is encoded in one piece.
 constexpr std::size_t most_png_pixels = std::size_t{1} << 26;
 
-constexpr int tile_side = 512;
-constexpr std::size_t tile_bytes = std::size_t{tile_side} * tile_side;
+constexpr TiffTiles grey = TiffTiles::deflate_grey;
+constexpr int largest_tile = 512;
+constexpr std::size_t tile_bytes = std::size_t{largest_tile} * largest_tile;
 
 /// Tiles of one value, encoded when first needed. Thread-safe.
 class FlatTiles {
  public:
+  explicit FlatTiles(int side) : side_(side) {}
   TileStream of(std::uint8_t value) {
     std::scoped_lock lock(mutex_);
     TileStream& stream = streams_[value];
     if (!stream) {
-      const cv::Mat tile(tile_side, tile_side, CV_8UC1, cv::Scalar(value));
-      stream = encode_tile(tile, TiffTiles::deflate_grey);
+      const cv::Mat tile(side_, side_, CV_8UC1, cv::Scalar(value));
+      stream = encode_tile(tile, grey);
     }
     return stream;
   }
 
  private:
+  const int side_;
   std::mutex mutex_;
   std::array<TileStream, 256> streams_;
 };
@@ -50,7 +53,7 @@ bool is_flat(const cv::Mat& tile) {
 }
 
 TiffPyramid pyramid_of(const MaskPicture& mask, const Slide& slide) {
-  TiffPyramid pyramid{mask.size(), tile_side, TiffTiles::deflate_grey, {}};
+  TiffPyramid pyramid{mask.size(), TiffPyramid::suitable_tile(mask.size(), grey), grey, {}};
   if (const auto mpp = slide.facts().mpp) pyramid.mpp = *mpp * mask.downsample();
   return pyramid;
 }
@@ -58,11 +61,11 @@ TiffPyramid pyramid_of(const MaskPicture& mask, const Slide& slide) {
 void write_tiff(const std::filesystem::path& path, const MaskPicture& mask, const TiffPyramid& pyramid,
                 const Scope& scope) {
   TiffPyramidWriter writer(path, pyramid);
-  FlatTiles flat;
+  FlatTiles flat(pyramid.tile);
   writer.write_levels(scope, tile_bytes, [&](int level, std::int64_t x, std::int64_t y) {
-    cv::Mat values(tile_side, tile_side, CV_8UC1);
+    cv::Mat values(pyramid.tile, pyramid.tile, CV_8UC1);
     mask.draw(level, x, y, values);
-    return is_flat(values) ? flat.of(values.data[0]) : encode_tile(values, TiffTiles::deflate_grey);
+    return is_flat(values) ? flat.of(values.data[0]) : encode_tile(values, grey);
   });
 }
 
@@ -130,8 +133,7 @@ void SaveMask::plan(Costs& costs) {
   check_mask_inputs(costs);
   const std::size_t pixels =
       costs.has("mask") && !downsample ? static_cast<std::size_t>(most_thumbnail_pixels) : most_png_pixels;
-  costs.leases = format == "png" ? pixels * 5 / 2
-                                 : TiffPyramid::most_bytes(tile_side, TiffTiles::deflate_grey, tile_bytes);
+  costs.leases = format == "png" ? pixels * 5 / 2 : TiffPyramid::most_bytes(largest_tile, grey, tile_bytes);
 }
 
 std::size_t SaveMask::bytes(const Inputs& in) const {

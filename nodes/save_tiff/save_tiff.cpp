@@ -13,7 +13,7 @@
 namespace flowrun::wsi {
 namespace {
 
-constexpr int own_tile_side = 512;
+constexpr int largest_own_tile = 512;
 
 TiffTiles tiles_of(const SaveTiff& options) {
   return options.compression == "jpeg" ? TiffTiles::jpeg : TiffTiles::deflate_rgb;
@@ -57,7 +57,8 @@ void SaveTiff::describe(Description<SaveTiff>& d) {
       .details(
           "<slide>.tif, which slide viewers open, with its microns per pixel. Connect either `slide`, which "
           "is "
-          "converted from the resolution asked for, in tiles of 512 x 512 pixels; or `tile`: tiles of a grid "
+          "converted from the resolution asked for, in tiles of 512 x 512 pixels (smaller for a small "
+          "picture without loss); or `tile`: tiles of a grid "
           "without overlap (from `extract` with stride = size, then changed at will), whose size becomes "
           "that of "
           "the file's tiles and must be a multiple of 16. Where there is no tile, the file has the slide's "
@@ -86,7 +87,7 @@ void SaveTiff::plan(Costs& costs) {
                       : mpp ? "mpp"
                             : "downsample",
                       "tiles have a resolution of their own", "say it to the node that extracts them");
-  int side = own_tile_side;
+  int side = largest_own_tile;
   if (costs.has("tile")) {
     side = std::max(16, static_cast<int>(std::sqrt(static_cast<double>(costs.in("tile")) / 3)));
     costs.scratch = encode_tile_bytes(side, tiles_of(*this));
@@ -101,12 +102,13 @@ void SaveTiff::process(Inputs& in, Outputs& out) {
   if (in.has("slide")) {
     output.from_slide = true;
     const Picture picture = Picture::at(in.get<Slide>("slide"), {level, mpp, downsample});
-    const TiffPyramid pyramid{picture.size(), own_tile_side, tiles, picture.mpp()};
+    const TiffPyramid pyramid{picture.size(), TiffPyramid::suitable_tile(picture.size(), tiles), tiles,
+                              picture.mpp()};
     TiffPyramidWriter writer(path, pyramid);
     const auto make = [&](int, std::int64_t x, std::int64_t y) {
       return tile_from(picture, x, y, pyramid, quality);
     };
-    if (writer.write_level(in.scope(), making_bytes(own_tile_side), make))
+    if (writer.write_level(in.scope(), making_bytes(pyramid.tile), make))
       write_smaller_levels(writer, path, pyramid, quality, in.scope());
     return;
   }

@@ -81,10 +81,19 @@ std::size_t encode_tile_bytes(int tile, TiffTiles tiles) {
   return working + 2 * most_stream_bytes(tile, tiles) + compressor;
 }
 
+int TiffPyramid::suitable_tile(cv::Size size, TiffTiles tiles) {
+  constexpr int usual = 512, unit = 16;
+  if (tiles == TiffTiles::jpeg) return usual;
+  return std::clamp(std::min(size.width, size.height) / unit * unit, unit, usual);
+}
+
 int TiffPyramid::level_count() const {
   int count = 1;
-  for (int longest = std::max(size.width, size.height); longest > tile; longest /= 2) ++count;
-  return count;
+  for (;; ++count) {
+    const cv::Size last = size_of(count - 1), next = size_of(count);
+    if (std::max(last.width, last.height) <= tile) return count;
+    if (tiles != TiffTiles::jpeg && std::min(next.width, next.height) < tile) return count;
+  }
 }
 
 cv::Size TiffPyramid::size_of(int level) const {

@@ -25,12 +25,17 @@ TileStream encode_tile(const cv::Mat& pixels, TiffTiles tiles, int quality = 0);
 /// The most bytes that it takes, the stream included.
 std::size_t encode_tile_bytes(int tile, TiffTiles tiles);
 
-/// A picture as a pyramid of tiles, each level half the size of the one before, until one tile holds all.
+/// A picture as a pyramid of tiles, each level half the size of the one before, until one tile holds all;
+/// without loss until the next would be smaller than a tile, for OpenSlide 3 shows such levels, when they are
+/// no JPEG, as noise.
 struct TiffPyramid {
   cv::Size size;   ///< of the first level, pixels
   int tile = 512;  ///< side in pixels, a multiple of 16
   TiffTiles tiles = TiffTiles::jpeg;
   std::optional<double> mpp;  ///< microns per pixel of the first level
+
+  /// The side of tiles that suits: 512 pixels; without loss no larger than the picture.
+  static int suitable_tile(cv::Size size, TiffTiles tiles);
 
   int level_count() const;
   cv::Size size_of(int level) const;  ///< halves rounded down, at least 1

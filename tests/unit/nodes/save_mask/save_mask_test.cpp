@@ -47,7 +47,7 @@ TEST_CASE("a class mask as TIFF has the class of every pixel, each level drawn b
   const TemporaryFolder folder;
   runner(folder.path())->input("classes", classes()).process();
   const auto images = read_tiff(folder / "s.classes.tif");
-  REQUIRE(images.size() == 4);  // 2600, 1300, 650, 325
+  REQUIRE(images.size() == 2);  // 2600 x 1900, 1300 x 950
   for (std::size_t level = 0; level < images.size(); ++level) {
     cv::Mat expected(1900 >> level, 2600 >> level, CV_8UC1);
     classes().draw(1 << level, 0, 0, expected);
@@ -86,7 +86,7 @@ TEST_CASE("a tissue mask keeps its resolution, or takes the one asked for") {
   run->node().downsample = 2;
   run->input("slide", Slide::open(small_slide(), "s")).process();
   const auto finer = read_tiff(folder / "s.mask.tif");
-  REQUIRE(finer.size() == 3);  // 1300, 650, 325
+  REQUIRE(finer.size() == 1);  // 1300 x 950
   for (std::size_t level = 0; level < finer.size(); ++level) {
     const cv::Mat& pixels = finer[level].pixels;
     REQUIRE(pixels.size() == cv::Size(1300 >> level, 950 >> level));
