@@ -89,7 +89,10 @@ class H5Writer {
   void append(std::string_view dataset, H5Type type, std::span<const std::byte> values);
 
   struct State;
-  std::unique_ptr<State> state_;
+  struct Close {
+    void operator()(State* state) const;
+  };
+  std::unique_ptr<State, Close> state_;
 };
 
 /// Whether the file begins as HDF5 files do.
@@ -124,7 +127,10 @@ class H5Reader {
 
  private:
   struct State;
-  std::unique_ptr<State> state_;
+  struct Close {
+    void operator()(State* state) const;
+  };
+  std::unique_ptr<State, Close> state_;
 };
 
 }  // namespace flowrun::wsi

@@ -78,14 +78,16 @@ bool is_h5(const std::filesystem::path& file) {
   return start == signature;
 }
 
-H5Reader::H5Reader(const std::filesystem::path& file) : state_(std::make_unique<State>(State{file})) {
+H5Reader::H5Reader(const std::filesystem::path& file) : state_(new State{file}) {
   with_h5(file, "cannot be read", [&] { state_->file = H5::H5File(file.string(), H5F_ACC_RDONLY); });
 }
 
-H5Reader::~H5Reader() {
+H5Reader::~H5Reader() = default;
+
+void H5Reader::Close::operator()(State* state) const {
   const std::scoped_lock lock(h5_mutex());
   H5::Exception::dontPrint();
-  state_.reset();
+  delete state;
 }
 
 bool H5Reader::has(const std::string& dataset) const {

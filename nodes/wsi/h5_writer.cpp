@@ -4,7 +4,10 @@
 #include <cstring>
 #include <deque>
 #include <stdexcept>
+#include <system_error>
+#include <utility>
 
+#include "h5_driver.h"
 #include "h5_file.h"
 #include "h5_library.h"
 
@@ -51,12 +54,13 @@ Dims dims_of(std::size_t rows, const std::vector<std::size_t>& row_shape) {
   return dims;
 }
 
-/// The library's own limit of 32 MiB would be more than all that flowrun keeps for a slide.
-H5::FileAccPropList small_metadata_cache() {
+H5::FileAccPropList access_for(H5WriteFailure& failure) {
   H5::FileAccPropList access;
+  use_safe_driver(access.getId(), failure);
   H5AC_cache_config_t config{};
   config.version = H5AC__CURR_CACHE_CONFIG_VERSION;
   H5Pget_mdc_config(access.getId(), &config);
+  // The library's own limit of 32 MiB would be more than all that flowrun keeps for a slide.
   config.set_initial_size = true;
   config.initial_size = config.min_size = std::size_t{1} << 20;
   config.max_size = std::size_t{2} << 20;
@@ -127,7 +131,26 @@ struct H5Writer::State {
     column.waiting.clear();
   }
 
+  /// with_h5, and an Error when a write failed meanwhile.
+  template <class Action>
+  void write(Action&& action) {
+    const auto check = [&] {
+      if (failure.code != 0)
+        throw Error(
+            fmt::format("cannot write {}: {}", path.string(), std::generic_category().message(failure.code)));
+    };
+    check();
+    try {
+      with_h5(path, "cannot be written", action);
+    } catch (const Error&) {
+      check();  // knows better why
+      throw;
+    }
+    check();
+  }
+
   std::filesystem::path path;
+  H5WriteFailure failure = {};  // before the file, which refers to it
   H5::H5File file = {};
   std::deque<Column> columns = {};
 };
@@ -145,23 +168,25 @@ void H5Writer::State::Column::write(std::span<const std::byte> values) {
   rows += count;
 }
 
-H5Writer::H5Writer(const std::filesystem::path& file) : state_(std::make_unique<State>(State{file})) {
-  with_h5(file, "cannot be written", [&] {
+H5Writer::H5Writer(const std::filesystem::path& file) : state_(new State{file}) {
+  state_->write([&] {
     state_->file =
-        H5::H5File(file.string(), H5F_ACC_TRUNC, H5::FileCreatPropList::DEFAULT, small_metadata_cache());
+        H5::H5File(file.string(), H5F_ACC_TRUNC, H5::FileCreatPropList::DEFAULT, access_for(state_->failure));
   });
 }
 
-H5Writer::~H5Writer() {
+H5Writer::~H5Writer() = default;
+
+void H5Writer::Close::operator()(State* state) const {
   const std::scoped_lock lock(h5_mutex());
   H5::Exception::dontPrint();
-  state_.reset();
+  delete state;
 }
 
 void H5Writer::add(const H5Column& column) {
   std::size_t row_bytes = bytes_of(column.type);
   for (const std::size_t side : column.row_shape) row_bytes *= side;
-  with_h5(state_->path, "cannot be written", [&] {
+  state_->write([&] {
     State::Column& added = state_->columns.emplace_back(State::Column{column, row_bytes});
     added.dataset = create(state_->file, column);
   });
@@ -175,7 +200,7 @@ void H5Writer::append(std::string_view dataset, H5Type type, std::span<const std
     column.waiting.insert(column.waiting.end(), values.begin(), values.end());
     return;
   }
-  with_h5(state_->path, "cannot be written", [&] {
+  state_->write([&] {
     state_->flush(column);
     column.write(values);
   });
@@ -184,7 +209,7 @@ void H5Writer::append(std::string_view dataset, H5Type type, std::span<const std
 void H5Writer::append_chunk(std::string_view dataset, std::span<const std::uint8_t> stream) {
   State::Column& column = state_->column(dataset);
   if (column.what.chunk_rows != 1) throw std::logic_error("only chunks of one row can be appended");
-  with_h5(state_->path, "cannot be written", [&] {
+  state_->write([&] {
     state_->flush(column);
     column.dataset.extend(dims_of(column.rows + 1, column.what.row_shape).data());
     Dims offset = dims_of(column.rows, column.what.row_shape);
@@ -198,13 +223,12 @@ void H5Writer::append_chunk(std::string_view dataset, std::span<const std::uint8
 
 void H5Writer::attribute(std::string_view dataset, const std::string& name, const H5Attribute& value) {
   const State::Column& column = state_->column(dataset);
-  with_h5(state_->path, "cannot be written", [&] {
-    std::visit([&](const auto& typed) { write_attribute(column.dataset, name, typed); }, value);
-  });
+  state_->write(
+      [&] { std::visit([&](const auto& typed) { write_attribute(column.dataset, name, typed); }, value); });
 }
 
 void H5Writer::close() {
-  with_h5(state_->path, "cannot be written", [&] {
+  state_->write([&] {
     for (State::Column& column : state_->columns) {
       state_->flush(column);
       column.dataset.close();

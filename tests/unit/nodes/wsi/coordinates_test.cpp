@@ -4,6 +4,10 @@
 #include <doctest/doctest.h>
 #include <flowrun/error.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <array>
+#include <csignal>
 
 #include "nodes/wsi/h5_file.h"
 #include "support.h"
@@ -188,5 +192,35 @@ TEST_CASE("HDF5: rows of any shape and type, the same bytes each time") {
   file.read("a", 8998, 2, rows);
   CHECK(rows == std::vector<std::int64_t>{8998, 8999, 9000, 8999, 9000, 9001});
   CHECK_THROWS_WITH_AS(H5Writer(folder / "no/such/folder.h5"),
-                       doctest::Contains("folder.h5: cannot be written: "), Error);
+                       doctest::Contains("folder.h5: No such file or directory"), Error);
+}
+
+TEST_CASE("HDF5: a full disk is an error, and the library lives on") {
+  const TemporaryFolder folder;
+  ::signal(SIGXFSZ, SIG_IGN);
+  ::rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  for (const ::rlim_t most : {0, 1000, 100000, 1000000}) {
+    const ::rlimit limit{most, before.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    std::string said;
+    try {
+      H5Writer file(folder / "full.h5");
+      file.add({"coords", H5Type::int64, {2}, 1});
+      file.add({"imgs", H5Type::uint8, {100, 100, 3}, 1, 0});
+      file.attribute("coords", "name", std::string("x"));
+      for (std::int64_t i = 0; i < 20000; ++i) file.append<std::int64_t>("coords", std::array{i, i});
+      for (int i = 0; i < 20; ++i) file.append_chunk("imgs", std::vector<std::uint8_t>(30000));
+      file.close();
+    } catch (const Error& error) {
+      said = error.what();
+    }
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    CHECK(said == fmt::format("cannot write {}: File too large", (folder / "full.h5").string()));
+  }
+  H5Writer after(folder / "after.h5");
+  after.add({"coords", H5Type::int64, {2}, 1});
+  after.append<std::int64_t>("coords", std::array<std::int64_t, 2>{1, 2});
+  after.close();
+  CHECK(H5Reader(folder / "after.h5").shape("coords").dims == std::vector<std::uint64_t>{1, 2});
 }
