@@ -147,6 +147,10 @@ void Engine::end_generator(const std::shared_ptr<GeneratorRun>& generator) {
 }
 
 Engine::ScopePtr Engine::open_scope(int opener, NewScope spec, Lease lease) {
+  for (const RunNode& node : nodes_)
+    if (node.plan->opener == opener)
+      for (auto& [what, value] : node.plan->node->depends_on(spec.name))
+        spec.identity[node.plan->name + "." + what] = std::move(value);
   if (done_before(spec.name, spec.identity, opener)) {
     ++scopes_skipped_;
     std::scoped_lock lock(results_mutex_);

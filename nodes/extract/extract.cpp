@@ -218,6 +218,16 @@ void Extract::plan(Costs& costs) {
   if (!coordinates.empty()) costs.keeps += CoordinateReader::most_bytes;
 }
 
+std::map<std::string, std::string> Extract::depends_on(const std::string& slide) const {
+  std::map<std::string, std::string> all;
+  const auto add = [&](const std::string& option, const std::filesystem::path& path) {
+    for (const auto& [what, value] : file_identity(path)) all[option + "." + what] = value;
+  };
+  if (!coordinates.empty()) add("coordinates", first_there(slide_files(coordinates, slide)));
+  if (labels) add("labels", *labels);
+  return all;
+}
+
 std::unique_ptr<CoordinateReader> Extract::open_places(std::shared_ptr<const SlideFacts> slide) const {
   if (coordinates.empty()) return nullptr;
   const auto paths = slide_files(coordinates, slide->name);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,6 +39,7 @@ struct Extract : Source {
 
   static void describe(Description<Extract>& d);
   void plan(Costs& costs) override;
+  std::map<std::string, std::string> depends_on(const std::string& slide) const override;
   std::unique_ptr<Generator> start(Inputs& in) override;
 
  private:

@@ -9,45 +9,9 @@
 
 #include "annotation_file.h"
 #include "class_values.h"
+#include "nodes/wsi/slide_files.h"
 
 namespace flowrun::wsi {
-namespace {
-
-using Paths = std::vector<std::filesystem::path>;
-
-std::string with_name(std::string pattern, const std::string& name) {
-  constexpr std::string_view word = "{slide}";
-  for (std::size_t at = 0; (at = pattern.find(word, at)) != std::string::npos; at += name.size())
-    pattern.replace(at, word.size(), name);
-  return pattern;
-}
-
-/// Where a slide's annotations may be, the likeliest first.
-Paths candidates(const Paths& patterns, const std::string& slide) {
-  Paths out;
-  for (const auto& pattern : patterns)
-    for (const std::string& name : {slide, slide.substr(0, slide.find('.'))}) {
-      std::filesystem::path path = with_name(pattern.string(), name);
-      if (out.empty() || out.back() != path) out.push_back(std::move(path));
-    }
-  return out;
-}
-
-/// Empty when there is none.
-std::filesystem::path find_annotations(const Paths& paths) {
-  for (const auto& path : paths)
-    if (std::error_code ignored; std::filesystem::exists(path, ignored)) return path;
-  return {};
-}
-
-std::string in_words(const Paths& paths) {
-  std::string out;
-  for (const auto& path : paths) out += (out.empty() ? "" : ", ") + path.string();
-  return out;
-}
-
-}  // namespace
-
 void AnnotationMask::describe(Description<AnnotationMask>& d) {
   d.summary("Makes a mask of classes from annotations.")
       .details(
@@ -96,13 +60,17 @@ void AnnotationMask::plan(Costs& costs) {
 }
 
 std::size_t AnnotationMask::bytes(const Inputs& in) const {
-  return annotation_bytes(find_annotations(candidates(annotations, in.get<Slide>("slide").facts().name)));
+  return annotation_bytes(first_there(slide_files(annotations, in.get<Slide>("slide").facts().name)));
+}
+
+std::map<std::string, std::string> AnnotationMask::depends_on(const std::string& slide) const {
+  return file_identity(first_there(slide_files(annotations, slide)));
 }
 
 void AnnotationMask::process(Inputs& in, Outputs& out) {
   const SlideFacts& slide = in.get<Slide>("slide").facts();
-  const Paths paths = candidates(annotations, slide.name);
-  const auto path = find_annotations(paths);
+  const auto paths = slide_files(annotations, slide.name);
+  const auto path = first_there(paths);
   if (path.empty() && missing == "skip") return out.drop("no annotations");
   if (path.empty() && missing == "fail")
     throw Error(

@@ -20,6 +20,7 @@ struct AnnotationMask : Node {
   static void describe(Description<AnnotationMask>& d);
   void plan(Costs& costs) override;
   std::size_t bytes(const Inputs& in) const override;
+  std::map<std::string, std::string> depends_on(const std::string& slide) const override;
   void process(Inputs& in, Outputs& out) override;
 };
 

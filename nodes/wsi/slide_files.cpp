@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "slide_files.h"
 
+#include <chrono>
 #include <string_view>
 #include <system_error>
 #include <utility>
+
+#include "slide_list.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -33,6 +36,16 @@ std::filesystem::path first_there(const Paths& paths) {
   for (const auto& path : paths)
     if (std::error_code ignored; std::filesystem::exists(path, ignored)) return path;
   return {};
+}
+
+std::map<std::string, std::string> file_identity(const std::filesystem::path& path) {
+  std::error_code ignored;
+  const auto size = std::filesystem::file_size(path, ignored);
+  const auto modified = std::filesystem::last_write_time(path, ignored).time_since_epoch();
+  return {
+      {"path", printable(path.string())},
+      {"bytes", std::to_string(size)},
+      {"modified", std::to_string(std::chrono::duration_cast<std::chrono::nanoseconds>(modified).count())}};
 }
 
 std::string in_words(const Paths& paths) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,9 @@ std::vector<std::filesystem::path> slide_files(const std::vector<std::filesystem
 
 /// The first that exists; empty when none does.
 std::filesystem::path first_there(const std::vector<std::filesystem::path>& paths);
+
+/// What tells a file from a changed one of the same name: its path, its size and the time of its last change.
+std::map<std::string, std::string> file_identity(const std::filesystem::path& path);
 
 /// For messages: "a, b".
 std::string in_words(const std::vector<std::filesystem::path>& paths);

@@ -162,6 +162,9 @@ class Node {
   /// Bytes to lease before process() is called, when only the packet tells (a mask of a slide's size). The
   /// call waits, without a thread, until the budget has them.
   virtual std::size_t bytes(const Inputs&) const { return 0; }
+  /// What the results for a scope depend on besides its packets and the options, such as the size and time of
+  /// a file that an option names. When it changes, a scope that was done is done anew. Must not throw.
+  virtual std::map<std::string, std::string> depends_on(const std::string& /*scope*/) const { return {}; }
   virtual void process(Inputs& in, Outputs& out) = 0;
   /// Called once when no more packets of the scope can come, also when it failed. A node that gathers may
   /// emit here, any number of packets.
