@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -53,6 +54,37 @@ def graph_of(wanted, examples):
 
 
 class Docs(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="flowrun-docs-")
+        cls.slide = pathlib.Path(cls.folder.name) / "small.svs"
+        cls.annotations = cls.slide.with_suffix(".xml")
+        code, _, problem = flowrun("synth", cls.slide, "--width", 2200, "--height", 1800, "--annotations",
+                                   cls.annotations)
+        assert code == 0, problem
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def lay_out(self, place):
+        """What the examples find where they run."""
+        for name in ("slides", "xml", "downloads/case"):
+            (place / name).mkdir(parents=True)
+        shutil.copy(self.slide, place / "slides")
+        shutil.copy(self.slide, place / "downloads/case/other.svs")
+        shutil.copy(self.annotations, place / "xml")
+
+    def test_graphs_run_as_they_are(self):
+        for graph in sorted((SOURCE / "graphs").glob("*.yaml")):
+            with self.subTest(graph=graph.name), tempfile.TemporaryDirectory(prefix="flowrun-docs-") as folder:
+                place = pathlib.Path(folder)
+                self.lay_out(place)
+                shutil.copy(graph, place)
+                code, out, problem = flowrun(graph.name, folder=folder)
+                self.assertEqual(code, 0, out + problem)
+                self.assertTrue(any((place / "out").rglob("tiles.csv")))
+
     def test_every_node_has_its_page(self):
         for name in node_types():
             page = SOURCE / "docs/nodes" / f"{name}.md"
@@ -70,11 +102,7 @@ class Docs(unittest.TestCase):
         for name, text in zip(node_types(), examples):
             with self.subTest(node=name), tempfile.TemporaryDirectory(prefix="flowrun-docs-") as folder:
                 place = pathlib.Path(folder)
-                (place / "slides").mkdir()
-                (place / "xml").mkdir()
-                code, _, problem = flowrun("synth", place / "slides/small.svs", "--width", 2200, "--height", 1800,
-                                           "--annotations", place / "xml/small.xml")
-                self.assertEqual(code, 0, problem)
+                self.lay_out(place)
                 graph = place / "graph.yaml"
                 graph.write_text(graph_of(text, examples))
                 code, out, problem = flowrun(graph, folder=folder)
