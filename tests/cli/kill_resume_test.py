@@ -232,6 +232,31 @@ class KillResume(support.ProgramTest):
         self.assertEqual(run(), "in all: 1 done, 5 done before")
         self.assertEqual(run(milliseconds=1), "in all: 6 done")
 
+    def test_changed_annotations_redo_their_slide(self):
+        slides, xml, out = self.fresh("slides"), self.fresh("xml"), self.fresh()
+        slides.mkdir()
+        xml.mkdir()
+        for name in self.names[:3]:
+            shutil.copy(self.slides / f"{name}.svs", slides)
+            (xml / f"{name}.xml").write_text("<Annotations/>")
+        graph = self.write(f"""
+flowrun: 1
+nodes:
+  slides: {{type: read, path: "{slides}"}}
+  classes: {{type: mask, from: slides, annotations: "{xml}/{{slide}}.xml", classes: {{tumor: 1}}}}
+  values: {{type: save_mask, from: {{slide: slides, classes: classes}}, dir: "{out}", downsample: 16}}
+""")
+
+        def run():
+            ended = flowrun(graph)
+            self.assert_ended(ended, DONE)
+            return ended.out.splitlines()[-1]
+
+        self.assertEqual(run(), "in all: 3 done")
+        self.assertEqual(run(), "in all: 3 done before")
+        (xml / "slide1.xml").write_text("<Annotations></Annotations>")
+        self.assertEqual(run(), "in all: 1 done, 2 done before")
+
 
 if __name__ == "__main__":
     support.main()
