@@ -82,7 +82,8 @@ TEST_CASE("collect: a MIRAX slide and its folder keep one name") {
   folders.add("in/c/x/Data.dat", "1");
   folders.add("in/d/y.mrxs", "1");
   CHECK(folders.plan() ==
-        "a/x > x, a/x.mrxs > x.mrxs, b/x > b_x, b/x.mrxs > b_x.mrxs, c/x = x, c/x.mrxs = x.mrxs, -a, -b, -c");
+        "a/x > x, a/x.mrxs > x.mrxs, b/x > b_x, b/x.mrxs > b_x.mrxs, c/x/Data.dat = x/Data.dat, -c/x, "
+        "c/x.mrxs = x.mrxs, -a, -b, -c");
   CHECK(folders.left() == "d/y.mrxs: a MIRAX slide without the folder of its name\n");
 }
 
