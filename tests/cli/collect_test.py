@@ -440,19 +440,38 @@ class Killed(CollectTest):
     """Killed at any moment, then run again or undone: as if it had never been disturbed."""
     SEED = 20240711
 
+    @staticmethod
+    def start(arguments):
+        """Without pipes, which nobody empties while it is watched."""
+        return subprocess.Popen(support.command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                env=support.environment())
+
+    @staticmethod
+    def open_plans(places):
+        """Plans with steps still to be taken."""
+        return list(places.slides.glob(JOURNAL + "/*.plan"))
+
+    def measured(self, places, arguments):
+        """Seconds of an undisturbed run, and of its part that moves files."""
+        started = begun = time.monotonic()
+        process = self.start(arguments)
+        while process.poll() is None and not self.open_plans(places):
+            begun = time.monotonic()
+        self.assertEqual(process.wait(), DONE)
+        return time.monotonic() - started, time.monotonic() - begun
+
     def kill(self, places, arguments, seconds, rand):
-        """Kills it at a random moment of its `seconds`; of two kills one while it is moving files."""
-        plans = len(list(places.slides.glob(JOURNAL + "/*.plan")))
-        moving, delay = rand.random() < 0.5, rand.random()
-        process = support.start(*arguments)
-        if moving:
-            while len(list(places.slides.glob(JOURNAL + "/*.plan"))) == plans and process.poll() is None:
-                pass
+        """Kills it at a random moment; of two kills one while it is moving files."""
+        plans, (of_all, of_moving) = self.open_plans(places), seconds
+        wait, share = rand.random() < 0.5 and not plans, rand.random()
+        process = self.start(arguments)
+        while wait and process.poll() is None and not self.open_plans(places):
+            pass
         try:
-            process.communicate(timeout=delay * seconds * (0.5 if moving else 1.05))
+            process.wait(timeout=share * (of_moving if wait else of_all))
         except subprocess.TimeoutExpired:
             process.kill()
-            process.communicate()
+            process.wait()
         return process.returncode == -signal.SIGKILL
 
     def check(self, make, target):
@@ -473,9 +492,8 @@ class Killed(CollectTest):
         whole = {}
         for more in ((), ("--delete-others", "--yes")):
             places = copy()
-            started = time.monotonic()
-            self.assert_ended(flowrun(*arguments(places, more)), DONE)
-            whole[more] = places.state(), time.monotonic() - started
+            seconds = self.measured(places, arguments(places, more))
+            whole[more] = places.state(), seconds
             shutil.rmtree(places.folder)
         killed = within = 0
         for run in range(runs):
@@ -490,7 +508,7 @@ class Killed(CollectTest):
                     else:
                         command = arguments(places, more)
                     killed += self.kill(places, command, seconds, rand)
-                    within += bool(list(places.slides.glob(JOURNAL + "/*.plan")))
+                    within += bool(self.open_plans(places))
                     if not more:
                         self.assertEqual(contents(*places.all) - self.half_copies(places), hashes, "a file is lost")
                 if undoing and run % 4 == 0 and list(places.slides.glob(JOURNAL + "/*.[pd]*")):
@@ -499,7 +517,7 @@ class Killed(CollectTest):
                     self.assertEqual(contents(places.slides, places.logs), set())
                 self.assert_ended(flowrun(*arguments(places, more)), DONE)
                 self.assert_same(places.state(), expected)
-                self.assertEqual(list(places.slides.glob(JOURNAL + "/*.plan")), [])
+                self.assertEqual(self.open_plans(places), [])
                 self.assert_ended(places.undo(), DONE)
                 if not more:
                     self.assert_same(state(places.source), before)
