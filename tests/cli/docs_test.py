@@ -71,6 +71,7 @@ class Docs(unittest.TestCase):
             with self.subTest(node=name), tempfile.TemporaryDirectory(prefix="flowrun-docs-") as folder:
                 place = pathlib.Path(folder)
                 (place / "slides").mkdir()
+                (place / "downloads").mkdir()
                 code, _, problem = flowrun("synth", place / "slides/small.svs", "--width", 2200, "--height", 1800)
                 self.assertEqual(code, 0, problem)
                 graph = place / "graph.yaml"
