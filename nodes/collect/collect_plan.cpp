@@ -41,7 +41,7 @@ class Planner {
     const fs::path& place = unit.log ? plan_.logs : plan_.slides;
     std::vector<Kept>& namesakes = namesakes_[(unit.log ? "l/" : "s/") + name_apart(unit.path, root_, 0)];
     for (const Kept& other : namesakes)
-      if (same(here, other)) return add(Operation::Kind::duplicate, unit, other.name);
+      if (same(here, other)) return remove(unit, other.name);
     auto& taken = taken_[place];
     for (std::size_t attempt = 0;; ++attempt) {
       const std::string name = name_apart(unit.path, root_, attempt);
@@ -51,12 +51,12 @@ class Planner {
         taken.insert(name);
         if (!companion.empty()) taken.insert(companion);
         namesakes.push_back({name, here.content, here.companion});
-        return add(Operation::Kind::move, unit, name);
+        return move(unit, name);
       }
       const Kept there{name, place / name, companion.empty() ? fs::path() : place / companion};
       if (is_there(there.content) && same(here, there)) {
         namesakes.push_back(there);
-        return add(Operation::Kind::duplicate, unit, name);
+        return remove(unit, name);
       }
     }
   }
@@ -67,21 +67,34 @@ class Planner {
     return a.companion.empty() || same_content(a.companion, b.companion);
   }
 
-  void add(Operation::Kind kind, const Unit& unit, const std::string& name) {
-    if (!unit.companion.empty()) add(kind, unit, unit.companion, std::string(stem_of(name)), true);
-    add(kind, unit, unit.path, name, false);
+  void move(const Unit& unit, const std::string& name) {
+    if (!unit.companion.empty())
+      plan_.operations.push_back(
+          {Operation::Kind::move, unit.log, unit.companion, std::string(stem_of(name)), true});
+    plan_.operations.push_back({Operation::Kind::move, unit.log, unit.path, name});
   }
 
-  void add(Operation::Kind kind, const Unit& unit, const std::string& from, const std::string& to,
-           bool companion) {
-    Operation operation{kind, unit.log, from, to, companion};
-    if (kind == Operation::Kind::duplicate) {
-      struct stat facts {};
-      if (::lstat((plan_.source / from).c_str(), &facts) != 0) fail("read", plan_.source / from, errno);
-      operation.mode = facts.st_mode & 07777;
-      operation.modified = facts.st_mtim.tv_sec * std::int64_t{1'000'000'000} + facts.st_mtim.tv_nsec;
+  void remove(const Unit& unit, const std::string& kept) {
+    const bool companion = !unit.companion.empty();
+    if (companion) remove(unit.companion, std::string(stem_of(kept)), unit.log, true);
+    remove(unit.path, kept, unit.log, false);
+  }
+
+  /// Of a folder each file is removed by itself, so that each can come back with its time and permissions.
+  void remove(const std::string& path, const std::string& kept, bool log, bool companion) {
+    const fs::path place = plan_.source / path;
+    struct stat facts {};
+    if (::lstat(place.c_str(), &facts) != 0) fail("read", place, errno);
+    const unsigned mode = facts.st_mode & 07777;
+    if (S_ISDIR(facts.st_mode)) {
+      for (const FolderEntry& entry : entries_of(place))
+        remove(path + "/" + entry.name, kept + "/" + entry.name, log, companion);
+      plan_.operations.push_back({Operation::Kind::remove_folder, log, path, "", companion, mode});
+    } else {
+      const std::int64_t modified =
+          facts.st_mtim.tv_sec * std::int64_t{1'000'000'000} + facts.st_mtim.tv_nsec;
+      plan_.operations.push_back({Operation::Kind::duplicate, log, path, kept, companion, mode, modified});
     }
-    plan_.operations.push_back(std::move(operation));
   }
 
   Plan& plan_;

@@ -23,7 +23,7 @@ struct Operation {
   bool log = false;  ///< place is the folder for logs, else that for slides
   std::string from;
   std::string to;
-  bool companion = false;     ///< of the slide of the next operation
+  bool companion = false;     ///< of the slide that the next operation without it moves or removes
   unsigned mode = 0;          ///< permission bits, of duplicates and folders
   std::int64_t modified = 0;  ///< nanoseconds since 1970, of duplicates and what is deleted
   std::uint64_t bytes = 0;    ///< of what is deleted

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <stdexcept>
@@ -33,13 +34,18 @@ std::string escaped(const std::string& path) {
 
 std::string unescaped(const std::string& text) {
   std::string out;
-  for (std::size_t at = 0; at < text.size(); ++at)
-    if (text[at] == '%') {
-      out += static_cast<char>(std::stoi(text.substr(at + 1, 2), nullptr, 16));
-      at += 2;
-    } else {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] != '%') {
       out += text[at];
+      continue;
     }
+    const std::string digits = text.substr(at + 1, 2);
+    unsigned char byte = 0;
+    const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
+    if (digits.size() != 2 || end.ptr != digits.data() + 2) throw std::invalid_argument("a % without a byte");
+    out += static_cast<char>(byte);
+    at += 2;
+  }
   return out;
 }
 

@@ -58,18 +58,26 @@ bool PlanRunner::interrupted() {
 
 void PlanRunner::take_all(const Plan& plan, const Steps& steps, bool may_delete) {
   const auto& all = plan.operations;
-  for (std::size_t i = 0; i < all.size() && !stopped_; ++i) {
-    const bool after_companion = i > 0 && all[i - 1].companion;
-    if (!after_companion && interrupted()) return;
-    if (all[i].kind == What::erase && !may_delete) continue;
+  for (std::size_t first = 0, end = 0; first < all.size() && !stopped_; first = end) {
+    for (end = first + 1; end < all.size() && all[end - 1].companion;) ++end;
+    if (interrupted()) return;
+    if (all[first].kind == What::erase && !may_delete) continue;
+    take_together(plan, steps, first, end);
+  }
+}
+
+/// A slide and its companion folder: both or neither.
+void PlanRunner::take_together(const Plan& plan, const Steps& steps, std::size_t first, std::size_t end) {
+  for (std::size_t i = first; i < end; ++i) {
     if (take(plan, steps, i)) continue;
-    if (all[i].companion) ++i;  // a slide stays with its folder
-    if (!after_companion) continue;
-    try {
-      steps.take_back(i - 1);
-    } catch (const Error& problem) {
-      failed(plan, all[i - 1], problem.what());
+    while (i-- > first) {
+      try {
+        steps.take_back(i);
+      } catch (const Error& problem) {
+        failed(plan, plan.operations[i], problem.what());
+      }
     }
+    return;
   }
 }
 
@@ -98,8 +106,9 @@ void PlanRunner::failed(const Plan& plan, const Operation& operation, const std:
 void PlanRunner::record(const Plan& plan, const Operation& operation) {
   const std::string from = plan.from(operation).string();
   if (operation.kind == What::erase) result_.deleted.push_back(from);
+  if (operation.companion) return;
   if (operation.kind == What::remove_folder) result_.removed_folders.push_back(from);
-  if (operation.kind == What::erase || operation.kind == What::remove_folder || operation.companion) return;
+  if (operation.kind == What::erase || operation.kind == What::remove_folder) return;
   const Went went{from, plan.to(operation).string()};
   if (operation.kind == What::duplicate) return result_.duplicates.push_back(went);
   (operation.log ? result_.logs : result_.slides).push_back(went);
@@ -133,8 +142,7 @@ bool PlanRunner::take_back_all(const Plan& plan, int number) {
   bool whole = true;
   for (std::size_t i = plan.operations.size(); i-- > 0;) {
     const Operation& operation = plan.operations[i];
-    const bool slide_of_last = i + 1 < plan.operations.size() && operation.companion;
-    if (!slide_of_last && interrupted()) return false;
+    if (!operation.companion && interrupted()) return false;
     try {
       steps.clean_up(i);
       if (steps.take_back(i) == Step::taken) record_back(plan, operation);

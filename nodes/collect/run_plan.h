@@ -32,6 +32,7 @@ class PlanRunner {
 
  private:
   void take_all(const Plan& plan, const Steps& steps, bool may_delete);
+  void take_together(const Plan& plan, const Steps& steps, std::size_t first, std::size_t end);
   bool take(const Plan& plan, const Steps& steps, std::size_t index);
   bool take_back_all(const Plan& plan, int number);
   void record(const Plan& plan, const Operation& operation);

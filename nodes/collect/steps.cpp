@@ -57,12 +57,7 @@ Step make_folder(const fs::path& path, unsigned mode) {
 
 /// Gives a duplicate back, as a copy of what was kept.
 Step restore(const fs::path& path, const fs::path& kept, const fs::path& part, const Operation& operation) {
-  if (is_there(path)) {
-    if (!is_there(kept) || contains_all_of(kept, path)) return Step::taken_before;
-    if (!contains_all_of(path, kept))
-      throw Error(fmt::format("{} exists and is something else", printable(path.string())));
-    remove_whole(path);  // what a killed run left of a folder
-  }
+  if (is_there(path)) return Step::taken_before;
   if (!is_there(kept))
     throw Error(
         fmt::format("{} cannot be restored: {} is gone", printable(path.string()), printable(kept.string())));
@@ -71,9 +66,12 @@ Step restore(const fs::path& path, const fs::path& kept, const fs::path& part, c
   copy_verified(kept, part);
   const timespec modified{operation.modified / 1'000'000'000, operation.modified % 1'000'000'000};
   const timespec times[] = {modified, modified};
-  if (::chmod(part.c_str(), operation.mode) != 0 ||
-      ::utimensat(AT_FDCWD, part.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
-    fail("write", part, errno);
+  if (::fchmodat(AT_FDCWD, part.c_str(), operation.mode, fs::is_symlink(part) ? AT_SYMLINK_NOFOLLOW : 0) !=
+          0 &&
+      errno != EOPNOTSUPP)
+    fail("set the permissions of", part, errno);
+  if (::utimensat(AT_FDCWD, part.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
+    fail("set the time of", part, errno);
   return move_new(part, path, part);
 }
 

@@ -54,16 +54,14 @@ void copy_over(const fs::path& from, const fs::path& to, const fs::path& part) {
 }  // namespace
 
 Step move_new(const fs::path& from, const fs::path& to, const fs::path& part) {
-  int code = rename_new(from, to);
-  if (code == EXDEV && !is_there(to)) {
-    copy_over(from, to, part);
-    return Step::taken;
-  }
-  if (code == ENOENT && !is_there(from)) {
-    if (is_there(to)) return Step::taken_before;
+  const int code = rename_new(from, to);
+  if (code == 0) return Step::taken;
+  const bool is_at_target = is_there(to);
+  if (!is_there(from)) {
+    if (is_at_target) return Step::taken_before;
     throw Error(fmt::format("{} is gone", printable(from.string())));
   }
-  if (code == EEXIST || code == EXDEV || code == ENOTEMPTY) {
+  if (is_at_target) {
     if (contains_all_of(from, to)) {
       remove_whole(from);
       return Step::taken_before;
@@ -72,7 +70,8 @@ Step move_new(const fs::path& from, const fs::path& to, const fs::path& part) {
     remove_whole(to);
     return move_new(from, to, part);
   }
-  if (code != 0) fail("move", from, code);
+  if (code != EXDEV) fail("move", from, code);
+  copy_over(from, to, part);
   return Step::taken;
 }
 
