@@ -139,10 +139,9 @@ void Picture::read_block(std::int64_t x, std::int64_t y, cv::Mat rgb) const {
     int wanted, there;  // pixels of the level
   };
   const auto side = [this](std::int64_t from, int length, std::int64_t whole) {
-    const auto first =
-        std::min(static_cast<std::int64_t>(std::floor(static_cast<double>(from) * ratio_)), whole - 1);
-    const auto end = static_cast<std::int64_t>(std::ceil(static_cast<double>(from + length) * ratio_));
-    const std::int64_t wanted = std::max<std::int64_t>(end - first, 1);
+    const auto edge = [this](std::int64_t at) { return std::llround(static_cast<double>(at) * ratio_); };
+    const std::int64_t first = std::min<std::int64_t>(edge(from), whole - 1);
+    const std::int64_t wanted = std::max<std::int64_t>(edge(from + length) - first, 1);
     return Side{first, static_cast<int>(wanted), static_cast<int>(std::min(wanted, whole - first))};
   };
   const Side w = side(x, rgb.cols, level.width), h = side(y, rgb.rows, level.height);

@@ -190,14 +190,17 @@ class WholeSlide(support.ProgramTest):
             values, certain = class_values(*slide.dimensions, mpp / own, 24)
             shown = pixels(tiff)[:values.shape[0], :values.shape[1]]
             self.assertEqual(shown[certain & (values != 1)].min(), 255)
-            expected = np.array(Image.fromarray(pixels(slide)).resize(size, Image.BOX))
+            covered = (0, 0, size[0] * mpp / own, size[1] * mpp / own)
+            whole = np.array(Image.fromarray(pixels(slide)).resize(size, Image.BOX, covered)) if exact is None else \
+                pixels(slide, exact)
+            expected = whole[:values.shape[0], :values.shape[1]]
             inside = certain & (values == 1)
             self.assertGreater(inside.sum(), 1000)
-            # Between levels up to a pixel of the finer level off, which is a quarter of one here.
-            self.assertLess(difference(shown[inside], expected[:values.shape[0], :values.shape[1]][inside]), 9)
-            aside = np.roll(expected, 1, axis=1)[:values.shape[0], :values.shape[1]]
-            self.assertLess(difference(shown[inside], expected[:values.shape[0], :values.shape[1]][inside]),
-                            0.7 * difference(shown[inside], aside[inside]))
+            self.assertLess(difference(shown[inside], expected[inside]), 6)
+            if exact is None:  # between levels up to half a pixel of the finer level off
+                aside = np.roll(expected, 1, axis=1)
+                self.assertLess(difference(shown[inside], expected[inside]),
+                                0.5 * difference(shown[inside], aside[inside]))
 
     def test_converted(self):
         for name, slide in self.each():
