@@ -21,8 +21,8 @@ struct RegionPolygon {
 /// cannot be had from the outlines: one crosses itself.
 std::optional<std::vector<RegionPolygon>> polygons_of(const ClassMask& classes, std::size_t index);
 
-/// The same along the edges of pixels of a drawing of the region, `longest_side` pixels at most: that is
-/// valid whatever the outlines are.
+/// The same along the edges of pixels of a drawing of the region, `longest_side` pixels at most, as
+/// ClassMask::draw gives it: that is valid whatever the outlines are.
 std::vector<RegionPolygon> drawn_polygons_of(const ClassMask& classes, std::size_t index,
                                              std::int64_t slide_width, std::int64_t slide_height);
 constexpr int longest_side = 1024;

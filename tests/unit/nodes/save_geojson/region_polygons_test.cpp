@@ -37,7 +37,7 @@ double area(const std::vector<RegionPolygon>& polygons) {
 }
 
 ClassMask classes(std::vector<Region> regions) {
-  return {{{"tumor", 1, {200, 0, 0}}}, std::move(regions), 2000, 2000};
+  return {{{"tumor", 1, {200, 0, 0}}}, std::move(regions), 50000, 50000};
 }
 
 }  // namespace
@@ -67,10 +67,10 @@ TEST_CASE("rings within rings, and cuts by later regions") {
 TEST_CASE("an outline that crosses itself is traced from a drawing") {
   const ClassMask bow = classes({{1, {{{0, 0}, {400, 400}, {400, 0}, {0, 400}}}}});
   CHECK(!polygons_of(bow, 0));
-  const auto drawn = drawn_polygons_of(bow, 0, 2000, 2000);
+  const auto drawn = drawn_polygons_of(bow, 0, 50000, 50000);
   CHECK(area(drawn) == doctest::Approx(2 * 200 * 400 / 2).epsilon(0.02));
-  const ClassMask large = classes({{1, {{{-100, 0}, {40000, 40000}, {40000, 0}, {0, 40000}}}}});
-  CHECK(area(drawn_polygons_of(large, 0, 2000, 2000)) ==
+  const ClassMask large = classes({{1, {{{0, 0}, {40000, 40000}, {40000, 0}, {0, 40000}}}}});
+  CHECK(area(drawn_polygons_of(large, 0, 50000, 50000)) ==
         doctest::Approx(2 * 20000.0 * 40000 / 2).epsilon(0.02));
 }
 
