@@ -251,7 +251,8 @@ class Refusals(CollectTest):
         before = places.state()
         for arguments, said in ((["collect"], "SRC is required"),
                                 (["collect", places.source], "--slides is required"),
-                                (["collect", places.source, "--slides", places.source], "another folder than the source"),
+                                (["collect", places.source, "--slides", places.source],
+                                 "another folder than the source"),
                                 (["collect", places.source, "--slides", places.slides, "--logs", places.source],
                                  "another folder than the source"),
                                 (["collect", places.folder / "gone", "--slides", places.slides], "no such folder"),
