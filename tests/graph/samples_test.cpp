@@ -279,3 +279,26 @@ TEST_CASE("samples need one source, and validation at most one") {
                 "  places: {type: index, from: cut}\n  epochs: {type: epochs, from: places, train_csv: a}")
             .find("samples come from the graph and from a table") != std::string::npos);
 }
+
+TEST_CASE("batches need memory for all their samples at once; without it the graph is refused") {
+  const std::string source =
+      epochs_of(fmt::format("train_csv: {}/tiles/all.csv, count: 2", cohort().folder.path().string()));
+  const auto graph = [&](const std::string& memory, int batch) {
+    return fmt::format(R"(flowrun: 1
+memory: {}
+nodes:{}
+  samples: {{type: load, from: epochs, size: 64}}
+  varied: {{type: augment, from: samples, stain: 0.1}}
+  batches: {{type: to_tensor, from: varied, batch: {}}}
+)",
+                       memory, source, batch);
+  };
+  CHECK_THROWS_WITH_AS(
+      plan_text(graph("4 MiB", 32)),
+      doctest::Contains("'batches' may hold 31 tiles x 144 KiB = 4.4 MiB while one more is made"),
+      GraphError);
+  const RunResult result = run_text(graph("8 MiB", 32));
+  CHECK(result.exit == Exit::done);
+  CHECK(result.peak_leased <= result.memory);
+  CHECK(node(result, "batches").in == 2 * cohort().tiles);
+}
