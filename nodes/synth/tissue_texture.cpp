@@ -6,9 +6,9 @@
 #include <numbers>
 #include <utility>
 
+#include "nodes/wsi/random.h"
 #include "noise.h"
 #include "nuclei.h"
-#include "nodes/wsi/random.h"
 #include "stain.h"
 
 namespace flowrun::wsi::synth {
