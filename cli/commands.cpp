@@ -121,8 +121,11 @@ int run_program(const std::vector<std::string>& given) {
   nodes_app->add_flag("--markdown", markdown, "as a page of the documentation")->needs(type_option);
   CLI::App* plugins_app =
       app.add_subcommand("plugins", "Lists the plugin libraries found, and why one was refused.");
-  std::string library;
-  plugins_app->add_option("--describe", library, "print the list to put beside this library");
+  std::string to_describe, to_check;
+  CLI::Option* describe =
+      plugins_app->add_option("--describe", to_describe, "print the list to put beside this library");
+  plugins_app->add_option("--check", to_check, "open this library and make each of its nodes")
+      ->excludes(describe);
 
   try {
     app.parse(reversed(arguments));
@@ -138,9 +141,9 @@ int run_program(const std::vector<std::string>& given) {
   if (*run_app) return run_graph(run);
   if (*check_app) return check_graph(run);
   if (*nodes_app) return print_nodes(plugin_folders, type, markdown);
-  if (library.empty()) return print_plugins(plugin_folders);
-  fmt::print("{}", describe_plugin(library));
-  return 0;
+  if (!to_describe.empty()) return print_list(to_describe);
+  if (!to_check.empty()) return check_plugin(to_check);
+  return print_plugins(plugin_folders);
 }
 
 }  // namespace flowrun::cli

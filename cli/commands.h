@@ -29,5 +29,9 @@ int print_nodes(const std::vector<std::filesystem::path>& plugin_folders, const 
                 bool markdown);
 /// `flowrun plugins`: every library tried, and why it was refused.
 int print_plugins(const std::vector<std::filesystem::path>& plugin_folders);
+/// `flowrun plugins --check LIBRARY`: opens one library and makes each of its nodes.
+int check_plugin(const std::filesystem::path& library);
+/// `flowrun plugins --describe LIBRARY`: the list to put beside it.
+int print_list(const std::filesystem::path& library);
 
 }  // namespace flowrun::cli

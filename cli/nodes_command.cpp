@@ -84,6 +84,16 @@ void print_page(const NodeType& type) {
                           escaped(option.range()), escaped(option.help)}));
 }
 
+bool print_refused(const Plugins& plugins) {
+  bool refused = false;
+  for (const PluginFile& file : plugins.files()) {
+    if (file.problem.empty()) continue;
+    fmt::print(stderr, "refused: {}\n", file.problem);
+    refused = true;
+  }
+  return refused;
+}
+
 }  // namespace
 
 int print_nodes(const std::vector<std::filesystem::path>& plugin_folders, const std::string& wanted,
@@ -96,25 +106,14 @@ int print_nodes(const std::vector<std::filesystem::path>& plugin_folders, const 
                nearest_name(wanted, plugins.node_names()));
     return 2;
   }
-  for (const std::string& name : plugins.node_names()) {
-    const NodeType* type = plugins.node(name);
-    fmt::print("{:<14} {} [{}]\n", name, type->summary, type->plugin);
-  }
-  return 0;
-}
-
-int print_plugins(const std::vector<std::filesystem::path>& plugin_folders) {
-  const Plugins plugins(plugin_search_path(plugin_folders, {}));
-  for (const auto& folder : plugins.folders()) fmt::print("searched {}\n", folder.string());
-  bool refused = false;
-  for (const PluginFile& file : plugins.files()) {
-    refused |= !file.problem.empty();
-    if (file.problem.empty())
-      fmt::print("{}: nodes {}; commands {}\n", file.library.string(), fmt::join(file.nodes, ", "),
-                 fmt::join(file.commands, ", "));
-    else
-      fmt::print("refused: {}\n", file.problem);
-  }
+  bool refused = print_refused(plugins);
+  for (const std::string& name : plugins.node_names()) try {
+      const NodeType* type = plugins.node(name);
+      fmt::print("{:<14} {} [{}]\n", name, type->summary, type->plugin);
+    } catch (const Error& problem) {
+      refused = true;
+      fmt::print(stderr, "refused: {}: {}\n", name, problem.what());
+    }
   return refused ? 1 : 0;
 }
 

@@ -11,8 +11,6 @@
 namespace flowrun {
 namespace {
 
-const std::vector<std::string> runtime_keys{"type", "from", "workers", "on_error"};
-
 nlohmann::json to_json(const Value& value) {
   nlohmann::json out;
   switch (value.kind) {
@@ -70,11 +68,28 @@ class Resolver {
     draft.node.type = find_type(entry);
     read_runtime_keys(draft);
     if (!draft.node.type) return;
-    draft.node.node = draft.node.type->create();
+    if (!create(draft)) return;
     draft.node.from.resize(draft.node.type->inputs.size());
     draft.node.to.resize(draft.node.type->outputs.size());
     set_options(draft);
     collect_connections(draft);
+  }
+
+  bool create(Draft& draft) {
+    std::string why = "what is no std::exception";
+    try {
+      draft.node.node = draft.node.type->create();
+      return true;
+    } catch (const std::exception& problem) {
+      why = problem.what();
+    } catch (...) {
+    }
+    diagnostics_.error(body(draft).find("type")->place,
+                       fmt::format("node type '{}' of plugin {}: its constructor threw: {}",
+                                   draft.node.type->name, draft.node.type->plugin, why),
+                       "a mistake of its plugin");
+    draft.node.type = nullptr;
+    return false;
   }
 
   void check_name(const Value::Key& name) {
