@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
 #include "plan.h"
@@ -174,12 +173,7 @@ class Resolver {
   void set_option(Draft& draft, const OptionSpec& option, const Value& value) {
     if (broken(value)) return;
     try {
-      if (!option.choices.empty() && value.kind == Value::Kind::scalar &&
-          std::find(option.choices.begin(), option.choices.end(), value.text) == option.choices.end())
-        throw OptionError(option.name, fmt::format("unknown value '{}'", value.text),
-                          nearest_name(value.text, option.choices));
-      option.set(*draft.node.node, value);
-      check_range(option, value);
+      option.apply(*draft.node.node, value);
       if (option.output_folder) {
         std::filesystem::path folder;
         convert(value, folder);
@@ -201,17 +195,6 @@ class Resolver {
     return value.broken || std::any_of(value.items.begin(), value.items.end(), broken) ||
            std::any_of(value.entries.begin(), value.entries.end(),
                        [](const auto& entry) { return broken(entry.second); });
-  }
-
-  static void check_range(const OptionSpec& option, const Value& value) {
-    if (!std::isfinite(option.least) && !std::isfinite(option.most)) return;
-    for (const Value& item : value.items) check_range(option, item);
-    for (const auto& [key, entry] : value.entries) check_range(option, entry);
-    if (value.kind != Value::Kind::scalar) return;
-    double number = 0;
-    convert(value, number);
-    if (number < option.least || (option.exclusive && number == option.least) || number > option.most)
-      throw ValueError(value.place, fmt::format("expected {}, found {}", option.range(), value.text));
   }
 
   void collect_connections(Draft& draft) {

@@ -4,7 +4,6 @@
 half-written is left."""
 import os
 import pathlib
-import re
 import resource
 import shutil
 import subprocess
