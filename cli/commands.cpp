@@ -11,7 +11,7 @@
 namespace flowrun::cli {
 namespace {
 
-const std::vector<std::string> own_commands{"run", "check", "nodes", "plugins"};
+const std::vector<std::string> own_commands{"run", "check", "new", "nodes", "plugins"};
 
 /// CLI11 takes arguments in reverse.
 std::vector<std::string> reversed(std::vector<std::string> arguments) {
@@ -114,6 +114,12 @@ int run_program(const std::vector<std::string>& given) {
   run_app->add_flag("--force", run.force, "redo what is done");
   CLI::App* check_app = app.add_subcommand("check", "Checks a graph and prints its plan without running it.");
   add_graph_options(*check_app, run, settings);
+  CLI::App* new_app = app.add_subcommand("new", "Makes a project to begin with.")->require_subcommand(1);
+  std::string new_name;
+  CLI::App* new_plugin_app =
+      new_app->add_subcommand("plugin", "A plugin with one node, its test and its graph, in a new folder.");
+  new_plugin_app->add_option("NAME", new_name, "name of plugin, node and folder, e.g. nucleus_counter")
+      ->required();
   CLI::App* nodes_app = app.add_subcommand("nodes", "Lists node types, or prints all about one.");
   std::string type;
   CLI::Option* type_option = nodes_app->add_option("TYPE", type, "node type");
@@ -140,6 +146,7 @@ int run_program(const std::vector<std::string>& given) {
   }
   if (*run_app) return run_graph(run);
   if (*check_app) return check_graph(run);
+  if (*new_plugin_app) return new_plugin(plugins, new_name);
   if (*nodes_app) return print_nodes(plugin_folders, type, markdown);
   if (!to_describe.empty()) return print_list(to_describe);
   if (!to_check.empty()) return check_plugin(to_check);

@@ -24,6 +24,8 @@ struct RunArguments {
 int run_graph(const RunArguments& arguments);
 /// `flowrun check`: prints the plan without running it.
 int check_graph(const RunArguments& arguments);
+/// `flowrun new plugin NAME`: a project with a node, its test and its graph in a new folder NAME.
+int new_plugin(const Plugins& plugins, const std::string& name);
 /// `flowrun nodes [TYPE [--markdown]]`.
 int print_nodes(const std::vector<std::filesystem::path>& plugin_folders, const std::string& type,
                 bool markdown);
