@@ -18,7 +18,7 @@ struct FakeSlide {
   std::optional<double> mpp = 0.5;  ///< microns per level-0 pixel
   std::optional<double> objective_power = 20;
   std::vector<int> downsamples{1};  ///< of the levels; the first is 1
-  std::string problem;              ///< not empty: every read throws Error with it
+  std::string problem = {};         ///< not empty: every read throws Error with it
 };
 
 /// A slide whose level 0 is `rgb` (rows x cols x 3, 8 bit), which it copies; the other levels are averages of
