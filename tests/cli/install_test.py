@@ -154,8 +154,8 @@ class Installed(unittest.TestCase):
 
     def test_plugins_in_the_docs(self):
         pages = [SOURCE / "README.md", *sorted((SOURCE / "docs").glob("*.md"))]
-        blocks = [block for page in pages for block in re.findall(r"^```cpp\n(.*?)^```", page.read_text(), re.M | re.S)
-                  if "FLOWRUN_PLUGIN(" in block]
+        blocks = [block for page in pages for block in re.findall(r"^```cpp[^\n]*\n(.*?)^```", page.read_text(), re.M | re.S)
+                  if "FLOWRUN_PLUGIN(" in block and '#include "' not in block]  # docs_commands_test builds the others
         self.assertGreater(len(blocks), 0)
         source = self.root / "docs"
         source.mkdir()
@@ -167,7 +167,7 @@ class Installed(unittest.TestCase):
                       f"target_link_libraries(flowrun_plugin_docs{number} PRIVATE flowrun::wsi opencv_imgproc)"]
         (source / "CMakeLists.txt").write_text("\n".join(lines))
         plugins = build_plugin(source, self.root / "docs-build", self.prefix)
-        nodes = re.search(r"^```yaml\n(  groups:.*?)^```", (SOURCE / "docs/writing-plugins.md").read_text(), re.M | re.S)
+        nodes = re.search(r"^```yaml [^\n]*\n(  groups:.*?)^```", (SOURCE / "docs/writing-plugins.md").read_text(), re.M | re.S)
         graph = self.root / "sums.yaml"
         graph.write_text("flowrun: 1\nnodes:\n" + nodes[1])
         call(self.flowrun, graph, "--quiet", "--plugin-dir", plugins)
