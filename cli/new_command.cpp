@@ -80,15 +80,19 @@ int new_plugin(const Plugins& plugins, const std::string& name) {
     fmt::print(stderr, "error: {} exists already; nothing was written\n", name);
     return 2;
   }
-  const fs::path unfinished = "." + name + ".unfinished";
-  fs::remove_all(unfinished);
-  fs::create_directory(unfinished);
   std::vector<std::string> files;
-  for (const auto& entry : fs::directory_iterator(template_folder())) {
-    files.push_back(filled_in(entry.path().filename().string(), name));
-    copy_filled_in(entry.path(), unfinished / files.back(), name);
+  try {
+    const fs::path unfinished = "." + name + ".unfinished";
+    fs::remove_all(unfinished);
+    fs::create_directory(unfinished);
+    for (const auto& entry : fs::directory_iterator(template_folder())) {
+      files.push_back(filled_in(entry.path().filename().string(), name));
+      copy_filled_in(entry.path(), unfinished / files.back(), name);
+    }
+    fs::rename(unfinished, name);
+  } catch (const fs::filesystem_error& problem) {
+    throw Error(fmt::format("{}: {}", problem.path1().string(), problem.code().message()));
   }
-  fs::rename(unfinished, name);
   std::ranges::sort(files);
   for (const std::string& file : files) fmt::print("{}/{}\n", name, file);
   const fs::path prefix = template_folder().parent_path().parent_path().parent_path().parent_path();

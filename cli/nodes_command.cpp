@@ -26,8 +26,9 @@ std::string remark_on(const OutputSpec& output) {
 }
 
 void print_node(const NodeType& type) {
-  fmt::print("{}: {}\n{}\nfrom plugin {}\n\nexample\n  {}\n\nports\n", type.name, type.summary,
-             type.details.empty() ? "" : "\n" + type.details + "\n", type.plugin, type.example);
+  fmt::print("{}: {}\n{}\nfrom plugin {}\n{}\nports\n", type.name, type.summary,
+             type.details.empty() ? "" : "\n" + type.details + "\n", type.plugin,
+             type.example.empty() ? "" : "\nexample\n  " + type.example + "\n");
   for (const InputSpec& input : type.inputs)
     print_port("input", input.name, input.type, fmt::format("{}", fmt::join(remarks_on(input), ", ")));
   for (const OutputSpec& output : type.outputs)
