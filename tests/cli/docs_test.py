@@ -80,7 +80,7 @@ class Docs(unittest.TestCase):
             with self.subTest(graph=graph.name), tempfile.TemporaryDirectory(prefix="flowrun-docs-") as folder:
                 place = pathlib.Path(folder)
                 self.lay_out(place)
-                shutil.copy(graph, place)
+                shutil.copytree(SOURCE / "graphs", place, dirs_exist_ok=True)
                 code, out, problem = flowrun(graph.name, folder=folder)
                 self.assertEqual(code, 0, out + problem)
                 self.assertTrue(any((place / "out").rglob("tiles.csv")))

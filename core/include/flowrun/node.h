@@ -142,7 +142,8 @@ class Costs {
   /// The packets on `port` are those of the first input, not copies.
   void forwards(std::string_view port);
 
-  /// For the runtime.
+  /// For the runtime: whatever is not set yet gets its default.
+  void set_outputs(const std::vector<OutputSpec>& ports);
   struct Out {
     std::optional<std::size_t> bytes;
     bool forwarded = false;
