@@ -46,8 +46,8 @@ class Budget {
   Lease take_or_wait(Request request);
   void block(Account& account);
   void unblock(Account& account);
-  /// Removes the oldest waiting request that is not of `spared`. For a stall, in which nothing else will
-  /// ever free memory.
+  /// Removes the oldest waiting request that is not of `spared`, of one that waits for bytes rather than to
+  /// be unblocked if there is any. For a stall, in which nothing else will ever free memory.
   std::optional<Request> give_up_one(const std::vector<const Account*>& spared);
   /// Who holds what and who waits for how much, in words.
   std::string describe() const;

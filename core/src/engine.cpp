@@ -29,7 +29,6 @@ Engine::Engine(Plan& plan, std::deque<OutputFolder>& folders, const RunOptions& 
     : plan_(plan),
       folders_(folders),
       options_(options),
-      recipe_(plan.recipe()),
       budget_(plan.memory),
       threads_(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(plan.threads)),
       arena_(plan.threads),
@@ -39,10 +38,16 @@ Engine::Engine(Plan& plan, std::deque<OutputFolder>& folders, const RunOptions& 
     RunNode& run = nodes_.emplace_back();
     run.plan = &node;
     if (node.type->source || node.type->leases) run.account = &budget_.open_account(node.name, node.need);
-    if (node.type->opens_scopes()) run.account->most_leases = static_cast<std::size_t>(plan.scopes_in_flight);
+    if (node.type->opens_scopes())
+      run.account->most_leases = node.type->successive ? 1 : static_cast<std::size_t>(plan.scopes_in_flight);
+    run.outer.resize(node.from.size());
     const auto calls = node.type->serial ? 1 : static_cast<std::size_t>(node.workers);
     run.tbb = std::make_unique<TbbNode>(*graph_, calls, std::bind_front(&Engine::receive, this));
   }
+  // Scopes are opened once the packets of the run are there that their nodes take.
+  for (const PlanNode& node : plan.nodes)
+    for (const bool outer : node.outer)
+      if (outer) budget_.block(*at(node.opener).account);
 }
 
 bool Engine::stopping() const {
@@ -52,9 +57,11 @@ bool Engine::stopping() const {
 
 void Engine::run() {
   run_scope_ = std::make_shared<ScopeRun>(plan_, -1, "run", ages_++, folders_);
+  if (const std::size_t kept = plan_.kept_by_run(); kept > 0)
+    run_scope_->lease = budget_.take_or_wait({&budget_.open_account("run", 0), kept, 0, [](Lease) {}});
   arena_.execute([&] {
     for (std::size_t i = 0; i < nodes_.size(); ++i)
-      if (nodes_[i].plan->type->inputs.empty())
+      if (nodes_[i].plan->begins())
         dispatch(std::make_shared<Job>(Job{Job::Kind::process, static_cast<int>(i), run_scope_}));
     graph_->wait_for_all();
     while (!run_ended_ && !bug_) {
@@ -118,7 +125,8 @@ void Engine::process(Job& job) {
     pass_over(scope, job.node, job.index);
     return conclude(scope, job.node, job.index, nullptr);
   }
-  const bool gathers = type.gathers;
+  const bool gathers = type.gathers || type.gathers_scopes;
+  job.packets.resize(type.inputs.size());
   std::vector<Outputs::Emission> emissions;
   std::function<void()> action;
   std::optional<std::string> reason;
@@ -142,6 +150,10 @@ void Engine::process(Job& job) {
     emissions = std::move(outputs.emissions());
     action = std::move(outputs.in_order_action());
     reason = outputs.drop_reason();
+    if (type.gathers_scopes && !emissions.empty()) {
+      emissions.clear();
+      throw std::logic_error("a node described as gathers_scopes() may emit only in finish() of the run");
+    }
     for (const std::string& note : outputs.notes()) here.notes.add(note);
   } catch (...) {
     failed = true;
@@ -163,21 +175,25 @@ void Engine::process(Job& job) {
 void Engine::finish(Job& job) {
   RunNode& node = at(job.node);
   NodeScope& here = job.scope->at(job.node);
+  const NodeType& type = *node.plan->type;
   const bool own = job.scope->opener() == node.plan->opener;
+  const bool of_run = type.gathers_scopes && job.scope->is_run();
   std::vector<Outputs::Emission> emissions;
-  if (own) {
+  if (own || of_run) {
     try {
-      std::vector<Packet> packets = here.intake.scope_packets();
-      packets.resize(node.plan->type->inputs.size());
-      Inputs inputs(node.plan->type->inputs, std::move(packets), *job.scope, here.state);
-      Outputs outputs(node.plan->type->outputs, nullptr, nullptr, here.emitted, true);
+      std::vector<Packet> packets = own ? here.intake.scope_packets() : node.outer;
+      packets.resize(type.inputs.size());
+      Inputs inputs(type.inputs, std::move(packets), *job.scope, here.state);
+      Outputs outputs(type.outputs, nullptr, nullptr, here.emitted, true);
       const auto before = std::chrono::steady_clock::now();
       node.plan->node->finish(inputs, outputs);
       node.nanoseconds += static_cast<std::uint64_t>((std::chrono::steady_clock::now() - before).count());
       emissions = std::move(outputs.emissions());
       for (const std::string& note : outputs.notes()) here.notes.add(note);
-      if (!emissions.empty() && !node.plan->type->gathers)
-        throw std::logic_error("only a node described as gathers() may emit in finish()");
+      if (!emissions.empty() && !of_run && !type.gathers)
+        throw std::logic_error(
+            "only a node described as gathers() may emit in finish(), or as gathers_scopes() in that of the "
+            "run");
     } catch (...) {
       emissions.clear();
       // Half a result is none: what a node could not finish is never kept.
@@ -203,6 +219,7 @@ void Engine::node_finished(const ScopePtr& scope, int node) {
     std::scoped_lock lock(here.mutex);
     here.intake = Intake({}, false);
   }
+  if (scope->is_run()) at(node).outer.clear();
   if (--scope->unfinished == 0) scope_ended(scope);
   if (!scope->is_run()) release(run_scope_, node);
 }
@@ -219,12 +236,12 @@ void Engine::scope_ended(const ScopePtr& scope) {
       if (const std::string broken = scope->broken_sum(plan_); !broken.empty())
         throw std::logic_error("packets were lost: " + broken);
       if (scope->is_run())
-        scope->publish({{"recipe", recipe_}});
+        scope->publish({{"recipe", plan_.recipe(-1)}});
       else
         scope->publish({{"scope", scope->name()},
                         {"kind", scope->kind()},
                         {"input", scope->identity},
-                        {"recipe", recipe_},
+                        {"recipe", plan_.recipe(scope->opener())},
                         {"counts", scope->counts(plan_)}});
     } catch (...) {
       report(scope, -1, OnError::fail, std::current_exception());
@@ -244,11 +261,9 @@ void Engine::scope_ended(const ScopePtr& scope) {
   const bool failed = scope->failed();
   {
     std::scoped_lock lock(results_mutex_);
-    const bool said = std::any_of(failures_.begin(), failures_.end(),
-                                  [&](const RunFailure& f) { return f.scope == scope->name(); });
-    const char* status = !failed ? "done" : said ? "failed" : "interrupted";
+    const char* status = !failed ? "done" : scope->said ? "failed" : "interrupted";
     scopes_.push_back({scope->kind(), scope->name(), status, scope->counts(plan_)});
-    ++(!failed ? scopes_done_ : said ? scopes_failed_ : scopes_interrupted_);
+    ++(!failed ? scopes_done_ : scope->said ? scopes_failed_ : scopes_interrupted_);
   }
   scope->lease.reset();
 }
@@ -263,9 +278,13 @@ void Engine::report(const ScopePtr& scope, int node, OnError policy, std::except
     // One slide that fails on every thread at once is one failure.
     first = policy == OnError::skip || !scope->failed();
     if (first) failures_.push_back(failure);
-    if (policy != OnError::skip) scope->fail();
+    if (policy != OnError::skip) {
+      scope->said = true;
+      scope->fail();
+    }
   }
-  if (policy == OnError::stop || (policy == OnError::fail && whole_run)) stopped_ = true;
+  const bool all_lost = whole_run || at(scope->opener()).plan->type->successive;
+  if (policy == OnError::stop || (policy == OnError::fail && all_lost)) stopped_ = true;
   if (first && options_.on_failure) options_.on_failure(failure);
 }
 

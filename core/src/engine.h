@@ -47,6 +47,8 @@ class Engine {
     Counts counts;
     std::atomic<std::uint64_t> nanoseconds = 0;
     std::atomic<std::uint64_t> expected = 0;  // packets that its generators announced
+    std::vector<Packet> outer;                // by input: the packet of the run that all scopes see
+    bool redoing = false;                     // a successive opener: what follows is done anew, too
   };
 
   // engine.cpp: jobs, scopes, finishing
@@ -71,6 +73,8 @@ class Engine {
             bool renumbered);
   void pass_over(const ScopePtr& scope, int node, std::uint64_t index);
   void close_edges(const ScopePtr& scope, int node);
+  void close_edge(const ScopePtr& scope, PortRef to);
+  void hand_in_outer(const ScopePtr& scope);
   void conclude(const ScopePtr& scope, int node, std::uint64_t index, std::function<void()> action);
   void act_in_order(const ScopePtr& scope, int node);
 
@@ -81,13 +85,12 @@ class Engine {
   void make(Job& job);
   void end_generator(const std::shared_ptr<GeneratorRun>& generator);
   ScopePtr open_scope(int opener, NewScope spec, Lease lease);
-  bool done_before(const std::string& name, const std::map<std::string, std::string>& identity,
-                   int opener) const;
+  bool done_before(const std::string& name, const std::map<std::string, std::string>& identity, int opener);
+  bool gathered_anew(int opener) const;
 
   Plan& plan_;
   std::deque<OutputFolder>& folders_;
   const RunOptions& options_;
-  const nlohmann::json recipe_;
   Budget budget_;
   tbb::global_control threads_;  // also more than there are cores, when asked
   tbb::task_arena arena_;

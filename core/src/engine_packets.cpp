@@ -56,13 +56,18 @@ void Engine::send(const ScopePtr& scope, int node, std::vector<Outputs::Emission
       Packet packet = std::move(emission.packet);
       for (std::size_t i = 0; i < plan.to[port].size(); ++i) {
         const PortRef to = plan.to[port][i];
+        if (at(to.node).plan->outer[static_cast<std::size_t>(to.port)]) {
+          at(to.node).outer[static_cast<std::size_t>(to.port)] = packet;
+          continue;
+        }
         ++scope->at(to.node).pending;
         deliver(scope, to, i + 1 < plan.to[port].size() ? packet : std::move(packet));
       }
     }
     if (emitted) continue;
     for (const PortRef to : plan.to[port]) {
-      if (!at(to.node).plan->wants_tombstones) continue;
+      const PlanNode& there = *at(to.node).plan;
+      if (!there.wants_tombstones || there.outer[static_cast<std::size_t>(to.port)]) continue;
       ++scope->at(to.node).pending;
       deliver(scope, to, Packet{nullptr, nullptr, index});
     }
@@ -80,17 +85,44 @@ void Engine::pass_over(const ScopePtr& scope, int node, std::uint64_t index) {
 void Engine::close_edges(const ScopePtr& scope, int node) {
   for (const auto& targets : at(node).plan->to)
     for (const PortRef to : targets) {
-      NodeScope& there = scope->at(to.node);
-      if (!there.plain) {
-        Intake::Ready ready;
-        {
-          std::scoped_lock lock(there.mutex);
-          ready = there.intake.close(to.port);
-        }
-        take_in(scope, to.node, std::move(ready));
+      const PlanNode& there = *at(to.node).plan;
+      if (!there.outer[static_cast<std::size_t>(to.port)]) {
+        // The edges out of a node that gathers scopes are those of the run.
+        if (!at(node).plan->type->gathers_scopes || scope->is_run()) close_edge(scope, to);
+      } else if (scope->is_run()) {
+        release(scope, to.node);
+        budget_.unblock(*at(there.opener).account);
       }
-      release(scope, to.node);
     }
+}
+
+void Engine::close_edge(const ScopePtr& scope, PortRef to) {
+  NodeScope& there = scope->at(to.node);
+  if (!there.plain) {
+    Intake::Ready ready;
+    {
+      std::scoped_lock lock(there.mutex);
+      ready = there.intake.close(to.port);
+    }
+    take_in(scope, to.node, std::move(ready));
+  }
+  release(scope, to.node);
+}
+
+/// Gives a scope that has just been opened the packets of the run that its nodes take.
+void Engine::hand_in_outer(const ScopePtr& scope) {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (nodes_[i].plan->opener != scope->opener()) continue;
+    for (std::size_t input = 0; input < nodes_[i].outer.size(); ++input) {
+      if (!nodes_[i].plan->outer[input]) continue;
+      const PortRef to{static_cast<int>(i), static_cast<int>(input)};
+      if (const Packet& packet = nodes_[i].outer[input]; packet.payload) {
+        ++scope->at(to.node).pending;
+        deliver(scope, to, packet);
+      }
+      close_edge(scope, to);
+    }
+  }
 }
 
 /// A call for packet `index` is over. Its in-order action, if it has one, must still wait for its turn.

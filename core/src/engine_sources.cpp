@@ -2,6 +2,8 @@
 #include <flowrun/bytes.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine.h"
 
 namespace flowrun {
@@ -160,6 +162,7 @@ Engine::ScopePtr Engine::open_scope(int opener, NewScope spec, Lease lease) {
                        {}});
     return nullptr;
   }
+  at(opener).redoing = at(opener).plan->type->successive;
   auto scope = std::make_shared<ScopeRun>(plan_, opener, std::move(spec.name), ages_++, folders_);
   scope->identity = std::move(spec.identity);
   scope->lease = std::move(lease);
@@ -168,20 +171,30 @@ Engine::ScopePtr Engine::open_scope(int opener, NewScope spec, Lease lease) {
   // The next one waits until this one has the leases that it needs to go on: two half-admitted scopes could
   // hold what the other is waiting for.
   if (scope->unsettled > 0) budget_.block(*at(opener).account);
+  hand_in_outer(scope);
   if (scope->unfinished == 0) scope_ended(scope);
   return scope;
 }
 
 bool Engine::done_before(const std::string& name, const std::map<std::string, std::string>& identity,
-                         int opener) const {
-  if (options_.force || folders_.empty()) return false;
+                         int opener) {
+  if (options_.force || folders_.empty() || at(opener).redoing || gathered_anew(opener)) return false;
+  const nlohmann::json recipe = plan_.recipe(opener);
   for (const OutputFolder& folder : folders_) {
     const nlohmann::json entry = folder.entry(journal_name(plan_, opener, name));
-    if (!entry.is_object() || entry.value("recipe", nlohmann::json()) != recipe_ ||
+    if (!entry.is_object() || entry.value("recipe", nlohmann::json()) != recipe ||
         entry.value("input", nlohmann::json()) != nlohmann::json(identity))
       return false;
   }
   return true;
+}
+
+/// Something in the run is made from what its scopes give, which no folder keeps.
+bool Engine::gathered_anew(int opener) const {
+  return std::any_of(nodes_.begin(), nodes_.end(), [&](const RunNode& node) {
+    const NodeType& type = *node.plan->type;
+    return node.plan->opener == opener && type.gathers_scopes && !type.resumes;
+  });
 }
 
 }  // namespace flowrun

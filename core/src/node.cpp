@@ -74,6 +74,10 @@ bool Inputs::has(std::string_view port) const {
   return packets_.at(port_index(*ports_, port, {})).payload != nullptr;
 }
 
+Lease Inputs::lease(std::string_view port) const {
+  return at(port, {}).lease;
+}
+
 const Packet& Inputs::at(std::string_view port, std::string_view type) const {
   const Packet& packet = packets_.at(port_index(*ports_, port, type));
   if (!packet.payload) throw Error(fmt::format("input '{}' is not connected", port));

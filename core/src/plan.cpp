@@ -80,9 +80,22 @@ std::string describe_node(const Plan& plan, const PlanNode& node) {
 
 }  // namespace
 
-nlohmann::json Plan::recipe() const {
+bool PlanNode::begins() const {
+  return std::none_of(from.begin(), from.end(), [](const PortRef& f) { return f.node >= 0; });
+}
+
+nlohmann::json Plan::recipe(int opener) const {
+  std::vector<bool> decides(nodes.size());
+  for (std::size_t i = nodes.size(); i-- > 0;) {
+    if (opener < 0 || nodes[i].opener == opener || static_cast<int>(i) == opener) decides[i] = true;
+    if (!decides[i]) continue;
+    for (const PortRef from : nodes[i].from)
+      if (from.node >= 0) decides[static_cast<std::size_t>(from.node)] = true;
+  }
   nlohmann::json out{{"flowrun", FLOWRUN_VERSION}, {"nodes", nlohmann::json::object()}};
-  for (const PlanNode& node : nodes) {
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (!decides[i]) continue;
+    const PlanNode& node = nodes[i];
     nlohmann::json from = nlohmann::json::object();
     for (std::size_t i = 0; i < node.from.size(); ++i) {
       if (node.from[i].node < 0) continue;
@@ -109,6 +122,7 @@ LoadedPlan load_plan_text(const std::string& text, const fs::path& file, const P
   plan.memory = memory_of(graph, options, diagnostics);
   plan.threads = threads_of(graph, options, diagnostics);
   resolve_nodes(graph, *loaded.plugins, plan, diagnostics);
+  if (diagnostics.empty()) assign_scopes(plan, diagnostics);
   if (diagnostics.empty()) work_out_costs(plan, graph.memory.place, diagnostics);
   if (!diagnostics.empty()) throw GraphError(diagnostics.render(), diagnostics.all());
   drop_duplicates(plan.output_folders);

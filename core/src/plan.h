@@ -42,6 +42,7 @@ struct PlanNode {
   OnError on_error = OnError::fail;
   std::vector<PortRef> from;             ///< by input; node -1: unconnected
   std::vector<std::vector<PortRef>> to;  ///< by output: the inputs that it feeds
+  std::vector<bool> outer;               ///< by input: takes a packet of the run into the node's scopes
   int opener = -1;                       ///< the source whose scopes its packets belong to; -1: the run
   bool wants_tombstones = false;         ///< it, or a node after it, joins or orders
   Costs costs;                           ///< bytes of a packet on each port, scratch, packets held
@@ -50,6 +51,9 @@ struct PlanNode {
   std::size_t need = 0;    ///< of a node that leases: least bytes with which its packets get through
   nlohmann::json options;  ///< as given, for the journal
   std::map<std::string, Place> option_places;
+
+  /// Nothing feeds it: it begins with the run.
+  bool begins() const;
 };
 
 /// A checked graph: whatever can be known before anything runs is known, and right.
@@ -63,8 +67,12 @@ struct Plan {
   std::vector<std::filesystem::path> output_folders;
   std::vector<std::string> notes;  ///< not wrong, but worth saying: an output that nobody takes
 
-  /// All that decides what comes out of a scope: node types, their versions, options, edges.
-  nlohmann::json recipe() const;
+  std::size_t kept_by_run() const;  ///< bytes leased for the whole run
+  /// The source to whose scopes packets of an output belong; -1: the run.
+  int opener_of(PortRef output) const;
+  /// All that decides what comes out of the scopes of a source (-1: of the run): types of their nodes and of
+  /// those before them, their versions, options, edges.
+  nlohmann::json recipe(int opener) const;
 };
 
 struct PlanOptions {
@@ -98,10 +106,12 @@ LoadedPlan load_plan_text(const std::string& text, const std::filesystem::path& 
 /// The plan in words: nodes, edges, bytes per packet, packets that fit.
 std::string describe_plan(const Plan& plan);
 
-// The two halves of planning, in plan_nodes.cpp and plan_costs.cpp.
+// The parts of planning, in plan_nodes.cpp, plan_scopes.cpp and plan_costs.cpp.
 
 /// Resolves types, options and edges of `graph` into plan.nodes.
 void resolve_nodes(const GraphFile& graph, Plugins& plugins, Plan& plan, Diagnostics& diagnostics);
+/// Gives each node the scopes that its packets belong to.
+void assign_scopes(Plan& plan, Diagnostics& diagnostics);
 /// Works out what packets cost and whether the budget can feed every node. Needs resolved nodes.
 void work_out_costs(Plan& plan, Place memory_place, Diagnostics& diagnostics);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "plan.h"
 
@@ -64,6 +65,7 @@ struct Step {
 
 Step step_of(const PlanNode& node) {
   Step step{node.costs.scratch, 0, false};
+  if (node.type->gathers_scopes) return step;  // what it emits is leased by the run
   for (std::size_t port = 0; port < node.to.size(); ++port) {
     step.after += node.way[port];
     step.forwards |= forwarded(node, port);
@@ -100,7 +102,8 @@ std::size_t held_after(const Plan& plan, const PlanNode& node, std::size_t unit,
       if (leases_for_itself(plan, to)) continue;
       const PlanNode& next = at(plan, to.node);
       if (next.costs.holds > 0 && !*holder) *holder = &next;
-      held += next.costs.holds * unit + held_after(plan, next, unit * (next.costs.holds + 1), holder);
+      held += next.costs.holds * unit;
+      if (!next.type->gathers_scopes) held += held_after(plan, next, unit * (next.costs.holds + 1), holder);
     }
   return held;
 }
@@ -114,13 +117,15 @@ struct Needs {
 
 Needs needs_with(Plan& plan, std::size_t scopes) {
   Needs needs;
+  needs.total = plan.kept_by_run();
   std::size_t most = 0;
   for (PlanNode& node : plan.nodes) {
     if (node.type->leases) needs.total += node.need = node.costs.leases;
     if (!node.type->source) continue;
     const PlanNode* holder = nullptr;
     const std::size_t held = held_after(plan, node, 1, &holder);
-    node.need = node.lease * (1 + held * (node.opener >= 0 ? scopes : 1));
+    const bool several = node.opener >= 0 && !at(plan, node.opener).type->successive;
+    node.need = node.lease * (1 + held * (several ? scopes : 1));
     if (node.type->opens_scopes()) node.need = node.lease;
     needs.total += node.need;
     if (node.need >= most) {
@@ -148,7 +153,8 @@ void check_budget(Plan& plan, Place place, Diagnostics& diagnostics) {
   const bool gathers = needs_with(plan, 1).holder != nullptr;
   for (; plan.scopes_in_flight > 1 && gathers; --plan.scopes_in_flight) {
     std::size_t opened = 0;
-    for (const PlanNode& node : plan.nodes) opened += node.type->opens_scopes() ? node.lease : 0;
+    for (const PlanNode& node : plan.nodes)
+      opened += node.type->opens_scopes() && !node.type->successive ? node.lease : 0;
     const auto further = static_cast<std::size_t>(plan.scopes_in_flight - 1);
     if (needs_with(plan, static_cast<std::size_t>(plan.scopes_in_flight)).total + opened * further <=
         plan.memory)
@@ -161,6 +167,7 @@ void check_budget(Plan& plan, Place place, Diagnostics& diagnostics) {
   const PlanNode& source = *needs.source;
   if (!needs.holder) {
     std::string parts;
+    if (plan.kept_by_run() > 0) parts = fmt::format("for the whole run {}", format_bytes(plan.kept_by_run()));
     for (const PlanNode& node : plan.nodes)
       if (node.need > 0)
         parts += fmt::format("{}'{}' {}", parts.empty() ? "" : ", ", node.name, format_bytes(node.need));
@@ -181,6 +188,15 @@ void check_budget(Plan& plan, Place place, Diagnostics& diagnostics) {
 
 }  // namespace
 
+std::size_t Plan::kept_by_run() const {
+  std::size_t kept = 0;
+  for (const PlanNode& node : nodes) {
+    if (node.opener < 0 || node.type->gathers_scopes) kept += node.costs.keeps;
+    if (node.type->gathers_scopes) kept = std::accumulate(node.way.begin(), node.way.end(), kept);
+  }
+  return kept;
+}
+
 void work_out_costs(Plan& plan, Place memory_place, Diagnostics& diagnostics) {
   for (PlanNode& node : plan.nodes) ask_node(node, plan, diagnostics);
   if (!diagnostics.empty()) return;
@@ -196,7 +212,8 @@ void work_out_costs(Plan& plan, Place memory_place, Diagnostics& diagnostics) {
   }
   // What nodes keep for a scope is leased with the packet that opens it.
   for (const PlanNode& node : plan.nodes)
-    if (node.opener >= 0) plan.nodes[static_cast<std::size_t>(node.opener)].lease += node.costs.keeps;
+    if (node.opener >= 0 && !node.type->gathers_scopes)
+      plan.nodes[static_cast<std::size_t>(node.opener)].lease += node.costs.keeps;
   plan.scopes_in_flight = std::max(2, plan.threads / 2);
   check_budget(plan, memory_place, diagnostics);
 }

@@ -67,6 +67,7 @@ class Resolver {
     if (!draft.node.type) return;
     if (!create(draft)) return;
     draft.node.from.resize(draft.node.type->inputs.size());
+    draft.node.outer.resize(draft.node.type->inputs.size());
     draft.node.to.resize(draft.node.type->outputs.size());
     set_options(draft);
     collect_connections(draft, diagnostics_);
@@ -206,29 +207,6 @@ class Resolver {
   Drafts drafts_;
 };
 
-void assign_scopes(Plan& plan, Diagnostics& diagnostics) {
-  for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
-    PlanNode& node = plan.nodes[i];
-    bool first = true;
-    for (std::size_t input = 0; input < node.from.size(); ++input) {
-      const PortRef from = node.from[input];
-      if (from.node < 0) continue;
-      const PlanNode& source = plan.nodes[static_cast<std::size_t>(from.node)];
-      const bool opens = source.type->outputs[static_cast<std::size_t>(from.port)].opens_scope;
-      const int opener = opens ? from.node : source.opener;
-      if (!first && opener != node.opener)
-        diagnostics.error(node.place,
-                          fmt::format("the inputs of node '{}' belong to different sources", node.name),
-                          "take all of them from nodes behind the same source");
-      node.opener = opener;
-      first = false;
-    }
-    if (node.opener >= 0 && plan.nodes[static_cast<std::size_t>(node.opener)].opener >= 0)
-      diagnostics.error(node.place, "scopes within scopes of a source are not supported",
-                        "open them from the run");
-  }
-}
-
 void note_unused_outputs(Plan& plan) {
   for (const PlanNode& node : plan.nodes)
     for (std::size_t port = 0; port < node.to.size(); ++port)
@@ -254,7 +232,6 @@ void mark_tombstones(Plan& plan) {
 void resolve_nodes(const GraphFile& graph, Plugins& plugins, Plan& plan, Diagnostics& diagnostics) {
   Resolver(plugins, plan, diagnostics).run(graph);
   if (!diagnostics.empty()) return;
-  assign_scopes(plan, diagnostics);
   note_unused_outputs(plan);
   mark_tombstones(plan);
 }

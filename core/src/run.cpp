@@ -10,6 +10,7 @@
 #include <deque>
 #include <map>
 #include <thread>
+#include <tuple>
 
 #include "engine.h"
 
@@ -61,17 +62,22 @@ RunStatus Engine::status() const {
   status.leased = budget_.used();
   status.memory = budget_.total();
   status.scopes_ended = scopes_done_ + scopes_failed_ + scopes_interrupted_ + scopes_skipped_;
+  bool all_known = true;
+  std::uint64_t expected = 0;
   for (const RunNode& node : nodes_) {
     const NodeType& type = *node.plan->type;
-    if (type.source && type.inputs.empty()) {
-      status.scope_kind = type.opens_scopes() ? type.outputs.front().name : "";
-      if (node.expected > 0) status.scopes_expected = node.expected;
+    if (type.opens_scopes()) {
+      const std::string& kind = type.outputs.front().name;
+      status.scope_kind = status.scope_kind.empty() || status.scope_kind == kind ? kind : "scope";
+      expected += node.expected;
+      all_known = all_known && node.expected > 0;
     }
     if (type.outputs.empty() && !type.inputs.empty()) {
       status.packet_name = type.inputs.front().name;
       status.packets = node.counts.in;
     }
   }
+  if (all_known && expected > 0) status.scopes_expected = expected;
   return status;
 }
 
@@ -87,7 +93,8 @@ RunResult Engine::result() {
                             node.counts.dropped, node.counts.failed, node.counts.reasons.counts(),
                             static_cast<double>(node.nanoseconds) * 1e-9});
   result.scopes = std::move(scopes_);
-  std::sort(result.scopes.begin(), result.scopes.end(), [](auto& a, auto& b) { return a.name < b.name; });
+  std::sort(result.scopes.begin(), result.scopes.end(),
+            [](auto& a, auto& b) { return std::tie(a.name, a.status) < std::tie(b.name, b.status); });
   result.failures = std::move(failures_);
   const bool failed = std::any_of(result.failures.begin(), result.failures.end(),
                                   [](auto& f) { return f.policy != OnError::skip; });

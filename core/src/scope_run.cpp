@@ -70,7 +70,7 @@ ScopeRun::ScopeRun(const Plan& plan, int opener, std::string name, std::uint64_t
     ++unfinished;
     if (opener >= 0 && (node.type->leases || node.type->source)) ++unsettled;
     for (const PortRef from : node.from) nodes_[i]->pending += from.node >= 0;
-    if (opener < 0 && node.type->inputs.empty()) nodes_[i]->pending += 1;
+    if (opener < 0 && node.begins()) nodes_[i]->pending += 1;
   }
 }
 

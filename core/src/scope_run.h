@@ -82,6 +82,7 @@ class ScopeRun final : public Scope {
   std::atomic<int> unfinished = 0;  ///< nodes that have not finished it
   std::atomic<int> unsettled = 0;   ///< nodes that have not yet got the lease that the scope needs to go on
   Lease lease;                      ///< of its opener, held until it ends
+  bool said = false;                ///< a failure in it was reported; guarded by who reports
   std::map<std::string, std::string> identity;
 
  private:

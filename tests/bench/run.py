@@ -10,7 +10,6 @@ JSON line with `tiles` and `seconds`. Without one, its comparison is left out an
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import tempfile
@@ -45,8 +44,12 @@ nodes:
 """
 
 
+def fresh(temporary):
+    """A folder never used before: file systems are slow where files were deleted a moment ago."""
+    return os.path.join(tempfile.mkdtemp(dir=temporary), "out")
+
+
 def run_graph(program, graph, slide, out):
-    shutil.rmtree(out, ignore_errors=True)
     command = [program, graph, "--json", "--threads", str(THREADS), "--set", f"slides={slide}", "--set", f"out={out}"]
     summary = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     tiles = next(n["in"] for n in summary["nodes"] if n["name"] == "files")
@@ -54,7 +57,6 @@ def run_graph(program, graph, slide, out):
 
 
 def run_reference(reference, slide, out):
-    shutil.rmtree(out, ignore_errors=True)
     said = subprocess.run(["/usr/bin/python3", reference, "extract", slide, out], check=True, capture_output=True, text=True)
     result = json.loads(said.stdout)
     return result["tiles"] / result["seconds"]
@@ -69,9 +71,9 @@ def compare(program, reference, slide, repeat, temporary):
     ours, theirs = {name: [] for name in graphs}, []
     for _ in range(repeat):
         for name, graph in graphs.items():
-            ours[name].append(run_graph(program, graph, slide, os.path.join(temporary, "ours")))
+            ours[name].append(run_graph(program, graph, slide, fresh(temporary)))
         if reference:
-            theirs.append(run_reference(reference, slide, os.path.join(temporary, "theirs")))
+            theirs.append(run_reference(reference, slide, fresh(temporary)))
     for name, rates in ours.items():
         text = f"{name}, {THREADS} threads".ljust(34) + f"{max(rates):8.1f} tiles/s"
         if reference:

@@ -11,25 +11,12 @@
 #include <thread>
 #include <vector>
 
+#include "packets.h"
+
 namespace {
 
 using namespace flowrun;
-
-struct Box {
-  static constexpr std::string_view packet_type = "test.box/1";
-  int number = 0;
-};
-
-struct Item {
-  static constexpr std::string_view packet_type = "test.item/1";
-  std::uint64_t value = 0;
-  std::vector<char> bytes;
-};
-
-struct Items {
-  static constexpr std::string_view packet_type = "test.items/1";
-  std::vector<std::shared_ptr<const Item>> all;
-};
+using namespace flowrun::test;
 
 /// Opens `count` boxes.
 struct Boxes : Source {

@@ -29,6 +29,13 @@ class Description {
   /// Collects packets and emits others, in process() or finish(), numbered in the order of their emission.
   /// It gets its packets in order.
   Description& gathers() { return type_.gathers = type_.ordered = true, *this; }
+  /// Takes the packets of many scopes (slides, epochs) and emits for the run, in finish() of the run, once
+  /// all of these scopes have ended. Scopes that an earlier run has done are made again for it, unless it
+  /// resumes().
+  Description& gathers_scopes() { return type_.gathers_scopes = true, *this; }
+  /// What it gathered from scopes that an earlier run has done, it has kept by itself: they are not made
+  /// again.
+  Description& resumes() { return type_.resumes = true, *this; }
   /// process() uses Outputs::in_order.
   Description& in_order() { return type_.in_order = true, *this; }
   /// One call at a time, in any scope.
@@ -44,7 +51,8 @@ class Description {
   Description& optional_input(std::string name) {
     return type_.inputs.push_back({std::move(name), std::string(P::packet_type), true}), *this;
   }
-  /// An input with one packet per scope, seen by every call in the scope and by finish().
+  /// An input with one packet per scope, seen by every call in the scope and by finish(). It may also take a
+  /// packet of the run, which every scope sees: scopes are opened once it is there.
   template <Payload P>
   Description& scope_input(std::string name) {
     return type_.inputs.push_back({std::move(name), std::string(P::packet_type), false, true}), *this;
@@ -62,6 +70,10 @@ class Description {
   Description& scope_output(std::string name) {
     return type_.outputs.push_back({std::move(name), std::string(P::packet_type), true}), *this;
   }
+
+  /// The scopes of the scope_output build upon each other: each is opened when the one before has ended, all
+  /// are made anew from the first on that is not done, and one that fails ends the run.
+  Description& successive() { return type_.successive = true, *this; }
 
   /// What may follow an option.
   class Option {

@@ -45,6 +45,8 @@ class Inputs {
     return {packet.payload, static_cast<const T*>(packet.payload.get())};
   }
   bool has(std::string_view port) const;
+  /// The lease of the packet on `port`, to keep with what is made from it when the packet itself is let go.
+  Lease lease(std::string_view port) const;
 
   const Scope& scope() const { return *scope_; }
   /// The packet's index within its scope; packets that a node emits for it keep the index.
@@ -129,15 +131,19 @@ class Outputs {
 class Costs {
  public:
   std::size_t scratch = 0;  ///< temporary bytes during one call
-  std::size_t keeps = 0;    ///< bytes that the node keeps of its own for each scope in flight
-  std::size_t leases = 0;   ///< the most that Node::bytes() may ask for
-  std::size_t holds = 0;  ///< packets that the node may keep per scope before it lets go (a batch: size - 1)
+  /// Bytes that the node keeps of its own for each scope in flight; of a node in the run, or one that gathers
+  /// scopes: for the whole run. What a node with one call at a time needs then (a model's activations) is
+  /// better counted here once than as scratch of every packet.
+  std::size_t keeps = 0;
+  std::size_t leases = 0;  ///< the most that Node::bytes() may ask for
+  std::size_t holds = 0;   ///< packets that the node may keep per scope before it lets go (a batch: size - 1)
 
   /// The input is connected.
   bool has(std::string_view port) const { return inputs.contains(port); }
   /// Bytes of one packet on an input; 0 when unconnected.
   std::size_t in(std::string_view port) const;
-  /// Sets the bytes of one packet on an output. Not set: as large as the largest input.
+  /// Sets the bytes of one packet on an output. Not set: as large as the largest input. Of a node that
+  /// gathers packets: the share of the output that each of them has (a batch: the bytes of one sample).
   void out(std::string_view port, std::size_t bytes);
   /// The packets on `port` are those of the first input, not copies.
   void forwards(std::string_view port);
@@ -168,7 +174,7 @@ class Node {
   virtual std::map<std::string, std::string> depends_on(const std::string& /*scope*/) const { return {}; }
   virtual void process(Inputs& in, Outputs& out) = 0;
   /// Called once when no more packets of the scope can come, also when it failed. A node that gathers may
-  /// emit here, any number of packets.
+  /// emit here, any number of packets; one that gathers scopes in the call for the run.
   virtual void finish(Inputs&, Outputs&) {}
 };
 

@@ -61,16 +61,19 @@ struct NodeType {
   std::vector<InputSpec> inputs;
   std::vector<OutputSpec> outputs;
   std::vector<OptionSpec> options;
-  bool ordered = false;   ///< gets its packets by index within the scope, one at a time
-  bool in_order = false;  ///< uses Outputs::in_order
-  bool gathers = false;   ///< emits packets of its own numbering, made of several
-  bool serial = false;    ///< one call at a time
-  bool source = false;    ///< makes packets by a Generator
-  bool leases = false;    ///< asks for bytes of its own before each call (Node::bytes)
+  bool ordered = false;         ///< gets its packets by index within the scope, one at a time
+  bool in_order = false;        ///< uses Outputs::in_order
+  bool gathers = false;         ///< emits packets of its own numbering, made of several
+  bool serial = false;          ///< one call at a time
+  bool gathers_scopes = false;  ///< what it emits at the end belongs to the run
+  bool resumes = false;         ///< of gathers_scopes: knows by itself what done scopes gave
+  bool successive = false;      ///< opens a scope when the one before has ended
+  bool source = false;          ///< makes packets by a Generator
+  bool leases = false;          ///< asks for bytes of its own before each call (Node::bytes)
   std::function<std::unique_ptr<Node>()> create;
 
   /// The packets that it emits have numbers of their own, not those of its inputs.
-  bool renumbers() const { return gathers || source; }
+  bool renumbers() const { return gathers || gathers_scopes || source; }
   /// Its packets open scopes.
   bool opens_scopes() const { return !outputs.empty() && outputs.front().opens_scope; }
   const InputSpec* input(std::string_view port) const;
