@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace flowrun::torch_nodes {
+
+/// One sample of a batch: where it came from.
+struct SampleOrigin {
+  std::string slide;          ///< its name; empty when it is a tile image of no known slide
+  std::string path;           ///< of the tile image; empty when it was read from a slide
+  std::int64_t x = 0, y = 0;  ///< level-0 pixels
+};
+
+/// Images and labels that a model takes at once. Within an epoch's scope the training batches come first,
+/// then the validation batches.
+struct Batch {
+  static constexpr std::string_view packet_type = "torch.batch/1";
+
+  at::Tensor images;  ///< float32, samples x 3 x height x width, RGB, normalised
+  at::Tensor labels;  ///< int64, samples; index into *classes
+  std::vector<SampleOrigin> samples;
+  bool validation = false;  ///< never mixed with training samples in one batch
+  std::uint64_t epoch = 0;  ///< from 0
+
+  // The same for all batches of a run.
+  std::shared_ptr<const std::vector<std::string>> classes;            ///< names by index
+  std::shared_ptr<const std::vector<std::uint64_t>> class_samples{};  ///< training samples of each class
+  std::uint64_t epochs = 0;                                           ///< how many the run has
+  std::uint64_t training_batches = 0;                                 ///< of an epoch
+  std::array<double, 3> mean{0.485, 0.456, 0.406};  ///< RGB, of pixels scaled to 0..1: subtracted
+  std::array<double, 3> std{0.229, 0.224, 0.225};   ///< then divided by
+};
+
+}  // namespace flowrun::torch_nodes

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/torch/network.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace flowrun::torch_nodes {
+
+/// What a model must be told of images, and what its outputs mean.
+struct ModelFacts {
+  std::string architecture;          ///< "resnet18", or the path of a TorchScript module
+  std::vector<std::string> classes;  ///< by output
+  std::int64_t width = 0;            ///< of the images that it was trained on, pixels
+  std::int64_t height = 0;
+  std::array<double, 3> mean{};  ///< RGB, of pixels scaled to 0..1: subtracted
+  std::array<double, 3> std{};   ///< then divided by
+};
+
+/// A trained model, not training.
+struct Model {
+  static constexpr std::string_view packet_type = "torch.model/1";
+
+  ModelFacts facts;
+  std::shared_ptr<Network> network;
+};
+
+}  // namespace flowrun::torch_nodes

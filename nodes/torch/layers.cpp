@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "layers.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/nn/init.h>
+
+#include "autocast.h"
+#include "random_state.h"
+
+namespace flowrun::torch_nodes {
+namespace {
+
+thread_local bool computing_again = false;
+
+struct ComputingAgain {
+  ComputingAgain() : before(std::exchange(computing_again, true)) {}
+  ~ComputingAgain() { computing_again = before; }
+  bool before;
+};
+
+}  // namespace
+
+at::Tensor Layers::forward(const at::Tensor& x) {
+  at::Tensor y = x;
+  for (const auto& layer : layers_) y = layer->forward(y);
+  return y;
+}
+
+Convolution::Convolution(const Shape& shape) : shape_(shape) {
+  weight_ = register_parameter("weight",
+                               at::empty({shape.out, shape.in / shape.groups, shape.kernel, shape.kernel}));
+  torch::nn::init::kaiming_normal_(weight_, 0, torch::kFanOut, torch::kReLU);
+  if (shape.bias) bias_ = register_parameter("bias", at::zeros({shape.out}));
+}
+
+at::Tensor Convolution::forward(const at::Tensor& x) {
+  return at::conv2d(x, weight_, bias_, shape_.stride, (shape_.kernel - 1) / 2, 1, shape_.groups);
+}
+
+BatchNorm::BatchNorm(std::int64_t channels) {
+  weight_ = register_parameter("weight", at::ones({channels}));
+  bias_ = register_parameter("bias", at::zeros({channels}));
+  mean_ = register_buffer("running_mean", at::zeros({channels}));
+  variance_ = register_buffer("running_var", at::ones({channels}));
+  batches_ = register_buffer("num_batches_tracked", at::zeros({}, at::kLong));
+}
+
+at::Tensor BatchNorm::forward(const at::Tensor& x) {
+  constexpr double momentum = 0.1, epsilon = 1e-5;
+  const bool tracks = !(is_training() && computing_again);
+  if (is_training() && tracks) batches_.add_(1);
+  return at::batch_norm(x, weight_, bias_, tracks ? mean_ : at::Tensor(), tracks ? variance_ : at::Tensor(),
+                        is_training(), momentum, epsilon, true);
+}
+
+Linear::Linear(std::int64_t in, std::int64_t out, double bound, bool zero_bias) {
+  weight_ = register_parameter("weight", at::empty({out, in}).uniform_(-bound, bound));
+  bias_ = register_parameter("bias", zero_bias ? at::zeros({out}) : at::empty({out}).uniform_(-bound, bound));
+}
+
+at::Tensor Linear::forward(const at::Tensor& x) {
+  return at::linear(x, weight_, bias_);
+}
+
+at::Tensor Silu::forward(const at::Tensor& x) {
+  return at::silu(x);
+}
+
+at::Tensor Dropout::forward(const at::Tensor& x) {
+  return at::dropout(x, share_, is_training());
+}
+
+at::Tensor BlockNetwork::forward(const at::Tensor& x) {
+  at::Tensor y = before_blocks(x);
+  for (const auto& block : blocks_)
+    y = checkpointed && is_training() ? checkpoint(block, y) : block->forward(y);
+  return after_blocks(y);
+}
+
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+struct Checkpointed : torch::autograd::Function<Checkpointed> {
+  struct Kept {
+    std::shared_ptr<Layer> block;
+    RandomState random;
+    Autocast::Setting precision;
+  };
+
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, std::shared_ptr<Kept> kept) {
+    context->save_for_backward({x});
+    context->saved_data["kept"] = c10::make_intrusive<Holder>(kept);
+    at::NoGradGuard no_grad;
+    return kept->block->forward(x);
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto kept = context->saved_data["kept"].toCapsule();
+    const Kept& with = *static_cast<Holder&>(*kept).kept;
+    const at::Tensor x = context->get_saved_variables().front().detach().requires_grad_();
+    const at::AutoGradMode with_grad(true);
+    const RestoredRandomState random(with.random, x.device());
+    at::Tensor y;
+    {
+      const ComputingAgain again;
+      const Autocast precision(with.precision);
+      y = with.block->forward(x);
+    }
+    torch::autograd::backward({y}, {gradients.front()});
+    return {x.grad(), at::Tensor()};
+  }
+
+  struct Holder : torch::CustomClassHolder {
+    explicit Holder(std::shared_ptr<Kept> kept) : kept(std::move(kept)) {}
+    std::shared_ptr<Kept> kept;
+  };
+};
+
+}  // namespace
+
+at::Tensor checkpoint(const std::shared_ptr<Layer>& block, const at::Tensor& x) {
+  // Without a gradient to pass on autograd would not come back for the block's own.
+  if (!at::GradMode::is_enabled() || !x.requires_grad()) return block->forward(x);
+  return Checkpointed::apply(x, std::make_shared<Checkpointed::Kept>(Checkpointed::Kept{
+                                    block, RandomState::now(x.device()), Autocast::setting(x.device())}));
+}
+
+}  // namespace flowrun::torch_nodes

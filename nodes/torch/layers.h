@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace flowrun::torch_nodes {
+
+/// A layer or block that maps one tensor to one.
+class Layer : public torch::nn::Module {
+ public:
+  virtual at::Tensor forward(const at::Tensor& x) = 0;
+};
+
+/// Layers one after the other, named "0", "1", ...
+class Layers : public Layer {
+ public:
+  template <class L, class... Args>
+  Layers& add(Args&&... args) {
+    layers_.push_back(
+        register_module(std::to_string(layers_.size()), std::make_shared<L>(std::forward<Args>(args)...)));
+    return *this;
+  }
+  at::Tensor forward(const at::Tensor& x) override;
+
+ private:
+  std::vector<std::shared_ptr<Layer>> layers_;
+};
+
+/// A square convolution, its weights drawn as in He et al. 2015 (fan out), its bias 0.
+class Convolution : public Layer {
+ public:
+  struct Shape {
+    std::int64_t in, out, kernel, stride = 1, groups = 1;
+    bool bias = false;
+  };
+  explicit Convolution(const Shape& shape);
+  at::Tensor forward(const at::Tensor& x) override;
+
+ private:
+  Shape shape_;
+  at::Tensor weight_, bias_;
+};
+
+/// Batch normalisation (Ioffe and Szegedy 2015). While checkpoint() computes again, it leaves its running
+/// statistics alone: they have seen the batch.
+class BatchNorm : public Layer {
+ public:
+  explicit BatchNorm(std::int64_t channels);
+  at::Tensor forward(const at::Tensor& x) override;
+
+ private:
+  at::Tensor weight_, bias_, mean_, variance_, batches_;
+};
+
+/// A linear map, its weights drawn uniformly from -bound to bound, its bias too or 0.
+class Linear : public Layer {
+ public:
+  Linear(std::int64_t in, std::int64_t out, double bound, bool zero_bias);
+  at::Tensor forward(const at::Tensor& x) override;
+
+ private:
+  at::Tensor weight_, bias_;
+};
+
+class Silu : public Layer {
+ public:
+  at::Tensor forward(const at::Tensor& x) override;
+};
+
+class Dropout : public Layer {
+ public:
+  explicit Dropout(double share) : share_(share) {}
+  at::Tensor forward(const at::Tensor& x) override;
+
+ private:
+  double share_;
+};
+
+/// What comes before blocks, blocks, and what comes after them.
+class BlockNetwork : public Layer {
+ public:
+  at::Tensor forward(const at::Tensor& x) final;
+  bool checkpointed = false;  ///< see checkpoint()
+
+ protected:
+  virtual at::Tensor before_blocks(const at::Tensor& x) = 0;
+  virtual at::Tensor after_blocks(const at::Tensor& x) = 0;
+  std::vector<std::shared_ptr<Layer>> blocks_;
+};
+
+/// Runs `block`, but keeps only `x` for the backward pass, which runs it again with the same random numbers
+/// and precision (Chen et al. 2016, "Training deep nets with sublinear memory cost").
+at::Tensor checkpoint(const std::shared_ptr<Layer>& block, const at::Tensor& x);
+
+}  // namespace flowrun::torch_nodes

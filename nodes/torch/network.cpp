@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <flowrun/error.h>
+#include <flowrun/torch/network.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <map>
+
+#include "efficientnet.h"
+#include "resnet.h"
+
+namespace flowrun::torch_nodes {
+namespace {
+
+NamedTensors list(const torch::OrderedDict<std::string, at::Tensor>& tensors) {
+  NamedTensors out;
+  for (const auto& item : tensors) out.emplace_back(item.key(), item.value());
+  return out;
+}
+
+class LayerNetwork final : public Network {
+ public:
+  LayerNetwork(std::shared_ptr<BlockNetwork> layers, std::string head)
+      : layers_(std::move(layers)), head_(std::move(head)) {}
+
+  at::Tensor forward(const at::Tensor& images) override { return layers_->forward(images); }
+  void train(bool on) override { layers_->train(on); }
+  void to(c10::Device device) override { layers_->to(device); }
+  NamedTensors parameters() const override { return list(layers_->named_parameters()); }
+  NamedTensors buffers() const override { return list(layers_->named_buffers()); }
+  std::string head() const override { return head_; }
+  bool checkpoint_blocks(bool on) override {
+    layers_->checkpointed = on;
+    return true;
+  }
+
+ private:
+  std::shared_ptr<BlockNetwork> layers_;
+  std::string head_;
+};
+
+}  // namespace
+
+NamedTensors Network::state() const {
+  NamedTensors all = parameters();
+  for (auto& buffer : buffers()) all.push_back(std::move(buffer));
+  return all;
+}
+
+const std::vector<std::string>& architectures() {
+  static const std::vector<std::string> names{"resnet18", "resnet34", "resnet50", "efficientnet_b0"};
+  return names;
+}
+
+std::unique_ptr<Network> make_network(const std::string& architecture, std::int64_t classes) {
+  if (architecture == "efficientnet_b0")
+    return std::make_unique<LayerNetwork>(make_efficientnet_b0(classes), "classifier.");
+  static const std::map<std::string, int> depths{{"resnet18", 18}, {"resnet34", 34}, {"resnet50", 50}};
+  if (const auto depth = depths.find(architecture); depth != depths.end())
+    return std::make_unique<LayerNetwork>(make_resnet(depth->second, classes), "fc.");
+  throw Error(
+      fmt::format("no network is known as '{}'; expected one of {}, or the path of a TorchScript "
+                  "module",
+                  architecture, fmt::join(architectures(), ", ")));
+}
+
+}  // namespace flowrun::torch_nodes

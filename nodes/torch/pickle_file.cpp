@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pickle_file.h"
+
+#include <ATen/ATen.h>
+#include <caffe2/serialize/inline_container.h>
+#include <flowrun/error.h>
+#include <fmt/format.h>
+#include <torch/csrc/jit/serialization/pickle.h>
+
+#include "nodes/wsi/out_file.h"
+#include "unpickler.h"
+
+namespace flowrun::torch_nodes {
+
+c10::IValue read_pickle(const std::filesystem::path& file) {
+  if (!std::filesystem::is_regular_file(file)) throw Error(fmt::format("there is no file {}", file.string()));
+  try {
+    caffe2::serialize::PyTorchStreamReader reader(file.string());
+    const auto [pickle, size] = reader.getRecord("data.pkl");
+    const StorageReader storage = [&](const std::string& key, at::ScalarType type, std::int64_t elements) {
+      auto [data, bytes] = reader.getRecord("data/" + key);
+      if (elements < 0 || bytes / c10::elementSize(type) < static_cast<std::size_t>(elements))
+        throw Error(fmt::format("tensor data {} is too short", key));
+      const auto keep = std::make_shared<at::DataPtr>(std::move(data));
+      return at::from_blob(
+          keep->get(), {elements}, [keep](void*) {}, at::TensorOptions(type));
+    };
+    return unpickle({static_cast<const char*>(pickle.get()), size}, storage);
+  } catch (const std::exception& problem) {
+    const std::string what = problem.what();
+    throw Error(fmt::format("{} is no file of torch.save in the zip format: {}", file.string(),
+                            what.substr(0, what.find('\n'))));
+  }
+}
+
+void write_pickle(const std::filesystem::path& file, const c10::IValue& value) {
+  const std::vector<char> bytes = torch::jit::pickle_save(value);
+  wsi::write_file(file, {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+}
+
+at::Tensor to_write(const at::Tensor& tensor) {
+  return tensor.detach().to(at::kCPU).clone(at::MemoryFormat::Contiguous);
+}
+
+}  // namespace flowrun::torch_nodes

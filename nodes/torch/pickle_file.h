@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/core/ivalue.h>
+
+#include <filesystem>
+
+namespace flowrun::torch_nodes {
+
+/// Reads what Python's torch.save (zip format) or write_pickle wrote, tensors to the CPU; see unpickle().
+/// Throws Error.
+c10::IValue read_pickle(const std::filesystem::path& file);
+/// Writes dicts, lists, numbers, strings and tensors so that Python's torch.load reads them. The same bytes
+/// for the same value. Throws Error.
+void write_pickle(const std::filesystem::path& file, const c10::IValue& value);
+
+/// A tensor with a storage of its own, on the CPU: what is written of it is no more than what it shows.
+at::Tensor to_write(const at::Tensor& tensor);
+
+}  // namespace flowrun::torch_nodes

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/torch/network.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+namespace flowrun::torch_nodes {
+
+/// Reads tensors by name, on the CPU: a state dict as Python's torch.save writes it (zip format, from torch
+/// 1.6 on; also under the key "model" or "state_dict", as checkpoints have it), or a safetensors file. Names
+/// may begin with "module.", which DataParallel adds and which is left out. Throws Error when it is neither.
+std::map<std::string, at::Tensor> read_state_dict(const std::filesystem::path& file);
+
+/// Writes a state dict that Python's torch.load reads; parts of larger tensors are written on their own.
+/// Throws Error.
+void write_state_dict(const std::filesystem::path& file, const NamedTensors& tensors);
+
+/// What load_weights found of the last layer.
+enum class Head { loaded, of_other_classes };
+
+/// Copies the tensors into the network. The last layer is left as it is when its number of classes differs.
+/// Throws Error, naming `source` and up to three tensors, when another is missing, left over or of another
+/// shape.
+Head load_weights(Network& network, const std::map<std::string, at::Tensor>& tensors,
+                  const std::string& source);
+
+}  // namespace flowrun::torch_nodes
