@@ -95,13 +95,16 @@ int new_plugin(const Plugins& plugins, const std::string& name) {
   }
   std::ranges::sort(files);
   for (const std::string& file : files) fmt::print("{}/{}\n", name, file);
-  const fs::path prefix = template_folder().parent_path().parent_path().parent_path().parent_path();
+  const fs::path beside = template_folder() / "../../../..";
+  const bool installed = fs::exists(beside / "lib/cmake/flowrun/flowrunConfig.cmake");
+  const std::string prefix =
+      installed ? beside.lexically_normal().parent_path().string() : "<where flowrun is installed>";
   fmt::print(
       "\nbuild and test it:\n"
       "  cmake -S {0} -B {0}/build -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH={1}\n"
       "  cmake --build {0}/build\n"
       "  ctest --test-dir {0}/build --output-on-failure\n",
-      name, prefix.string());
+      name, prefix);
   return 0;
 }
 

@@ -114,7 +114,8 @@ class Sdk(support.ProgramTest):
     def test_a_new_plugin_builds_and_passes_as_written(self):
         folder = self.fresh("new")
         folder.mkdir()
-        self.assert_ended(self.new_plugin("ki67_counter", folder), DONE)
+        made = self.new_plugin("ki67_counter", folder)
+        self.assert_ended(made, DONE)
         project = folder / "ki67_counter"
         self.assertEqual(sorted(path.name for path in project.iterdir()),
                          ["CMakeLists.txt", "README.md", "graph.yaml", "ki67_counter.h", "ki67_counter_test.cpp",
@@ -122,9 +123,9 @@ class Sdk(support.ProgramTest):
         for file in project.iterdir():
             self.assertNotIn("@", file.read_text(), file)
         self.assertIn("struct Ki67Counter : flowrun::Node", (project / "ki67_counter.h").read_text())
-        self.configure(project, project / "build")
-        call("cmake", "--build", project / "build")
-        tested = call("ctest", "--test-dir", project / "build", "--output-on-failure")
+        commands = made.out.split("build and test it:\n")[1]
+        self.assertEqual(commands.count("\n"), 3)
+        tested = call("env", f"CXXFLAGS={' '.join(support.sanitizer())}", "bash", "-euc", commands, folder=folder)
         for test in ("flowrun_plugin_ki67_counter", "ki67_counter_test", "graph"):
             self.assertRegex(tested, rf"Test +#\d: {test} \.+ +Passed")
         self.assertTrue(list((project / "build/out/slide").glob("*.png")))
