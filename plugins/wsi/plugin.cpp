@@ -10,6 +10,7 @@
 #include "nodes/extract/extract.h"
 #include "nodes/filter/filter.h"
 #include "nodes/mask/mask.h"
+#include "nodes/normalize/normalize.h"
 #include "nodes/overlay/overlay.h"
 #include "nodes/read/read.h"
 #include "nodes/save/save.h"
@@ -32,6 +33,7 @@ FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
   registry.node<Extract>("extract");
   registry.node<Filter>("filter");
   registry.node<AnnotationMask>("mask");
+  registry.node<Normalize>("normalize");
   registry.node<Overlay>("overlay");
   registry.node<Read>("read");
   registry.node<Save>("save");

@@ -45,6 +45,10 @@ class Inputs {
     return {packet.payload, static_cast<const T*>(packet.payload.get())};
   }
   bool has(std::string_view port) const;
+  /// The payload on `port`, to be changed: the payload itself when nobody else holds it, else a copy of it.
+  /// The call then has no packet on that port any more.
+  template <Payload T>
+  T take(std::string_view port);
 
   const Scope& scope() const { return *scope_; }
   /// The packet's index within its scope; packets that a node emits for it keep the index.
@@ -70,6 +74,20 @@ class Inputs {
   const Scope* scope_;
   ScopeState* state_;
 };
+
+template <Payload T>
+T Inputs::take(std::string_view port) {
+  const auto& packet = at(port, T::packet_type);
+  const std::shared_ptr<const void> payload =
+      std::move(packets_[static_cast<std::size_t>(&packet - packets_.data())].payload);
+  // Whoever held it before let it go with an atomic step, and so does this copy: what the others did with the
+  // payload has happened before it is changed.
+  std::shared_ptr<const void>(payload).reset();
+  const T& value = *static_cast<const T*>(payload.get());
+  // Payloads are made as objects that are not const (Packet::make); with one holder nobody else can look.
+  if (payload.use_count() == 1) return std::move(const_cast<T&>(value));
+  return value;
+}
 
 /// Where a call puts its results. A call of process() emits at most one packet per port; emitting none
 /// drops the packet, and that is counted.

@@ -39,12 +39,13 @@ class NodeRunner {
     return *this;
   }
   NodeRunner& process() {
-    Inputs inputs(type_.inputs, packets_, scope_, state_);
+    std::vector<Packet> packets = packets_;
+    for (std::size_t i = 0; i < packets_.size(); ++i)
+      if (!type_.inputs[i].per_scope) packets_[i] = {};
+    Inputs inputs(type_.inputs, std::move(packets), scope_, state_);
     Outputs outputs(type_.outputs, &inputs, nullptr, next_index_++);
     node_.process(inputs, outputs);
     collect(outputs);
-    for (std::size_t i = 0; i < packets_.size(); ++i)
-      if (!type_.inputs[i].per_scope) packets_[i] = {};
     return *this;
   }
   /// For sources: makes everything that one input gives.

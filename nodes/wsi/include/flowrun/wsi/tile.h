@@ -28,6 +28,10 @@ struct Tile {
   std::string dropped_because;     ///< the reason, on a filter's port for dropped tiles; else empty
   bool untouched = false;          ///< its pixels are the level's own: neither scaled nor changed since
   std::shared_ptr<const SlideFacts> slide;
+
+  /// The pixels, to be changed: the tile's own when nobody else has them, else a copy, which the tile then
+  /// has.
+  cv::Mat& own_pixels();
 };
 
 }  // namespace flowrun::wsi
