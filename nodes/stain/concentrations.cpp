@@ -53,19 +53,23 @@ cv::Vec2d maximum_concentrations(const cv::Mat& rgb, const StainMatrix& matrix, 
     return Percentile(percent, pixels, parts.least(s) - rounding, parts.most(s) + rounding);
   };
   Percentile found[2] = {percentile(0), percentile(1)};
-  PixelRows rows{};
+  TailTest below_end;
+  std::uint64_t seen = 0;
   const auto pass = [&](int step) {
-    for (int c = 0; c < 3; ++c)
-      for (int level = 0; level < 256; ++level)
-        for (int s = 0; s < 2; ++s)
-          rows.of[c][level][s] = (found[s].end() - rounding) / 3 - parts.of[c][level][s];
-    visit_tail(rgb, step, rows, [&](const std::uint8_t* pixel) {
+    const auto terms = [&](int c, int level) {
+      return TailTest::Terms{(found[0].end() - rounding) / 3 - parts.of[c][level][0],
+                             (found[1].end() - rounding) / 3 - parts.of[c][level][1], 0};
+    };
+    below_end.set(terms, [](int) { return false; });
+    seen = 0;
+    below_end.visit(rgb, step, [&](const std::uint8_t* pixel) {
       for (int s = 0; s < 2; ++s) found[s].see(parts.sum(pixel, s));
+      ++seen;
     });
   };
   if (pixels >= least_to_sample) {
-    pass(sample_step);
-    for (Percentile& one : found) one.guess(sampled(rgb));
+    pass(sample_step(rgb));  // with nothing known all of them are seen
+    for (Percentile& one : found) one.guess(seen);
   }
   for (bool first = false, second = false; !first || !second;) {
     pass(1);

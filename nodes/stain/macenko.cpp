@@ -55,7 +55,7 @@ class Fan {
 
   void find(double tolerance) {
     if (rgb_.total() >= least_to_sample) {
-      const std::uint64_t some = pass(sample_step);
+      const std::uint64_t some = pass(sample_step(rgb_));
       if (some > 0) low_.guess(some), high_.guess(some);
     }
     for (bool low = false, high = false; !low || !high;) {
@@ -70,9 +70,9 @@ class Fan {
  private:
   /// Sees the pixels at the edges; says how many.
   std::uint64_t pass(int step) {
-    fill_rows();
+    set_test();
     std::uint64_t seen = 0;
-    visit_tail(rgb_, step, rows_, [&](const std::uint8_t* pixel) {
+    between_.visit(rgb_, step, [&](const std::uint8_t* pixel) {
       const cv::Vec3d density(density_[pixel[0]], density_[pixel[1]], density_[pixel[2]]);
       const double angle = pseudo_angle(density.dot(plane_.second), density.dot(plane_.first));
       low_.see(angle);
@@ -82,26 +82,21 @@ class Fan {
     return seen;
   }
 
-  /// A pixel needs not be seen when it lies between two lines through the origin, which products of signs
-  /// tell, or when a channel is too bright.
-  void fill_rows() {
-    constexpr double never = 1e30;
+  /// A pixel needs not be seen when it lies between two lines through the origin, or when a channel is too
+  /// bright.
+  void set_test() {
     const double low = angle_of(std::min(low_.end() + rounding, 2.0));
     const double high = angle_of(std::max(high_.end() - rounding, -2.0));
     const bool all = low <= 0 || low >= std::numbers::pi || high <= 0 || high >= std::numbers::pi;
     const cv::Vec3d above_low = plane_.first * std::cos(low) - plane_.second * std::sin(low);
     const cv::Vec3d below_high = plane_.second * std::sin(high) - plane_.first * std::cos(high);
-    for (int c = 0; c < 3; ++c)
-      for (int level = 0; level < 256; ++level) {
-        const double density = density_[static_cast<std::size_t>(level)];
-        Double4& row = rows_.of[c][level];
-        if (level > brightest_)
-          row = Double4{never, never, never, never};
-        else if (all)
-          row = Double4{-1, -1, -1, -1};
-        else
-          row = Double4{above_low[c], below_high[c], plane_.first[c], 0} * density;
-      }
+    between_.set(
+        [&](int c, int level) {
+          const double density = density_[static_cast<std::size_t>(level)];
+          if (all) return TailTest::Terms{-1, -1, -1};
+          return TailTest::Terms{above_low[c] * density, below_high[c] * density, plane_.first[c] * density};
+        },
+        [&](int level) { return level > brightest_; });
   }
 
   const cv::Mat& rgb_;
@@ -109,7 +104,7 @@ class Fan {
   const int brightest_;
   const Plane plane_;
   Percentile low_, high_;
-  PixelRows rows_;
+  TailTest between_;
 };
 
 }  // namespace
@@ -132,7 +127,7 @@ std::optional<Stains> fit_macenko(const cv::Mat& rgb, const Densitometry& light,
     stains.matrix(c, 1) = eosin[c];
   }
   if (!usable(stains)) return {};
-  stains.maxima = maximum_concentrations(rgb, stains.matrix, light, tolerance);
+  stains.maxima = maximum_concentrations(rgb, stains.matrix, light, rougher_concentrations * tolerance);
   return usable(stains) ? std::optional(stains) : std::nullopt;
 }
 

@@ -13,36 +13,20 @@ namespace flowrun::wsi {
 namespace {
 
 struct Sums {
-  Double4 r{}, g{}, b{};  // of the densities' products with R's, G's, B's; the last lane: of these alone
-  std::int64_t pixels = 0;
+  Double4 r{}, g{}, b{}, rr{}, rg{}, rb{}, gg{}, gb{}, bb{};
+  Long4 pixels{};
+
+  FLOWRUN_IN_EACH_TARGET void add(const Double4& od_r, const Double4& od_g, const Double4& od_b,
+                                  const Long4& stained) {
+    pixels -= stained;
+    r += od_r, g += od_g, b += od_b;
+    rr += od_r * od_r, rg += od_r * od_g, rb += od_r * od_b;
+    gg += od_g * od_g, gb += od_g * od_b, bb += od_b * od_b;
+  }
 };
 
-FLOWRUN_IN_EACH_TARGET bool is_stained(const std::uint8_t* pixel, int brightest) {
-  return (pixel[0] <= brightest) & (pixel[1] <= brightest) & (pixel[2] <= brightest);
-}
-
-FLOWRUN_IN_EACH_TARGET void add_row(const std::uint8_t* pixel, const std::uint8_t* end, int step,
-                                    int brightest, const PixelRows& densities, Sums& total) {
-  Sums sums = total;
-  for (; pixel < end; pixel += 3 * step) {
-    if (!is_stained(pixel, brightest)) continue;
-    Double4 density;
-    densities.sum(pixel, density);
-    sums.r += density * densities.of[0][pixel[0]][0];
-    sums.g += density * densities.of[1][pixel[1]][1];
-    sums.b += density * densities.of[2][pixel[2]][2];
-    ++sums.pixels;
-  }
-  total = sums;
-}
-
-FLOWRUN_AVX2 void add_row_avx2(const std::uint8_t* pixel, const std::uint8_t* end, int step, int brightest,
-                               const PixelRows& densities, Sums& total) {
-  add_row(pixel, end, step, brightest, densities, total);
-}
-void add_row_anywhere(const std::uint8_t* pixel, const std::uint8_t* end, int step, int brightest,
-                      const PixelRows& densities, Sums& total) {
-  add_row(pixel, end, step, brightest, densities, total);
+bool is_stained(const std::uint8_t* pixel, int brightest) {
+  return std::max({pixel[0], pixel[1], pixel[2]}) <= brightest;
 }
 
 const std::uint8_t* first_stained(const cv::Mat& rgb, int brightest, int step) {
@@ -50,16 +34,6 @@ const std::uint8_t* first_stained(const cv::Mat& rgb, int brightest, int step) {
     for (int x = 0; x < rgb.cols; x += step)
       if (is_stained(rgb.ptr(y, x), brightest)) return rgb.ptr(y, x);
   return nullptr;
-}
-
-PixelRows densities_relative_to(const std::uint8_t* origin, const DensityTable& table) {
-  PixelRows rows{};
-  for (std::size_t c = 0; c < 3; ++c)
-    for (std::size_t level = 0; level < 256; ++level) {
-      rows.of[c][level][c] = table[level] - table[origin[c]];
-      rows.of[c][level][3] = c == 0;
-    }
-  return rows;
 }
 
 }  // namespace
@@ -83,22 +57,20 @@ StainedMoments stained_moments(const cv::Mat& rgb, const Densitometry& light, in
   const DensityTable table = density_table(light.io);
   const std::uint8_t* const origin = first_stained(rgb, brightest, step);
   if (!origin) return {};
-  const PixelRows densities = densities_relative_to(origin, table);
-  const auto add = has_avx2() ? add_row_avx2 : add_row_anywhere;
   Sums sums;
-  for (int y = 0; y < rgb.rows; y += step) {
-    const std::uint8_t* const row = rgb.ptr(y);
-    add(row, row + 3 * static_cast<std::ptrdiff_t>(rgb.cols), step, brightest, densities, sums);
-  }
+  StainedDensities(light, origin).add(rgb, step, sums);
   StainedMoments moments;
-  moments.pixels = sums.pixels;
-  const auto n = static_cast<double>(sums.pixels);
-  const Double4* const products[3] = {&sums.r, &sums.g, &sums.b};
-  for (int i = 0; i < 3; ++i) moments.mean[i] = (*products[i])[3] / n + table[origin[i]];
-  for (int i = 0; i < 3; ++i)
-    for (int j = 0; j < 3 && sums.pixels > 1; ++j)
-      moments.spread(i, j) =
-          ((*products[i])[j] - (*products[i])[3] * (*products[j])[3] / n) / static_cast<double>(n - 1);
+  moments.pixels = total(sums.pixels);
+  const auto n = static_cast<double>(moments.pixels);
+  const double once[3] = {total(sums.r), total(sums.g), total(sums.b)};
+  const double twice[3][3] = {{total(sums.rr), total(sums.rg), total(sums.rb)},
+                              {total(sums.rg), total(sums.gg), total(sums.gb)},
+                              {total(sums.rb), total(sums.gb), total(sums.bb)}};
+  for (int i = 0; i < 3; ++i) {
+    moments.mean[i] = once[i] / n + table[origin[i]];
+    for (int j = 0; j < 3 && moments.pixels > 1; ++j)
+      moments.spread(i, j) = (twice[i][j] - once[i] * once[j] / n) / (n - 1);
+  }
   return moments;
 }
 

@@ -29,8 +29,9 @@ Unmixing unmixing(const StainMatrix& matrix);
 /// is some of both.
 bool usable(const Stains& stains);
 
-/// How exactly percentiles are found: angles in radians, concentrations in units of optical density. The
-/// first moves a pixel by half a grey level at most.
-constexpr double fast_tolerance = 1e-4, exact_tolerance = 1e-7;
+/// How exactly angles between colours are found, in radians. Concentrations are found five times as roughly,
+/// in units of optical density. Each moves a pixel by a part of a grey level.
+constexpr double fast_tolerance = 2e-4, exact_tolerance = 1e-7;
+constexpr double rougher_concentrations = 5;
 
 }  // namespace flowrun::wsi

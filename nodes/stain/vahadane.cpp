@@ -6,11 +6,13 @@
 #include <opencv2/core.hpp>
 
 #include "concentrations.h"
+#include "vectors.h"
 
 namespace flowrun::wsi {
 namespace {
 
 constexpr double most_pixels = 65536;
+constexpr double most_ahead = 20;
 constexpr int descents = 20;  // of W in each round: each costs a few products, a round all pixels
 
 /// What W depends on: products of concentrations with each other and with densities, summed over pixels.
@@ -19,30 +21,40 @@ struct Products {
   cv::Matx<double, 3, 2> vh;
 };
 
-/// Sums over the stained pixels at the concentrations that are best for `w`.
-Products products_at(const cv::Mat& rgb, int step, int brightest, const DensityTable& density,
-                     const StainMatrix& w, double sparsity) {
-  const double a0 = w(0, 0), a1 = w(1, 0), a2 = w(2, 0), b0 = w(0, 1), b1 = w(1, 1), b2 = w(2, 1);
-  const double both = a0 * b0 + a1 * b1 + a2 * b2, scale = 1 / (1 - both * both);
-  double hh00 = 0, hh01 = 0, hh11 = 0;
-  double vh[3][2] = {};
-  for (int y = 0; y < rgb.rows; y += step) {
-    const std::uint8_t* pixel = rgb.ptr(y);
-    for (int x = 0; x < rgb.cols; x += step, pixel += 3 * step) {
-      if (std::max({pixel[0], pixel[1], pixel[2]}) > brightest) continue;
-      const double v0 = density[pixel[0]], v1 = density[pixel[1]], v2 = density[pixel[2]];
-      const double a = a0 * v0 + a1 * v1 + a2 * v2 - sparsity, b = b0 * v0 + b1 * v1 + b2 * v2 - sparsity;
-      double h0 = (a - both * b) * scale, h1 = (b - both * a) * scale;
-      // Where one would be negative it is nothing, and the other what is best alone.
-      if (h0 < 0) h0 = 0, h1 = std::max(b, 0.0);
-      if (h1 < 0) h1 = 0, h0 = std::max(a, 0.0);
-      hh00 += h0 * h0, hh01 += h0 * h1, hh11 += h1 * h1;
-      vh[0][0] += v0 * h0, vh[1][0] += v1 * h0, vh[2][0] += v2 * h0;
-      vh[0][1] += v0 * h1, vh[1][1] += v1 * h1, vh[2][1] += v2 * h1;
-    }
+/// Sums over pixels at the concentrations that are best for `w`.
+struct Sums {
+  Double4 a_r, a_g, a_b, b_r, b_g, b_b;  // both colours
+  Double4 both, scale, sparsity;
+  Double4 aa{}, ab{}, bb{}, ra{}, ga{}, ba{}, rb{}, gb{}, bb_{};
+
+  Sums(const StainMatrix& w, double lambda) {
+    const Double4 zero{};
+    a_r = zero + w(0, 0), a_g = zero + w(1, 0), a_b = zero + w(2, 0);
+    b_r = zero + w(0, 1), b_g = zero + w(1, 1), b_b = zero + w(2, 1);
+    const double product = w(0, 0) * w(0, 1) + w(1, 0) * w(1, 1) + w(2, 0) * w(2, 1);
+    both = zero + product, scale = zero + 1 / (1 - product * product), sparsity = zero + lambda;
   }
-  return {{hh00, hh01, hh01, hh11}, {vh[0][0], vh[0][1], vh[1][0], vh[1][1], vh[2][0], vh[2][1]}};
-}
+
+  FLOWRUN_IN_EACH_TARGET void add(const Double4& r, const Double4& g, const Double4& b,
+                                  const Long4& stained) {
+    Double4 alone_a = a_r * r + a_g * g + a_b * b - sparsity,
+            alone_b = b_r * r + b_g * g + b_b * b - sparsity;
+    keep(alone_a, (alone_a > 0) & stained), keep(alone_b, (alone_b > 0) & stained);
+    Double4 h_a = (alone_a - both * alone_b) * scale, h_b = (alone_b - both * alone_a) * scale;
+    // Where one would be negative it is nothing, and the other what is best alone.
+    h_b = h_a < 0 ? alone_b : h_b;
+    h_a = h_b < 0 ? alone_a : h_a;
+    keep(h_a, h_a > 0), keep(h_b, h_b > 0);
+    aa += h_a * h_a, ab += h_a * h_b, bb += h_b * h_b;
+    ra += r * h_a, ga += g * h_a, ba += b * h_a;
+    rb += r * h_b, gb += g * h_b, bb_ += b * h_b;
+  }
+
+  Products products() const {
+    return {{total(aa), total(ab), total(ab), total(bb)},
+            {total(ra), total(rb), total(ga), total(gb), total(ba), total(bb_)}};
+  }
+};
 
 /// One column of W that is best while the other stays; false when there is nothing of its stain.
 bool descend(StainMatrix& w, const Products& sums, int j) {
@@ -58,31 +70,49 @@ bool descend(StainMatrix& w, const Products& sums, int j) {
   return true;
 }
 
+/// Non-negative and with columns of length 1.
+StainMatrix of_unit_length(StainMatrix w) {
+  for (int j = 0; j < 2; ++j) {
+    for (int c = 0; c < 3; ++c) w(c, j) = std::max(0.0, w(c, j));
+    const double length = cv::norm(w.col(j));
+    for (int c = 0; c < 3; ++c) w(c, j) /= length;
+  }
+  return w;
+}
+
 }  // namespace
 
 std::optional<Stains> fit_vahadane(const cv::Mat& rgb, const Densitometry& light, const SparseSearch& search,
                                    double tolerance) {
   if (!has_stain(rgb, light)) return {};
-  const DensityTable density = density_table(light.io);
-  const int brightest = brightest_stained(light);
+  const StainedDensities densities(light);
   const int step =
       std::max(1, static_cast<int>(std::ceil(std::sqrt(static_cast<double>(rgb.total()) / most_pixels))));
-  StainMatrix w = published_stains().matrix;
-  for (int j = 0; j < 2; ++j) {
-    const double length = cv::norm(w.col(j));
-    for (int c = 0; c < 3; ++c) w(c, j) /= length;
-  }
+  StainMatrix w = of_unit_length(published_stains().matrix);
+  StainMatrix last_better, last_move;
   for (int round = 0; round < search.max_rounds; ++round) {
-    const Products sums = products_at(rgb, step, brightest, density, w, search.sparsity);
-    const StainMatrix before = w;
+    Sums summed(w, search.sparsity);
+    densities.add(rgb, step, summed);
+    const Products sums = summed.products();
+    StainMatrix better = w;
     for (int i = 0; i < descents; ++i)
-      if (!descend(w, sums, 0) || !descend(w, sums, 1)) return {};
-    if (!usable({w, {1, 1}})) return {};
-    if (cv::norm(w - before, cv::NORM_INF) <= search.tolerance) break;
+      if (!descend(better, sums, 0) || !descend(better, sums, 1)) return {};
+    if (!usable({better, {1, 1}})) return {};
+    const StainMatrix move = better - w;
+    w = better;
+    if (cv::norm(move, cv::NORM_INF) <= search.tolerance) break;
+    // Rounds creep along one direction in ever smaller moves; two of them tell where that leads.
+    const StainMatrix change = move - last_move;
+    const double ahead =
+        round == 0 ? 0 : std::clamp(-move.dot(change) / std::max(change.dot(change), 1e-30), 0.0, most_ahead);
+    const StainMatrix further = of_unit_length(better + ahead * (better - last_better));
+    w = usable({further, {1, 1}}) ? further : better;
+    last_better = better;
+    last_move = move;
   }
   if (w(0, 0) <= w(0, 1))
     for (int c = 0; c < 3; ++c) std::swap(w(c, 0), w(c, 1));
-  const Stains stains{w, maximum_concentrations(rgb, w, light, tolerance)};
+  const Stains stains{w, maximum_concentrations(rgb, w, light, rougher_concentrations * tolerance)};
   return usable(stains) ? std::optional(stains) : std::nullopt;
 }
 

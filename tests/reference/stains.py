@@ -23,13 +23,26 @@ def maxima(od, stains):
 def macenko(rgb, alpha=1.0):
     """Stain matrix and maxima, as the authors' code has them."""
     od = densities(rgb)
+    stains = macenko_matrix(od, alpha)
+    return stains, maxima(od, stains)
+
+
+def macenko_matrix(od, alpha=1.0):
     pixels = stained(od)
     _, vectors = np.linalg.eigh(np.cov(pixels.T))
     plane = vectors[:, 1:3]
     phi = np.arctan2(*(pixels @ plane)[:, ::-1].T)
     edges = [plane @ np.array([np.cos(a), np.sin(a)]) for a in np.percentile(phi, [alpha, 100 - alpha])]
-    stains = np.array(sorted(edges, key=lambda v: -v[0])).T
-    return stains, maxima(od, stains)
+    return np.array(sorted(edges, key=lambda v: -v[0])).T
+
+
+def macenko_normalised(rgb, io=240.0):
+    """A tile in the published target's colours."""
+    od = densities(rgb)
+    concentrations = np.linalg.lstsq(macenko_matrix(od), od.T, rcond=None)[0]
+    scale = np.percentile(concentrations, 99, axis=1) / TARGET_MAX
+    out = io * np.exp(-TARGET_STAINS @ (concentrations / scale[:, None]))
+    return np.clip(out, 0, 255).T.reshape(rgb.shape).astype(np.uint8)
 
 
 def change(rgb, stains, maximum, to=(TARGET_STAINS, TARGET_MAX), io=240.0):
@@ -38,27 +51,28 @@ def change(rgb, stains, maximum, to=(TARGET_STAINS, TARGET_MAX), io=240.0):
     return np.clip(io * np.exp(-to[0] @ scaled), 0, 255).T.reshape(rgb.shape).astype(np.uint8)
 
 
-def vahadane(rgb, sparsity=0.1, rounds=3000, tolerance=1e-9):
-    """min |V - W H|^2 / 2 + sparsity * sum(H) over non-negative H and W with columns of length 1: W by projected
-    gradient, H by SciPy's non-negative least squares at the start and by projected gradient from there."""
-    od = densities(rgb)
-    v = stained(od).T
-    w = TARGET_STAINS / np.linalg.norm(TARGET_STAINS, axis=0)
-    # |v - Wh|^2 / 2 + s * sum(h) = |A h - b|^2 / 2 + constant, with A'A = W'W and A'b = W'v - s
-    root = np.linalg.cholesky(w.T @ w)
-    h = np.array([scipy.optimize.nnls(root.T, np.linalg.solve(root, w.T @ x - sparsity))[0] for x in v.T]).T
-    for _ in range(rounds):
-        for _ in range(30):  # FISTA would do; with two unknowns plain steps do, too
-            h = np.maximum(0, h - (w.T @ (w @ h - v) + sparsity) / np.linalg.norm(w.T @ w, 2))
-        before = w
-        hh, vh = h @ h.T, v @ h.T
-        for _ in range(30):
-            w = np.maximum(0, w - (w @ hh - vh) / np.linalg.norm(hh, 2))
-            w = w / np.linalg.norm(w, axis=0)
-        if np.abs(w - before).max() < tolerance:
-            break
-    w = w[:, np.argsort(-w[0])]
-    return w, maxima(od, w)
+def vahadane(rgb, sparsity=0.1):
+    """min |V - W H|^2 / 2 + sparsity * sum(H) over non-negative H and W with columns of length 1. For a given W, H is
+    found by SciPy's non-negative least squares, pixel by pixel; W by SciPy's general minimiser, as angles."""
+    v, counts = np.unique(stained(densities(rgb)), axis=0, return_counts=True)
+
+    def w_of(angles):
+        w = np.array([[np.sin(t) * np.cos(p), np.sin(t) * np.sin(p), np.cos(t)] for t, p in angles.reshape(2, 2)])
+        return np.abs(w).T
+
+    def cost(angles):
+        w = w_of(angles)
+        # |v - Wh|^2 / 2 + s sum(h) is |R'h - b|^2 / 2 and a constant, with R R' = W'W and R b = W'v - s
+        root = np.linalg.cholesky(w.T @ w)
+        b = np.linalg.solve(root, (v @ w - sparsity).T).T
+        residues = np.array([scipy.optimize.nnls(root.T, x)[1] for x in b])
+        return ((residues ** 2 - (b ** 2).sum(axis=1)) * counts).sum() / counts.sum()
+
+    start = TARGET_STAINS / np.linalg.norm(TARGET_STAINS, axis=0)
+    angles = np.array([[np.arccos(w[2]), np.arctan2(w[1], w[0])] for w in start.T]).ravel()
+    found = scipy.optimize.minimize(cost, angles, method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-9})
+    w = w_of(found.x)
+    return w[:, np.argsort(-w[0])]
 
 
 RGB_TO_LMS = np.array([[0.3811, 0.5783, 0.0402], [0.1967, 0.7244, 0.0782], [0.0241, 0.1288, 0.8444]])
