@@ -3,6 +3,7 @@
 
 #include <flowrun/node.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -47,6 +48,11 @@ struct PlanNode {
   std::size_t need = 0;    ///< of a node that leases: least bytes with which its packets get through
   nlohmann::json options;  ///< as given, for the journal
   std::map<std::string, Place> option_places;
+
+  /// No input is connected: a source begins with the run, any other node only finishes it.
+  bool is_fed_by_nothing() const {
+    return std::ranges::all_of(from, [](const PortRef& one) { return one.node < 0; });
+  }
 };
 
 /// A checked graph: whatever can be known before anything runs is known, and right.

@@ -86,6 +86,7 @@ const Normalize::Change& Normalize::change_of_slide(const Inputs& in, const Tile
 
 void Normalize::process(Inputs& in, Outputs& out) {
   Tile tile = in.take<Tile>("tile");
+  rgb_of(tile);
   const Change& normalized =
       scope == "slide" ? change_of_slide(in, tile) : Change(change(tile.pixels, look_));
   if (!normalized)

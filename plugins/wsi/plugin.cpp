@@ -3,12 +3,14 @@
 
 #include <opencv2/core/utility.hpp>
 
+#include "nodes/augment_stain/augment_stain.h"
 #include "nodes/collect/collect.h"
 #include "nodes/collect/collect_command.h"
 #include "nodes/combine/combine.h"
 #include "nodes/detect/detect.h"
 #include "nodes/extract/extract.h"
 #include "nodes/filter/filter.h"
+#include "nodes/fit_stains/fit_stains.h"
 #include "nodes/mask/mask.h"
 #include "nodes/normalize/normalize.h"
 #include "nodes/overlay/overlay.h"
@@ -20,6 +22,7 @@
 #include "nodes/save_h5/save_h5.h"
 #include "nodes/save_mask/save_mask.h"
 #include "nodes/save_tiff/save_tiff.h"
+#include "nodes/separate/separate.h"
 #include "nodes/slide/slide_command.h"
 #include "nodes/synth/synth_command.h"
 
@@ -27,11 +30,13 @@ FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
   using namespace flowrun::wsi;
   // OpenCV's own threads would run other packets' work in the middle of a call.
   cv::setNumThreads(1);
+  registry.node<AugmentStain>("augment_stain");
   registry.node<Collect>("collect");
   registry.node<Combine>("combine");
   registry.node<Detect>("detect");
   registry.node<Extract>("extract");
   registry.node<Filter>("filter");
+  registry.node<FitStains>("fit_stains");
   registry.node<AnnotationMask>("mask");
   registry.node<Normalize>("normalize");
   registry.node<Overlay>("overlay");
@@ -43,5 +48,6 @@ FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
   registry.node<SaveMask>("save_mask");
   registry.node<SaveOutlines>("save_outlines");
   registry.node<SaveTiff>("save_tiff");
+  registry.node<Separate>("separate");
   registry.command(collect_command()).command(slide_command()).command(synth_command());
 }

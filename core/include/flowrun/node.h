@@ -187,6 +187,10 @@ class Node {
   /// Called once when no more packets of the scope can come, also when it failed. A node that gathers may
   /// emit here, any number of packets.
   virtual void finish(Inputs&, Outputs&) {}
+  /// Called once at the end of a run that went through, in a node whose scopes lie within the run: for what
+  /// is to be written of all of them together. `done`: their names, sorted, of those that are done and
+  /// published, also by earlier runs. `run.stage` gives paths as in any scope.
+  virtual void finish_run(const Scope& /*run*/, const std::vector<std::string>& /*done*/) {}
 };
 
 /// A scope that a source opens.

@@ -57,7 +57,7 @@ struct PluginEntry {
 };
 constexpr std::uint32_t plugin_magic = 0x464c4f57;  // "FLOW"
 /// Raised whenever a header of the SDK changes its layout.
-constexpr std::uint32_t plugin_abi = 2;
+constexpr std::uint32_t plugin_abi = 3;
 
 #define FLOWRUN_STRINGIZE_(x) #x
 #define FLOWRUN_STRINGIZE(x) FLOWRUN_STRINGIZE_(x)
