@@ -3,6 +3,7 @@
 
 #include <flowrun/node.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>

@@ -14,6 +14,8 @@ import statistics
 import subprocess
 import tempfile
 
+import normalize
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SHARED = os.path.join(os.path.dirname(ROOT), "shared")
 THREADS = 2
@@ -113,10 +115,14 @@ def main():
     if not reference:
         print(f"no reference pipeline at {args.reference}: its comparison is left out")
     with tempfile.TemporaryDirectory() as temporary:
-        for slide in slides_to_use(args.slides, build, temporary):
+        slides = slides_to_use(args.slides, build, temporary)
+        for slide in slides:
             print(f"\n{os.path.basename(slide)}")
             compare(program, reference, slide, args.repeat, temporary)
             subprocess.run([os.path.join(build, "tests", "bench_pipeline"), slide, str(THREADS), str(args.repeat)], check=True)
+        print("\nstain normalisation, 512 x 512, one thread")
+        for slide in slides[:2]:
+            normalize.compare(build, slide, max(5, args.repeat), reference)
         print("\nthe runtime's own cost, empty nodes")
         for threads in (1, THREADS):
             cost = hop_cost(program, os.path.join(build, "lib", "flowrun-test"), args.repeat, temporary, threads)

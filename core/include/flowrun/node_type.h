@@ -16,7 +16,7 @@ class Node;
 /// A typed entrance of a node.
 struct InputSpec {
   std::string name;
-  std::string type;        ///< packet type, e.g. "wsi.tile/1"
+  std::string type;        ///< packet type, e.g. "wsi.tile/2"
   bool optional = false;   ///< may stay unconnected
   bool per_scope = false;  ///< one packet for the whole scope, seen by every call in it
 };
