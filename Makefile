@@ -33,6 +33,7 @@ demo: build
 
 bench: build
 	@tests/bench/run.py --build $(BUILD)
+	@tests/bench/knobs.py --build $(BUILD)
 
 install: build
 	@cmake --install $(BUILD) --prefix $(PREFIX)

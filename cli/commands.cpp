@@ -11,7 +11,7 @@
 namespace flowrun::cli {
 namespace {
 
-const std::vector<std::string> own_commands{"run", "check", "nodes", "plugins"};
+const std::vector<std::string> own_commands{"run", "check", "draw", "new", "nodes", "plugins", "schema"};
 
 /// CLI11 takes arguments in reverse.
 std::vector<std::string> reversed(std::vector<std::string> arguments) {
@@ -114,15 +114,34 @@ int run_program(const std::vector<std::string>& given) {
   run_app->add_flag("--force", run.force, "redo what is done");
   CLI::App* check_app = app.add_subcommand("check", "Checks a graph and prints its plan without running it.");
   add_graph_options(*check_app, run, settings);
+  CLI::App* draw_app =
+      app.add_subcommand("draw", "Draws a graph as SVG: nodes, ports, types and bytes of packets.");
+  add_graph_options(*draw_app, run, settings);
+  bool dot = false;
+  draw_app->add_flag("--dot", dot, "in Graphviz's language, not laid out");
+  CLI::App* schema_app = app.add_subcommand(
+      "schema", "Prints the JSON Schema of graph files, by which editors complete and check them.");
+  CLI::App* new_app = app.add_subcommand("new", "Makes a project to begin with.")->require_subcommand(1);
+  std::string new_name;
+  CLI::App* new_plugin_app =
+      new_app->add_subcommand("plugin", "A plugin with one node, its test and its graph, in a new folder.");
+  new_plugin_app->add_option("NAME", new_name, "name of plugin, node and folder, e.g. nucleus_counter")
+      ->required();
   CLI::App* nodes_app = app.add_subcommand("nodes", "Lists node types, or prints all about one.");
   std::string type;
   CLI::Option* type_option = nodes_app->add_option("TYPE", type, "node type");
   bool markdown = false;
-  nodes_app->add_flag("--markdown", markdown, "as a page of the documentation")->needs(type_option);
+  CLI::Option* markdown_option =
+      nodes_app->add_flag("--markdown", markdown, "as a page of the documentation")->needs(type_option);
+  bool json = false;
+  nodes_app->add_flag("--json", json, "for programs")->excludes(markdown_option);
   CLI::App* plugins_app =
       app.add_subcommand("plugins", "Lists the plugin libraries found, and why one was refused.");
-  std::string library;
-  plugins_app->add_option("--describe", library, "print the list to put beside this library");
+  std::string to_describe, to_check;
+  CLI::Option* describe =
+      plugins_app->add_option("--describe", to_describe, "print the list to put beside this library");
+  plugins_app->add_option("--check", to_check, "open this library and make each of its nodes")
+      ->excludes(describe);
 
   try {
     app.parse(reversed(arguments));
@@ -137,10 +156,14 @@ int run_program(const std::vector<std::string>& given) {
   }
   if (*run_app) return run_graph(run);
   if (*check_app) return check_graph(run);
-  if (*nodes_app) return print_nodes(plugin_folders, type, markdown);
-  if (library.empty()) return print_plugins(plugin_folders);
-  fmt::print("{}", describe_plugin(library));
-  return 0;
+  if (*draw_app) return draw_graph(run, dot);
+  if (*schema_app) return print_schema(plugins);
+  if (*new_plugin_app) return new_plugin(plugins, new_name);
+  if (*nodes_app)
+    return print_nodes(plugins, type, json ? NodesAs::json : (markdown ? NodesAs::markdown : NodesAs::text));
+  if (!to_describe.empty()) return print_list(to_describe);
+  if (!to_check.empty()) return check_plugin(to_check);
+  return print_plugins(plugin_folders);
 }
 
 }  // namespace flowrun::cli

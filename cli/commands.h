@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,14 +21,35 @@ struct RunArguments {
   bool force = false;
 };
 
+/// Loads the plan of a graph, or says on standard error what is wrong with it.
+std::optional<LoadedPlan> load_or_say(const RunArguments& arguments);
 /// `flowrun run`: runs a graph with progress and a summary.
 int run_graph(const RunArguments& arguments);
 /// `flowrun check`: prints the plan without running it.
 int check_graph(const RunArguments& arguments);
-/// `flowrun nodes [TYPE [--markdown]]`.
-int print_nodes(const std::vector<std::filesystem::path>& plugin_folders, const std::string& type,
-                bool markdown);
+/// `flowrun draw`: the plan as SVG on standard output, or as Graphviz's own language.
+int draw_graph(const RunArguments& arguments, bool dot);
+/// `flowrun schema`: the JSON Schema of graph files with the node types that there are.
+int print_schema(Plugins& plugins);
+
+/// The node types that can be used, by name.
+struct UsableNodes {
+  std::vector<const NodeType*> nodes;
+  bool all = true;  ///< false: a library was refused, which has been said on standard error
+};
+UsableNodes usable_nodes(Plugins& plugins);
+
+/// How `flowrun nodes` prints.
+enum class NodesAs { text, markdown, json };
+/// `flowrun new plugin NAME`: a project with a node, its test and its graph in a new folder NAME.
+int new_plugin(const Plugins& plugins, const std::string& name);
+/// `flowrun nodes [TYPE]`.
+int print_nodes(Plugins& plugins, const std::string& type, NodesAs as);
 /// `flowrun plugins`: every library tried, and why it was refused.
 int print_plugins(const std::vector<std::filesystem::path>& plugin_folders);
+/// `flowrun plugins --check LIBRARY`: opens one library and makes each of its nodes.
+int check_plugin(const std::filesystem::path& library);
+/// `flowrun plugins --describe LIBRARY`: the list to put beside it.
+int print_list(const std::filesystem::path& library);
 
 }  // namespace flowrun::cli

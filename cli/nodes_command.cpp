@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <set>
+#include <nlohmann/json.hpp>
 
 #include "commands.h"
 
@@ -26,8 +26,9 @@ std::string remark_on(const OutputSpec& output) {
 }
 
 void print_node(const NodeType& type) {
-  fmt::print("{}: {}\n{}\nfrom plugin {}\n\nexample\n  {}\n\nports\n", type.name, type.summary,
-             type.details.empty() ? "" : "\n" + type.details + "\n", type.plugin, type.example);
+  fmt::print("{}: {}\n{}\nfrom plugin {}\n{}\nports\n", type.name, type.summary,
+             type.details.empty() ? "" : "\n" + type.details + "\n", type.plugin,
+             type.example.empty() ? "" : "\nexample\n  " + type.example + "\n");
   for (const InputSpec& input : type.inputs)
     print_port("input", input.name, input.type, fmt::format("{}", fmt::join(remarks_on(input), ", ")));
   for (const OutputSpec& output : type.outputs)
@@ -84,38 +85,75 @@ void print_page(const NodeType& type) {
                           escaped(option.range()), escaped(option.help)}));
 }
 
+nlohmann::ordered_json json_of(const NodeType& type) {
+  using Json = nlohmann::ordered_json;
+  Json out{{"name", type.name},       {"summary", type.summary},   {"details", type.details},
+           {"example", type.example}, {"plugin", type.plugin},     {"source", type.source},
+           {"ordered", type.ordered}, {"in_order", type.in_order}, {"gathers", type.gathers},
+           {"serial", type.serial},   {"inputs", Json::array()},   {"outputs", Json::array()},
+           {"options", Json::array()}};
+  for (const InputSpec& input : type.inputs)
+    out["inputs"].push_back({{"name", input.name},
+                             {"type", input.type},
+                             {"optional", input.optional},
+                             {"per_scope", input.per_scope}});
+  for (const OutputSpec& output : type.outputs)
+    out["outputs"].push_back(
+        {{"name", output.name}, {"type", output.type}, {"opens_scope", output.opens_scope}});
+  for (const OptionSpec& option : type.options)
+    out["options"].push_back({{"name", option.name},
+                              {"type", option.type},
+                              {"default", option.required ? Json() : Json(option.default_text)},
+                              {"required", option.required},
+                              {"allowed", option.range()},
+                              {"help", option.help}});
+  return out;
+}
+
 }  // namespace
 
-int print_nodes(const std::vector<std::filesystem::path>& plugin_folders, const std::string& wanted,
-                bool markdown) {
-  Plugins plugins(plugin_search_path(plugin_folders, {}));
-  if (!wanted.empty()) {
-    const NodeType* type = plugins.node(wanted);
-    if (type) return markdown ? print_page(*type) : print_node(*type), 0;
+UsableNodes usable_nodes(Plugins& plugins) {
+  UsableNodes out;
+  const auto refuse = [&](const std::string& why) {
+    fmt::print(stderr, "refused: {}\n", why);
+    out.all = false;
+  };
+  for (const PluginFile& file : plugins.files())
+    if (!file.problem.empty()) refuse(file.problem);
+  for (const std::string& name : plugins.node_names()) try {
+      out.nodes.push_back(plugins.node(name));
+    } catch (const Error& problem) {
+      refuse(name + ": " + problem.what());
+    }
+  return out;
+}
+
+int print_nodes(Plugins& plugins, const std::string& wanted, NodesAs as) {
+  if (wanted.empty()) {
+    const UsableNodes usable = usable_nodes(plugins);
+    auto json = nlohmann::ordered_json::array();
+    for (const NodeType* type : usable.nodes) {
+      if (as == NodesAs::json)
+        json.push_back(json_of(*type));
+      else
+        fmt::print("{:<14} {} [{}]\n", type->name, type->summary, type->plugin);
+    }
+    if (as == NodesAs::json) fmt::print("{}\n", json.dump(2));
+    return usable.all ? 0 : 1;
+  }
+  const NodeType* type = plugins.node(wanted);
+  if (!type) {
     fmt::print(stderr, "error: unknown node type '{}'; {}\n", wanted,
                nearest_name(wanted, plugins.node_names()));
     return 2;
   }
-  for (const std::string& name : plugins.node_names()) {
-    const NodeType* type = plugins.node(name);
-    fmt::print("{:<14} {} [{}]\n", name, type->summary, type->plugin);
-  }
+  if (as == NodesAs::json)
+    fmt::print("{}\n", json_of(*type).dump(2));
+  else if (as == NodesAs::markdown)
+    print_page(*type);
+  else
+    print_node(*type);
   return 0;
-}
-
-int print_plugins(const std::vector<std::filesystem::path>& plugin_folders) {
-  const Plugins plugins(plugin_search_path(plugin_folders, {}));
-  for (const auto& folder : plugins.folders()) fmt::print("searched {}\n", folder.string());
-  bool refused = false;
-  for (const PluginFile& file : plugins.files()) {
-    refused |= !file.problem.empty();
-    if (file.problem.empty())
-      fmt::print("{}: nodes {}; commands {}\n", file.library.string(), fmt::join(file.nodes, ", "),
-                 fmt::join(file.commands, ", "));
-    else
-      fmt::print("refused: {}\n", file.problem);
-  }
-  return refused ? 1 : 0;
 }
 
 }  // namespace flowrun::cli

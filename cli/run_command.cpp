@@ -93,8 +93,9 @@ class Reporter {
   std::mutex mutex_;
 };
 
-/// Loads the plan, or says what is wrong with the graph.
-std::optional<LoadedPlan> load(const RunArguments& arguments) {
+}  // namespace
+
+std::optional<LoadedPlan> load_or_say(const RunArguments& arguments) {
   try {
     return load_plan(arguments.graph, arguments.plan);
   } catch (const GraphError& problem) {
@@ -105,17 +106,15 @@ std::optional<LoadedPlan> load(const RunArguments& arguments) {
   return {};
 }
 
-}  // namespace
-
 int check_graph(const RunArguments& arguments) {
-  const auto loaded = load(arguments);
+  const auto loaded = load_or_say(arguments);
   if (!loaded) return static_cast<int>(Exit::usage);
   fmt::print("{}", describe_plan(loaded->plan));
   return 0;
 }
 
 int run_graph(const RunArguments& arguments) {
-  auto loaded = load(arguments);
+  auto loaded = load_or_say(arguments);
   if (!loaded) return static_cast<int>(Exit::usage);
   catch_interrupts();
   RunResult result;

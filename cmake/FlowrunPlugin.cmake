@@ -1,5 +1,6 @@
-# flowrun_add_plugin(NAME SOURCES...): a plugin library NAME.so with its list NAME.json beside it.
-# FLOWRUN_PLUGIN_OUTPUT says where both are put; lib/flowrun in the build folder, if not set. Link what it needs with
+# flowrun_add_plugin(NAME SOURCE...): a plugin library NAME.so with its list NAME.json beside it, and (after
+# enable_testing()) a test that opens it and makes each of its nodes. FLOWRUN_PLUGIN_OUTPUT says where both are put;
+# lib/flowrun in the build folder, if not set. Link what it needs with
 # target_link_libraries(flowrun_plugin_NAME PRIVATE ...).
 function(flowrun_add_plugin name)
   set(target flowrun_plugin_${name})
@@ -19,4 +20,5 @@ function(flowrun_add_plugin name)
             $<TARGET_FILE_DIR:${target}>/${name}.json
     VERBATIM)
   add_dependencies(${target} flowrun::flowrun)
+  add_test(NAME ${target} COMMAND flowrun::flowrun plugins --check $<TARGET_FILE:${target}>)
 endfunction()

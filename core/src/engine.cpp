@@ -62,7 +62,9 @@ void Engine::run() {
   arena_.execute([&] {
     for (std::size_t i = 0; i < nodes_.size(); ++i)
       if (nodes_[i].plan->begins())
-        dispatch(std::make_shared<Job>(Job{Job::Kind::process, static_cast<int>(i), run_scope_}));
+        dispatch(
+            std::make_shared<Job>(Job{nodes_[i].plan->type->source ? Job::Kind::process : Job::Kind::finish,
+                                      static_cast<int>(i), run_scope_}));
     graph_->wait_for_all();
     while (!run_ended_ && !bug_) {
       resolve_stall();
@@ -230,7 +232,30 @@ void Engine::settle(const ScopePtr& scope, int node) {
   if (--scope->unsettled == 0) budget_.unblock(*at(scope->opener()).account);
 }
 
+/// All scopes within the run have ended: what nodes write of all of them together.
+void Engine::finish_run() {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const PlanNode& node = *nodes_[i].plan;
+    if (node.opener < 0) continue;
+    std::vector<std::string> done;
+    const std::string& kind = plan_.nodes[static_cast<std::size_t>(node.opener)].type->outputs.front().name;
+    {
+      std::scoped_lock lock(results_mutex_);
+      for (const ScopeResult& scope : scopes_)
+        if (scope.kind == kind && (scope.status == "done" || scope.status == "done before"))
+          done.push_back(scope.name);
+    }
+    std::sort(done.begin(), done.end());
+    try {
+      node.node->finish_run(*run_scope_, done);
+    } catch (...) {
+      report(run_scope_, static_cast<int>(i), OnError::fail, std::current_exception());
+    }
+  }
+}
+
 void Engine::scope_ended(const ScopePtr& scope) {
+  if (scope->is_run() && !scope->failed() && !stopping()) finish_run();
   if (!scope->failed()) {
     try {
       if (const std::string broken = scope->broken_sum(plan_); !broken.empty())

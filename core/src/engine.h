@@ -62,6 +62,7 @@ class Engine {
   void node_finished(const ScopePtr& scope, int node);
   void settle(const ScopePtr& scope, int node);
   void scope_ended(const ScopePtr& scope);
+  void finish_run();
   void report(const ScopePtr& scope, int node, OnError policy, std::exception_ptr error);
   void resolve_stall();
   bool stopping() const;

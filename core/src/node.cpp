@@ -7,6 +7,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "diagnostics.h"
+
 namespace flowrun {
 namespace {
 
@@ -30,6 +32,17 @@ std::string plain(double number) {
   return fmt::format("{}", number);
 }
 
+void check_range(const OptionSpec& option, const Value& value) {
+  if (!std::isfinite(option.least) && !std::isfinite(option.most)) return;
+  for (const Value& item : value.items) check_range(option, item);
+  for (const auto& [key, entry] : value.entries) check_range(option, entry);
+  if (value.kind != Value::Kind::scalar) return;
+  double number = 0;
+  convert(value, number);
+  if (number < option.least || (option.exclusive && number == option.least) || number > option.most)
+    throw ValueError(value.place, fmt::format("expected {}, found {}", option.range(), value.text));
+}
+
 }  // namespace
 
 std::string OptionSpec::range() const {
@@ -37,6 +50,14 @@ std::string OptionSpec::range() const {
   const std::string low = !std::isfinite(least) ? "" : (exclusive ? "above " : "at least ") + plain(least);
   const std::string high = !std::isfinite(most) ? "" : "at most " + plain(most);
   return low.empty() || high.empty() ? low + high : low + ", " + high;
+}
+
+void OptionSpec::apply(Node& node, const Value& value) const {
+  if (!choices.empty() && value.kind == Value::Kind::scalar &&
+      std::ranges::find(choices, value.text) == choices.end())
+    throw OptionError(name, fmt::format("unknown value '{}'", value.text), nearest_name(value.text, choices));
+  set(node, value);
+  check_range(*this, value);
 }
 
 const InputSpec* NodeType::input(std::string_view port) const {
@@ -97,6 +118,14 @@ std::size_t Costs::in(std::string_view port) const {
 
 void Costs::out(std::string_view port, std::size_t bytes) {
   outputs[std::string(port)].bytes = bytes;
+}
+void Costs::set_outputs(const std::vector<OutputSpec>& ports) {
+  std::size_t largest = 0;
+  for (const auto& [port, bytes] : inputs) largest = std::max(largest, bytes);
+  for (const OutputSpec& port : ports) {
+    auto& bytes = outputs[port.name].bytes;
+    bytes = bytes.value_or(largest);
+  }
 }
 void Costs::forwards(std::string_view port) {
   outputs[std::string(port)].forwarded = true;

@@ -7,8 +7,6 @@
 #include <oneapi/tbb/info.h>
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 namespace flowrun {
 namespace {
@@ -22,7 +20,8 @@ std::size_t memory_of(const GraphFile& graph, const PlanOptions& options, Diagno
   try {
     if (options.memory) return parse_bytes(*options.memory);
     if (graph.memory.kind == Value::Kind::scalar) return parse_bytes(graph.memory.text);
-    if (graph.memory.kind != Value::Kind::null) throw Error("expected a size such as '512 MiB'");
+    if (graph.memory.kind != Value::Kind::null)
+      throw Error("expected a size such as '512 MiB' or '2GB', found a list or a map");
   } catch (const Error& problem) {
     diagnostics.error(graph.memory.place,
                       fmt::format("{}: {}", options.memory ? "--memory" : "'memory'", problem.what()),
@@ -112,8 +111,7 @@ nlohmann::json Plan::recipe(int opener) const {
 
 LoadedPlan load_plan_text(const std::string& text, const fs::path& file, const PlanOptions& options) {
   Diagnostics diagnostics(file.string(), text);
-  const fs::path folder = fs::absolute(file).parent_path();
-  const GraphFile graph = read_graph(text, folder, options.settings, diagnostics);
+  const GraphFile graph = read_graph(file, options.settings, diagnostics);
 
   LoadedPlan loaded;
   loaded.plugins =
@@ -132,13 +130,7 @@ LoadedPlan load_plan_text(const std::string& text, const fs::path& file, const P
 }
 
 LoadedPlan load_plan(const fs::path& file, const PlanOptions& options) {
-  std::ifstream in(file, std::ios::binary);
-  std::stringstream text;
-  if (in && !fs::is_directory(file)) text << in.rdbuf();
-  if (!in || fs::is_directory(file))
-    throw Error(fmt::format("cannot read the graph file {}{}", file.string(),
-                            fs::exists(file) ? "" : ": there is no such file"));
-  return load_plan_text(text.str(), file, options);
+  return load_plan_text(read_graph_text(file), file, options);
 }
 
 std::string describe_plan(const Plan& plan) {

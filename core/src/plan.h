@@ -3,6 +3,7 @@
 
 #include <flowrun/node.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -16,6 +17,9 @@
 #include "plugins.h"
 
 namespace flowrun {
+
+/// The keys that an entry of `nodes:` may have whatever its type.
+inline const std::vector<std::string> runtime_keys{"type", "from", "workers", "on_error"};
 
 /// What to do when a call of a node throws.
 enum class OnError {

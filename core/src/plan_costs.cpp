@@ -18,16 +18,11 @@ const PlanNode& at(const Plan& plan, int node) {
 }
 
 std::size_t out_bytes(const PlanNode& node, std::size_t port) {
-  const auto it = node.costs.outputs.find(node.type->outputs[port].name);
-  if (it != node.costs.outputs.end() && it->second.bytes) return *it->second.bytes;
-  std::size_t largest = 0;
-  for (const auto& [name, bytes] : node.costs.inputs) largest = std::max(largest, bytes);
-  return largest;
+  return *node.costs.outputs.at(node.type->outputs[port].name).bytes;
 }
 
 bool forwarded(const PlanNode& node, std::size_t port) {
-  const auto it = node.costs.outputs.find(node.type->outputs[port].name);
-  return it != node.costs.outputs.end() && it->second.forwarded;
+  return node.costs.outputs.at(node.type->outputs[port].name).forwarded;
 }
 
 void ask_node(PlanNode& node, const Plan& plan, Diagnostics& diagnostics) {
@@ -53,8 +48,7 @@ void ask_node(PlanNode& node, const Plan& plan, Diagnostics& diagnostics) {
         node.place,
         fmt::format("node type '{}' holds packets but is not described as gathers()", node.type->name),
         "a mistake of its plugin");
-  for (std::size_t port = 0; port < node.to.size(); ++port)
-    node.costs.out(node.type->outputs[port].name, out_bytes(node, port));
+  node.costs.set_outputs(node.type->outputs);
 }
 
 /// A consumer that leases for itself adds nothing to the packet's own way.

@@ -3,15 +3,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
-#include "plan.h"
+#include "plan_draft.h"
 
 namespace flowrun {
 namespace {
-
-const std::vector<std::string> runtime_keys{"type", "from", "workers", "on_error"};
 
 nlohmann::json to_json(const Value& value) {
   nlohmann::json out;
@@ -33,49 +30,64 @@ nlohmann::json to_json(const Value& value) {
   return out;
 }
 
-/// A node on its way into the plan: what its entry says and whether it is fit to be planned.
-struct Draft {
-  const GraphFile::NodeEntry* entry;
-  PlanNode node;
-  struct Connection {
-    int input;
-    std::string from;  ///< "node" or "node.port"
-    Place place;
-  };
-  std::vector<Connection> connections;
-  std::vector<int> upstream;
-};
-
 class Resolver {
  public:
   Resolver(Plugins& plugins, Plan& plan, Diagnostics& diagnostics)
       : plugins_(plugins), plan_(plan), diagnostics_(diagnostics) {}
 
   void run(const GraphFile& graph) {
-    for (const GraphFile::NodeEntry& entry : graph.nodes) add(entry);
-    for (Draft& draft : drafts_)
-      if (draft.node.type) connect(draft);
-    order();
+    add(drafts_.levels.emplace_back(Level{&graph}));
+    connect_drafts(drafts_, plan_, diagnostics_);
   }
 
  private:
   const Value& body(const Draft& draft) const { return draft.entry->body; }
 
-  void add(const GraphFile::NodeEntry& entry) {
-    Draft& draft = drafts_.emplace_back();
+  void add(Level& level) {
+    for (const GraphFile::NodeEntry& entry : level.graph->nodes) add(level, entry);
+    for (const GraphFile::Use& use : level.graph->uses) {
+      check_name(use.name);
+      Level& used =
+          drafts_.levels.emplace_back(Level{use.graph.get(), &level, level.prefix + use.name.text + "/"});
+      level.uses[use.name.text] = &used;
+      collect_connections(used, use, diagnostics_);
+      add(used);
+    }
+  }
+
+  void add(const Level& level, const GraphFile::NodeEntry& entry) {
+    Draft& draft = drafts_.nodes.emplace_back();
     draft.entry = &entry;
-    draft.node.name = entry.name.text;
+    draft.level = &level;
+    draft.node.name = level.prefix + entry.name.text;
     draft.node.place = entry.name.place;
     check_name(entry.name);
     draft.node.type = find_type(entry);
     read_runtime_keys(draft);
     if (!draft.node.type) return;
-    draft.node.node = draft.node.type->create();
+    if (!create(draft)) return;
     draft.node.from.resize(draft.node.type->inputs.size());
     draft.node.outer.resize(draft.node.type->inputs.size());
     draft.node.to.resize(draft.node.type->outputs.size());
     set_options(draft);
-    collect_connections(draft);
+    collect_connections(draft, diagnostics_);
+  }
+
+  bool create(Draft& draft) {
+    std::string why = "what is no std::exception";
+    try {
+      draft.node.node = draft.node.type->create();
+      return true;
+    } catch (const std::exception& problem) {
+      why = problem.what();
+    } catch (...) {
+    }
+    diagnostics_.error(body(draft).find("type")->place,
+                       fmt::format("node type '{}' of plugin {}: its constructor threw: {}",
+                                   draft.node.type->name, draft.node.type->plugin, why),
+                       "a mistake of its plugin");
+    draft.node.type = nullptr;
+    return false;
   }
 
   void check_name(const Value::Key& name) {
@@ -90,15 +102,20 @@ class Resolver {
   const NodeType* find_type(const GraphFile::NodeEntry& entry) {
     const Value* type = entry.body.find("type");
     if (!type || type->kind != Value::Kind::scalar) {
-      diagnostics_.error(type ? type->place : entry.name.place,
-                         fmt::format("node '{}' has no type", entry.name.text),
-                         fmt::format("type: {}", nearest_name(entry.name.text, plugins_.node_names())));
+      const auto near = near_name(entry.name.text, plugins_.node_names());
+      if (type || !entry.body.broken)
+        diagnostics_.error(type ? type->place : entry.name.place,
+                           fmt::format("node '{}' has no type", entry.name.text),
+                           near ? "type: " + *near : "type: one of those that `flowrun nodes` lists");
       return nullptr;
     }
     try {
       if (const NodeType* found = plugins_.node(type->text)) return found;
-      std::string fix = nearest_name(type->text, plugins_.node_names());
-      if (fix.empty()) fix = fmt::format("no plugins in {}", fmt::join(folder_names(), ", "));
+      const auto near = near_name(type->text, plugins_.node_names());
+      std::string fix =
+          near ? fmt::format("did you mean '{}'?", *near) : "`flowrun nodes` lists those that there are";
+      if (plugins_.node_names().empty())
+        fix = fmt::format("no plugins in {}", fmt::join(folder_names(), ", "));
       for (const PluginFile& file : plugins_.files())
         if (!file.problem.empty()) fix += fmt::format("; refused: {}", file.problem);
       diagnostics_.error(type->place, fmt::format("unknown node type '{}'", type->text), fix);
@@ -151,7 +168,7 @@ class Resolver {
       }
     }
     for (const OptionSpec& option : type.options)
-      if (option.required && !body(draft).find(option.name))
+      if (option.required && !body(draft).broken && !body(draft).find(option.name))
         diagnostics_.error(draft.node.place,
                            fmt::format("node '{}' needs the option '{}'", draft.node.name, option.name),
                            fmt::format("{}: {} ({})", option.name, option.help, option.type));
@@ -160,12 +177,7 @@ class Resolver {
   void set_option(Draft& draft, const OptionSpec& option, const Value& value) {
     if (broken(value)) return;
     try {
-      if (!option.choices.empty() && value.kind == Value::Kind::scalar &&
-          std::find(option.choices.begin(), option.choices.end(), value.text) == option.choices.end())
-        throw OptionError(option.name, fmt::format("unknown value '{}'", value.text),
-                          nearest_name(value.text, option.choices));
-      option.set(*draft.node.node, value);
-      check_range(option, value);
+      option.apply(*draft.node.node, value);
       if (option.output_folder) {
         std::filesystem::path folder;
         convert(value, folder);
@@ -189,161 +201,10 @@ class Resolver {
                        [](const auto& entry) { return broken(entry.second); });
   }
 
-  static void check_range(const OptionSpec& option, const Value& value) {
-    if (!std::isfinite(option.least) && !std::isfinite(option.most)) return;
-    for (const Value& item : value.items) check_range(option, item);
-    for (const auto& [key, entry] : value.entries) check_range(option, entry);
-    if (value.kind != Value::Kind::scalar) return;
-    double number = 0;
-    convert(value, number);
-    if (number < option.least || (option.exclusive && number == option.least) || number > option.most)
-      throw ValueError(value.place, fmt::format("expected {}, found {}", option.range(), value.text));
-  }
-
-  void collect_connections(Draft& draft) {
-    const NodeType& type = *draft.node.type;
-    const Value* from = body(draft).find("from");
-    if (!from) return;
-    if (type.inputs.empty()) {
-      diagnostics_.error(from->place, fmt::format("'{}' has no input", type.name), "remove `from`");
-    } else if (from->kind == Value::Kind::scalar) {
-      const int input = only_input(type);
-      if (input < 0)
-        diagnostics_.error(from->place, fmt::format("'{}' has several inputs; say which", type.name),
-                           fmt::format("from: {{{}: ...}}", fmt::join(names_of(type.inputs), ": ..., ")));
-      else
-        draft.connections.push_back({input, from->text, from->place});
-    } else if (from->kind == Value::Kind::map) {
-      for (const auto& [port, source] : from->entries) connect_port(draft, port, source);
-    } else {
-      diagnostics_.error(from->place,
-                         fmt::format("'from' of node '{}': an input takes one output", draft.node.name),
-                         "from: node, from: node.port, or from: {input: node.port}");
-    }
-  }
-
-  void connect_port(Draft& draft, const Value::Key& port, const Value& source) {
-    const NodeType& type = *draft.node.type;
-    const InputSpec* input = type.input(port.text);
-    if (!input)
-      diagnostics_.error(port.place, fmt::format("'{}' has no input '{}'", type.name, port.text),
-                         nearest_name(port.text, names_of(type.inputs)));
-    else if (source.kind != Value::Kind::scalar)
-      diagnostics_.error(source.place, fmt::format("input '{}' takes one output", port.text),
-                         "node or node.port");
-    else
-      draft.connections.push_back({static_cast<int>(input - type.inputs.data()), source.text, source.place});
-  }
-
-  static int only_input(const NodeType& type) {
-    if (type.inputs.size() == 1) return 0;
-    int only = -1;
-    for (std::size_t i = 0; i < type.inputs.size(); ++i) {
-      if (type.inputs[i].optional) continue;
-      if (only >= 0) return -1;
-      only = static_cast<int>(i);
-    }
-    return only;
-  }
-
-  void connect(Draft& draft) {
-    for (const Draft::Connection& connection : draft.connections) {
-      const auto dot = connection.from.find('.');
-      const std::string name = connection.from.substr(0, dot);
-      const auto source =
-          std::find_if(drafts_.begin(), drafts_.end(), [&](const Draft& d) { return d.node.name == name; });
-      if (source == drafts_.end()) {
-        std::vector<std::string> names;
-        for (const Draft& d : drafts_)
-          if (&d != &draft) names.push_back(d.node.name);
-        diagnostics_.error(connection.place, fmt::format("there is no node '{}'", name),
-                           nearest_name(name, names));
-      } else if (source->node.type) {
-        const std::string port = dot == std::string::npos ? "" : connection.from.substr(dot + 1);
-        connect(draft, connection, *source, port);
-      }
-    }
-    for (std::size_t i = 0; i < draft.node.from.size(); ++i) {
-      const InputSpec& input = draft.node.type->inputs[i];
-      const bool tried = std::any_of(draft.connections.begin(), draft.connections.end(),
-                                     [&](auto& c) { return c.input == static_cast<int>(i); });
-      if (!input.optional && !tried && !body_has_bad_from(draft))
-        diagnostics_.error(
-            draft.node.place,
-            fmt::format("input '{}' of node '{}' is not connected", input.name, draft.node.name),
-            draft.node.from.size() == 1
-                ? "from: <a node with output " + input.type + ">"
-                : fmt::format("from: {{{}: <a node with output {}>}}", input.name, input.type));
-    }
-  }
-
-  /// `from` is there but could not be read: that has been said.
-  bool body_has_bad_from(const Draft& draft) const {
-    return body(draft).find("from") && draft.connections.empty();
-  }
-
-  void connect(Draft& draft, const Draft::Connection& connection, Draft& source, const std::string& port) {
-    const auto& outputs = source.node.type->outputs;
-    const InputSpec& input = draft.node.type->inputs[static_cast<std::size_t>(connection.input)];
-    const OutputSpec* output =
-        port.empty() && outputs.size() == 1 ? &outputs.front() : source.node.type->output(port);
-    if (outputs.empty()) {
-      diagnostics_.error(connection.place, fmt::format("node '{}' has no output", source.node.name));
-    } else if (port.empty() && outputs.size() > 1) {
-      diagnostics_.error(connection.place,
-                         fmt::format("node '{}' has several outputs; say which", source.node.name),
-                         fmt::format("{}.{}", source.node.name, fmt::join(names_of(outputs), " or .")));
-    } else if (!output) {
-      diagnostics_.error(connection.place,
-                         fmt::format("node '{}' has no output '{}'", source.node.name, port),
-                         nearest_name(port, names_of(outputs)));
-    } else if (output->type != input.type) {
-      diagnostics_.error(connection.place,
-                         fmt::format("'{}' gives {}, but input '{}' takes {}", connection.from, output->type,
-                                     input.name, input.type));
-    } else {
-      draft.node.from[static_cast<std::size_t>(connection.input)] = {
-          static_cast<int>(&source - drafts_.data()), static_cast<int>(output - outputs.data())};
-      draft.upstream.push_back(static_cast<int>(&source - drafts_.data()));
-    }
-  }
-
-  /// Moves the drafts into the plan, each after all that it takes from; what is left over is in a cycle.
-  void order() {
-    std::vector<int> place_in_plan(drafts_.size(), -1);
-    for (bool moved = true; moved;) {
-      moved = false;
-      for (std::size_t i = 0; i < drafts_.size(); ++i) {
-        Draft& draft = drafts_[i];
-        const bool ready =
-            place_in_plan[i] < 0 && std::all_of(draft.upstream.begin(), draft.upstream.end(), [&](int u) {
-              return place_in_plan[static_cast<std::size_t>(u)] >= 0;
-            });
-        if (!ready) continue;
-        const int here = place_in_plan[i] = static_cast<int>(plan_.nodes.size());
-        for (std::size_t input = 0; input < draft.node.from.size(); ++input) {
-          PortRef& from = draft.node.from[input];
-          if (from.node < 0) continue;
-          from.node = place_in_plan[static_cast<std::size_t>(from.node)];
-          plan_.nodes[static_cast<std::size_t>(from.node)].to[static_cast<std::size_t>(from.port)].push_back(
-              {here, static_cast<int>(input)});
-        }
-        plan_.nodes.push_back(std::move(draft.node));
-        moved = true;
-      }
-    }
-    for (std::size_t i = 0; i < drafts_.size(); ++i)
-      if (place_in_plan[i] < 0)
-        diagnostics_.error(
-            drafts_[i].entry->name.place,
-            fmt::format("node '{}' is part of a cycle, or fed by one", drafts_[i].entry->name.text),
-            "a graph has no cycles: cut one `from`");
-  }
-
   Plugins& plugins_;
   Plan& plan_;
   Diagnostics& diagnostics_;
-  std::vector<Draft> drafts_;
+  Drafts drafts_;
 };
 
 void note_unused_outputs(Plan& plan) {

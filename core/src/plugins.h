@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <flowrun/plugin.h>
-
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "plugin_library.h"
 
 namespace flowrun {
 
@@ -14,25 +15,16 @@ namespace flowrun {
 /// that a library is opened only when a graph needs it; one without a list is opened to be asked.
 struct PluginFile {
   std::filesystem::path library;
-  std::string version;                ///< of the plugin; empty until known
-  std::vector<std::string> nodes;     ///< node types in it
-  std::vector<std::string> commands;  ///< commands in it
-  std::string problem;                ///< why it cannot be used; empty when it can
+  PluginList list;
+  std::string problem;  ///< why it cannot be used; empty when it can
 };
-
-/// Opens one library and lets it register. Throws Error naming the file when it cannot be loaded, is no
-/// flowrun plugin, or was built for another ABI; nothing in it is called then. Libraries stay open.
-std::unique_ptr<Registry> open_plugin(const std::filesystem::path& library);
-
-/// The list to put beside a library, as JSON.
-std::string describe_plugin(const std::filesystem::path& library);
 
 /// The plugins that can be used, first found first. Thread-compatible.
 class Plugins {
  public:
   /// Looks through `folders`, in order. Folders that do not exist are skipped; a type found twice is taken
-  /// from the first.
-  explicit Plugins(const std::vector<std::filesystem::path>& folders);
+  /// from the first. `open_all`: see whether libraries with a list can be opened, too, and are as it says.
+  explicit Plugins(const std::vector<std::filesystem::path>& folders, bool open_all = false);
 
   /// Every library tried, with why it was refused.
   const std::vector<PluginFile>& files() const { return files_; }
@@ -46,8 +38,9 @@ class Plugins {
   const Command* command(const std::string& name);
 
  private:
-  std::string library_with(const std::string& name, std::vector<std::string> PluginFile::*list) const;
-  Registry* open_with(const std::string& name, std::vector<std::string> PluginFile::*list);
+  std::optional<std::size_t> file_with(const std::string& name,
+                                       std::vector<std::string> PluginList::*names) const;
+  const Registry& open(std::size_t file);
 
   std::vector<std::filesystem::path> folders_;
   std::vector<PluginFile> files_;

@@ -41,7 +41,10 @@ std::optional<std::uint64_t> sent_to(ScopeRun& scope, const PlanNode& node) {
 }  // namespace
 
 std::string journal_name(const Plan& plan, int opener, const std::string& scope) {
-  return opener < 0 ? scope : plan.nodes[static_cast<std::size_t>(opener)].name + "." + scope;
+  if (opener < 0) return scope;
+  std::string node = plan.nodes[static_cast<std::size_t>(opener)].name;
+  std::replace(node.begin(), node.end(), '/', '~');  // a node of a file that the graph uses
+  return node + "." + scope;
 }
 
 NodeScope::NodeScope(const PlanNode& node)

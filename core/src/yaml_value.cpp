@@ -15,13 +15,20 @@ constexpr std::size_t most_values = 100'000;
 constexpr std::size_t most_bytes = 16 << 20;
 constexpr int most_depth = 100;  // an alias of itself has no end
 
-Place place_of(const YAML::Mark& mark) {
-  return mark.is_null() ? Place{} : Place{mark.line + 1, mark.column + 1};
+Place place_of(const YAML::Mark& mark, int file) {
+  return mark.is_null() ? Place{1, 1, file} : Place{mark.line + 1, mark.column + 1, file};
+}
+
+/// What may be behind the parser's words.
+std::string hint_for(const YAML::Exception& problem, const std::string& text) {
+  if (problem.msg.find("flow not found") != std::string::npos) return "a { or [ before it is not closed";
+  if (text.find("\n\t") != std::string::npos) return "YAML is indented by blanks, not by tabs";
+  return {};
 }
 
 class Reader {
  public:
-  explicit Reader(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+  Reader(Diagnostics& diagnostics, int file) : diagnostics_(diagnostics), file_(file) {}
 
   Value read(const YAML::Node& node) {
     if (++count_ > most_values)
@@ -30,7 +37,7 @@ class Reader {
       throw YAML::ParserException(node.Mark(), fmt::format("nested more than {} deep", most_depth));
     ++depth_;
     Value value;
-    value.place = place_of(node.Mark());
+    value.place = place_of(node.Mark(), file_);
     if (node.IsScalar()) {
       value.kind = Value::Kind::scalar;
       if ((bytes_ += node.Scalar().size()) > most_bytes)
@@ -51,9 +58,13 @@ class Reader {
  private:
   void read_entry(Value& map, std::unordered_map<std::string, int>& lines, const YAML::Node& key,
                   const YAML::Node& node) {
-    const Place place = place_of(key.Mark());
-    if (!key.IsScalar()) return diagnostics_.error(place, "a key must be a plain text");
-    if (key.Scalar() == "<<") return diagnostics_.error(place, "merge keys (<<) are not supported");
+    const Place place = place_of(key.Mark(), file_);
+    if (!key.IsScalar() || key.Scalar() == "<<") {
+      map.broken = true;
+      return diagnostics_.error(
+          place, key.IsScalar() ? "merge keys (<<) are not supported" : "a key must be a plain text",
+          key.IsScalar() ? "write the keys out" : "name: value");
+    }
     const auto [earlier, is_new] = lines.emplace(key.Scalar(), place.line);
     if (!is_new)
       return diagnostics_.error(place, fmt::format("'{}' is given twice", key.Scalar()),
@@ -62,6 +73,7 @@ class Reader {
   }
 
   Diagnostics& diagnostics_;
+  int file_;
   std::size_t count_ = 0;
   std::size_t bytes_ = 0;
   int depth_ = 0;
@@ -69,16 +81,19 @@ class Reader {
 
 }  // namespace
 
-Value parse_yaml(const std::string& text, Diagnostics& diagnostics) {
+Value parse_yaml(const std::string& text, Diagnostics& diagnostics, int file) {
+  Value nothing;
+  nothing.place.file = file;
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(text);
     if (documents.size() > 1)
-      diagnostics.error(place_of(documents[1].Mark()), "a second document; a graph file has one",
+      diagnostics.error(place_of(documents[1].Mark(), file), "a second document; a graph file has one",
                         "a file for each graph");
-    return documents.empty() ? Value{} : Reader(diagnostics).read(documents.front());
+    return documents.empty() ? nothing : Reader(diagnostics, file).read(documents.front());
   } catch (const YAML::Exception& problem) {
-    diagnostics.error(place_of(problem.mark), "not valid YAML: " + problem.msg);
-    return {};
+    diagnostics.error(place_of(problem.mark, file), "not valid YAML: " + problem.msg,
+                      hint_for(problem, text));
+    return nothing;
   }
 }
 

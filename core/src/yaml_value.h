@@ -10,7 +10,7 @@
 namespace flowrun {
 
 /// Reads YAML into a Value tree in which everything has its place. Refuses duplicate keys (yaml-cpp takes
-/// the first in silence), merge keys, and documents that aliases blow up.
-Value parse_yaml(const std::string& text, Diagnostics& diagnostics);
+/// the first in silence), merge keys, and documents that aliases blow up. `file`: see Place.
+Value parse_yaml(const std::string& text, Diagnostics& diagnostics, int file = 0);
 
 }  // namespace flowrun

@@ -6,22 +6,10 @@
 #include <map>
 #include <tuple>
 
+#include "nodes/wsi/seeded.h"
+
 namespace flowrun::wsi {
 namespace {
-
-/// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): one step mixes all bits.
-std::uint64_t mixed(std::uint64_t x) {
-  x += 0x9e3779b97f4a7c15;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return x ^ (x >> 31);
-}
-
-std::uint64_t hash_of(std::uint64_t seed, const std::string& slide) {
-  std::uint64_t hash = mixed(seed);
-  for (const char c : slide) hash = mixed(hash ^ static_cast<unsigned char>(c));
-  return hash;
-}
 
 struct Ticket {
   std::uint64_t number;
@@ -56,13 +44,11 @@ class Lowest {
 std::vector<Chosen> sample(const std::function<std::optional<Chosen>()>& next, const std::string& slide,
                            const Caps& caps) {
   constexpr auto no_cap = std::numeric_limits<int>::max();
-  const std::uint64_t of_slide = hash_of(caps.seed, slide);
+  const std::uint64_t of_slide = chance_of(caps.seed, slide);
   Lowest all(static_cast<std::size_t>(caps.per_slide.value_or(no_cap)));
   std::map<std::string, Lowest> by_class;
   while (const auto tile = next()) {
-    const auto place =
-        mixed(static_cast<std::uint64_t>(tile->cell.x)) ^ static_cast<std::uint64_t>(tile->cell.y);
-    const Ticket ticket{mixed(of_slide ^ mixed(place)), *tile};
+    const Ticket ticket{chance_at(of_slide, tile->cell.x, tile->cell.y), *tile};
     if (caps.per_class)
       by_class.try_emplace(tile->label, static_cast<std::size_t>(*caps.per_class))
           .first->second.offer(ticket);

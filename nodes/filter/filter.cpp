@@ -70,7 +70,7 @@ std::string Filter::reason_against(const cv::Mat& rgb) const {
 
 void Filter::process(Inputs& in, Outputs& out) {
   const Tile& tile = in.get<Tile>("tile");
-  const std::string reason = reason_against(tile.pixels);
+  const std::string reason = reason_against(rgb_of(tile));
   if (reason.empty()) return out.forward("tile");
   out.drop(reason);
   Tile dropped = tile;  // shares the pixels

@@ -73,7 +73,7 @@ class SampleTiles final : public Generator {
   }
 
   void read_file(const Samples::Row& row, Tile& tile) const {
-    tile.pixels = read_image(row.image, size_);
+    tile.pixels = read_image_file(row.image, size_);
     tile.level = row.level;
     tile.extent = row.extent.value_or(0);
     auto facts = std::make_shared<SlideFacts>();

@@ -19,12 +19,14 @@
 namespace flowrun::wsi {
 namespace {
 
-TableText columns_of(const Save& options) {
+TableText columns_of(const Save& options, const Tile* tile) {
   std::vector<std::string> names{"slide", "x", "y", "level", "size", "mpp", "coverage", "label"};
   if (options.format == "none")
     names.push_back("dropped_because");
   else
     names.insert(names.begin(), "path");
+  if (tile)
+    for (const auto& [name, value] : tile->values) names.push_back(name);
   return {TableText::format(options.table), std::move(names)};
 }
 
@@ -32,7 +34,7 @@ TableText columns_of(const Save& options) {
 struct SlideFiles {
   std::once_flag opened;
   std::filesystem::path folder;
-  std::optional<TableText> columns;
+  std::optional<TableText> columns;  // set with the first row: tiles have columns of their own
   std::optional<OutFile> table;
   std::optional<Overview> overview;
   bool illustrated = false;
@@ -41,10 +43,12 @@ struct SlideFiles {
     std::call_once(opened, [&] {
       folder = in.scope().stage(options.dir, in.scope().name());
       std::filesystem::create_directories(folder);
-      columns.emplace(columns_of(options));
-      table.emplace(folder / fmt::format("tiles.{}", columns->extension()));
-      table->write(columns->header());
+      table.emplace(folder / fmt::format("tiles.{}", options.table));
     });
+  }
+  void begin_table(const TableText& with) {
+    columns.emplace(with);
+    table->write(columns->header());
   }
 };
 
@@ -141,9 +145,17 @@ void Save::process(Inputs& in, Outputs& out) {
     cells.push_back(tile.dropped_because);
   else
     cells.insert(cells.begin(), name);
-  out.in_order([&files, row = files.columns->row(cells), x = tile.x, y = tile.y, extent = tile.extent, opened,
-                mask = if_connected<Mask>(in, "mask")] {
+  for (const auto& [value_name, value] : tile.values) cells.emplace_back(value);
+  const TableText columns = columns_of(*this, &tile);
+  out.in_order([&files, columns, row = columns.row(cells), x = tile.x, y = tile.y, extent = tile.extent,
+                opened, mask = if_connected<Mask>(in, "mask")] {
     illustrate(files, opened.get(), mask.get());
+    if (!files.columns) files.begin_table(columns);
+    if (!(columns == *files.columns))
+      throw Error(
+          fmt::format("the tile at x {}, y {} has other values than those before it: a table has one set of "
+                      "columns",
+                      x, y));
     files.table->write(row);
     if (files.overview) files.overview->add_tile(x, y, extent);
   });
@@ -153,6 +165,7 @@ void Save::finish(Inputs& in, Outputs&) {
   if (in.scope().failed()) return;
   auto& files = in.state<SlideFiles>();
   files.open(in, *this);
+  if (!files.columns) files.begin_table(columns_of(*this, nullptr));
   files.table->close();
   illustrate(files, if_connected<Slide>(in, "slide").get(), if_connected<Mask>(in, "mask").get());
   if (!files.overview) return;

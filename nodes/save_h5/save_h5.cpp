@@ -59,7 +59,8 @@ Bytes compressed(std::span<const std::uint8_t> bytes, int level) {
 
 /// A tile's pixels as they lie in the file.
 Bytes chunk_of(const Tile& tile, int gzip) {
-  const cv::Mat pixels = tile.pixels.isContinuous() ? tile.pixels : tile.pixels.clone();
+  const cv::Mat& rgb = rgb_of(tile);
+  const cv::Mat pixels = rgb.isContinuous() ? rgb : rgb.clone();
   const std::span bytes(pixels.data, pixels.total() * pixels.elemSize());
   return gzip > 0 ? compressed(bytes, gzip) : Bytes(bytes.begin(), bytes.end());
 }

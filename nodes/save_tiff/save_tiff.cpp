@@ -113,7 +113,7 @@ void SaveTiff::process(Inputs& in, Outputs& out) {
     return;
   }
   const Tile& tile = in.get<Tile>("tile");
-  check_tile_side(tile.pixels);
+  check_tile_side(rgb_of(tile));
   const TileStream stream = encode_tile(tile.pixels, tiles, quality);
   out.in_order([&output, path, tiles, place = TilePlace(tile), mpp = tile.mpp, slide = tile.slide, stream] {
     if (!output.mosaic) output.mosaic.emplace(path, place, mpp, slide, tiles);

@@ -12,9 +12,6 @@
 
 namespace flowrun::wsi {
 
-/// Deflate allows 15 bits; with 14, four codes fit the bit writer at once.
-constexpr int kMaxLiteralBits = 14;
-
 /// Writes a deflate bit stream (RFC 1951, 3.1.1), from the lowest bit of each byte up, into memory of the
 /// caller. Stores eight bytes at a time, so as many must be writable from the position on.
 class BitWriter {
@@ -28,22 +25,6 @@ class BitWriter {
     flush();
   }
   void put(Code code) { put(code.bits, code.length); }
-
-  /// The code of each symbol; none longer than kMaxLiteralBits.
-  void put_all(std::span<const std::uint8_t> symbols, std::span<const Code> codes) {
-    BitWriter local = *this;  // its members can live in registers, which those of *this cannot
-    std::size_t i = 0;
-    for (; i + 4 <= symbols.size(); i += 4) {
-      const Code a = codes[symbols[i]], b = codes[symbols[i + 1]];
-      const Code c = codes[symbols[i + 2]], d = codes[symbols[i + 3]];
-      const std::uint64_t first = a.bits | (std::uint64_t{b.bits} << a.length);
-      const std::uint64_t second = c.bits | (std::uint64_t{d.bits} << c.length);
-      const unsigned first_length = unsigned{a.length} + b.length;
-      local.put(first | (second << first_length), first_length + c.length + d.length);
-    }
-    for (; i < symbols.size(); ++i) local.put(codes[symbols[i]]);
-    *this = local;
-  }
 
   /// Pads the last byte with zeros.
   void align() { put(0, (8 - filled_) & 7); }

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <vector>
 
+#include "literals.h"
+
 namespace flowrun::wsi {
 namespace {
 
@@ -56,6 +58,8 @@ std::vector<Run> find_runs(Bytes bytes, std::size_t pixel) {
     std::size_t begin = group;
     while (begin > earliest && bytes[begin - 1] == bytes[begin - 1 - pixel]) --begin;
     std::size_t end = group + kGroup;
+    while (end + kGroup <= bytes.size() && std::memcmp(&bytes[end], &bytes[end - pixel], kGroup) == 0)
+      end += kGroup;
     while (end < bytes.size() && bytes[end] == bytes[end - pixel]) ++end;
     group = (end + kGroup - 1) / kGroup * kGroup;
     // Whole matches only: what is too short for the last one stays literal.
@@ -211,8 +215,9 @@ void put_header(BitWriter& writer, const BlockCode& code, bool last) {
 void put_coded(BitWriter& writer, Bytes bytes, const std::vector<Run>& runs, const BlockCode& code,
                bool last) {
   put_header(writer, code, last);
+  const LiteralCodes literal_codes(code.literals);
   for_each_token(
-      bytes, runs, [&](Bytes literals) { writer.put_all(literals, code.literals); },
+      bytes, runs, [&](Bytes literals) { literal_codes.put(writer, literals); },
       [&](const MatchLength& match) {
         writer.put(code.literals[match.symbol]);
         writer.put(match.extra, match.extra_bits + 1);  // and the distance, '0'

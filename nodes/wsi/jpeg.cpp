@@ -18,9 +18,10 @@ void encode_jpeg(const cv::Mat& rgb, int quality, std::vector<std::uint8_t>& out
   out.resize(max_jpeg_bytes(rgb.rows, rgb.cols));
   unsigned char* target = out.data();
   unsigned long size = out.size();
+  const bool grey = rgb.channels() == 1;
   const auto pitch = static_cast<int>(rgb.step);
-  if (tjCompress2(encoder.get(), rgb.data, rgb.cols, pitch, rgb.rows, TJPF_RGB, &target, &size, TJSAMP_420,
-                  quality, TJFLAG_NOREALLOC) != 0)
+  if (tjCompress2(encoder.get(), rgb.data, rgb.cols, pitch, rgb.rows, grey ? TJPF_GRAY : TJPF_RGB, &target,
+                  &size, grey ? TJSAMP_GRAY : TJSAMP_420, quality, TJFLAG_NOREALLOC) != 0)
     throw Error(std::string("JPEG: ") + tjGetErrorStr2(encoder.get()));
   out.resize(size);
 }

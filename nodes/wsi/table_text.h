@@ -53,6 +53,7 @@ class TableText {
   std::string row(const std::vector<TableCell>& cells) const;
   /// "csv", "tsv" or "jsonl".
   std::string_view extension() const;
+  bool operator==(const TableText&) const = default;
 
  private:
   std::string text_row(const TableCell* cells, std::size_t count) const;

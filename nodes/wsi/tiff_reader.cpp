@@ -29,6 +29,11 @@ struct Directory {
   std::int64_t width = 0, height = 0;
   std::int64_t columns() const { return (width + tile_width - 1) / tile_width; }
   std::size_t tile_bytes() const { return std::size_t{tile_width} * tile_height * 3; }
+  CachedLevel cached() const {
+    const auto rows = static_cast<std::size_t>((height + tile_height - 1) / tile_height);
+    const bool fits = static_cast<std::size_t>(columns()) * rows * tile_bytes() <= Slide::cache_bytes;
+    return {tile_bytes(), std::size_t{tile_width} * tile_height, fits};
+  }
 };
 
 template <class T>
@@ -104,15 +109,13 @@ class TiffReader final : public PixelReader {
     }
     const std::int64_t left = std::max<std::int64_t>(x, 0), top = std::max<std::int64_t>(y, 0);
     if (right <= left || bottom <= top) return;  // all of it lies outside
+    const Window window{level, x, y, left, top, right, bottom};
+    // What another thread is decoding just now, for the window beside this one, is probably done at the end.
+    std::vector<std::pair<std::int64_t, std::int64_t>> postponed;
     for (std::int64_t ty = top / d.tile_height; ty * d.tile_height < bottom; ++ty)
-      for (std::int64_t tx = left / d.tile_width; tx * d.tile_width < right; ++tx) {
-        const cv::Rect2i part(cv::Point(static_cast<int>(std::max(left, tx * d.tile_width) - x),
-                                        static_cast<int>(std::max(top, ty * d.tile_height) - y)),
-                              cv::Point(static_cast<int>(std::min(right, (tx + 1) * d.tile_width) - x),
-                                        static_cast<int>(std::min(bottom, (ty + 1) * d.tile_height) - y)));
-        const DecodedTile tile = decoded(level, tx, ty);
-        copy(tile.get(), d, x + part.x - tx * d.tile_width, y + part.y - ty * d.tile_height, rgb(part));
-      }
+      for (std::int64_t tx = left / d.tile_width; tx * d.tile_width < right; ++tx)
+        if (!copy_tile(window, tx, ty, rgb, IfDecoding::postpone)) postponed.emplace_back(tx, ty);
+    for (const auto& [tx, ty] : postponed) copy_tile(window, tx, ty, rgb, IfDecoding::decode_too);
   }
 
   bool copy_jpeg_tile(int level, std::int64_t x, std::int64_t y, int size,
@@ -151,21 +154,54 @@ class TiffReader final : public PixelReader {
     }
   }
 
-  DecodedTile decoded(int level, std::int64_t column, std::int64_t row) {
+  /// Where the pixels of an image lie in a level, and the part of it that lies inside the level.
+  struct Window {
+    int level;
+    std::int64_t x, y;
+    std::int64_t left, top, right, bottom;
+  };
+  /// What to do about a tile that another thread is decoding.
+  enum class IfDecoding { postpone, decode_too };
+
+  /// Copies what the window has of one of the file's tiles; false when that is postponed.
+  bool copy_tile(const Window& window, std::int64_t column, std::int64_t row, cv::Mat& rgb,
+                 IfDecoding if_decoding) {
+    const Directory& d = directories_[static_cast<std::size_t>(window.level)];
+    const std::int64_t x = column * d.tile_width, y = row * d.tile_height;
+    const cv::Rect2i part(cv::Point(static_cast<int>(std::max(window.left, x) - window.x),
+                                    static_cast<int>(std::max(window.top, y) - window.y)),
+                          cv::Point(static_cast<int>(std::min(window.right, x + d.tile_width) - window.x),
+                                    static_cast<int>(std::min(window.bottom, y + d.tile_height) - window.y)));
+    const DecodedTile tile =
+        decoded(window.level, column, row, static_cast<std::size_t>(part.area()), if_decoding);
+    if (!tile) return false;
+    copy(tile.get(), d, window.x + part.x - x, window.y + part.y - y, rgb(part));
+    return true;
+  }
+
+  /// The tile, of which `pixels_read` are about to be read; nothing when that is postponed.
+  DecodedTile decoded(int level, std::int64_t column, std::int64_t row, std::size_t pixels_read,
+                      IfDecoding if_decoding) {
     const Directory& d = directories_[static_cast<std::size_t>(level)];
     const auto number = static_cast<std::uint32_t>(row * d.columns() + column);
     const std::uint64_t key = (std::uint64_t{static_cast<std::uint32_t>(level)} << 32) | number;
-    if (DecodedTile known = cache_.find(key)) return known;
-    const TileBuffer pixels = buffers_[static_cast<std::size_t>(level)].take();
-    TiffFile tiff = borrow(level);
+    DecodedTileCache::Found found = cache_.find(key, pixels_read);
+    if (found.tile) return std::move(found.tile);
+    if (found.decoding && if_decoding == IfDecoding::postpone) return nullptr;
     try {
+      TileBuffer pixels = buffers_[static_cast<std::size_t>(level)].take();
+      TiffFile tiff = borrow(level);
       decode(tiff.get(), d, number, pixels.get());
+      give_back(level, std::move(tiff));
+      cache_.insert(key, pixels, d.cached(), pixels_read);
+      return pixels;
     } catch (const Error& problem) {
+      cache_.give_up(key);
       throw cannot_read(level, column * d.tile_width, row * d.tile_height, problem);
+    } catch (...) {
+      cache_.give_up(key);
+      throw;
     }
-    give_back(level, std::move(tiff));
-    cache_.insert(key, pixels, d.tile_bytes());
-    return pixels;
   }
 
   static void decode(TIFF* tiff, const Directory& d, std::uint32_t number, std::uint8_t* pixels) {

@@ -4,6 +4,7 @@
 #include <opencv2/core/utility.hpp>
 
 #include "nodes/augment/augment.h"
+#include "nodes/augment_stain/augment_stain.h"
 #include "nodes/collect/collect.h"
 #include "nodes/collect/collect_command.h"
 #include "nodes/combine/combine.h"
@@ -11,9 +12,11 @@
 #include "nodes/epochs/epochs.h"
 #include "nodes/extract/extract.h"
 #include "nodes/filter/filter.h"
+#include "nodes/fit_stains/fit_stains.h"
 #include "nodes/index/index.h"
 #include "nodes/load/load.h"
 #include "nodes/mask/mask.h"
+#include "nodes/normalize/normalize.h"
 #include "nodes/overlay/overlay.h"
 #include "nodes/read/read.h"
 #include "nodes/save/save.h"
@@ -23,6 +26,7 @@
 #include "nodes/save_h5/save_h5.h"
 #include "nodes/save_mask/save_mask.h"
 #include "nodes/save_tiff/save_tiff.h"
+#include "nodes/separate/separate.h"
 #include "nodes/slide/slide_command.h"
 #include "nodes/synth/synth_command.h"
 
@@ -31,15 +35,18 @@ FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
   // OpenCV's own threads would run other packets' work in the middle of a call.
   cv::setNumThreads(1);
   registry.node<Augment>("augment");
+  registry.node<AugmentStain>("augment_stain");
   registry.node<Collect>("collect");
   registry.node<Combine>("combine");
   registry.node<Detect>("detect");
   registry.node<Epochs>("epochs");
   registry.node<Extract>("extract");
   registry.node<Filter>("filter");
+  registry.node<FitStains>("fit_stains");
   registry.node<Index>("index");
   registry.node<Load>("load");
   registry.node<AnnotationMask>("mask");
+  registry.node<Normalize>("normalize");
   registry.node<Overlay>("overlay");
   registry.node<Read>("read");
   registry.node<Save>("save");
@@ -49,5 +56,6 @@ FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
   registry.node<SaveMask>("save_mask");
   registry.node<SaveOutlines>("save_outlines");
   registry.node<SaveTiff>("save_tiff");
+  registry.node<Separate>("separate");
   registry.command(collect_command()).command(slide_command()).command(synth_command());
 }

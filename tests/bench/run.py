@@ -10,10 +10,11 @@ JSON line with `tiles` and `seconds`. Without one, its comparison is left out an
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import tempfile
+
+import normalize
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SHARED = os.path.join(os.path.dirname(ROOT), "shared")
@@ -45,8 +46,12 @@ nodes:
 """
 
 
+def fresh(temporary):
+    """A folder never used before: file systems are slow where files were deleted a moment ago."""
+    return os.path.join(tempfile.mkdtemp(dir=temporary), "out")
+
+
 def run_graph(program, graph, slide, out):
-    shutil.rmtree(out, ignore_errors=True)
     command = [program, graph, "--json", "--threads", str(THREADS), "--set", f"slides={slide}", "--set", f"out={out}"]
     summary = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     tiles = next(n["in"] for n in summary["nodes"] if n["name"] == "files")
@@ -54,7 +59,6 @@ def run_graph(program, graph, slide, out):
 
 
 def run_reference(reference, slide, out):
-    shutil.rmtree(out, ignore_errors=True)
     said = subprocess.run(["/usr/bin/python3", reference, "extract", slide, out], check=True, capture_output=True, text=True)
     result = json.loads(said.stdout)
     return result["tiles"] / result["seconds"]
@@ -69,9 +73,9 @@ def compare(program, reference, slide, repeat, temporary):
     ours, theirs = {name: [] for name in graphs}, []
     for _ in range(repeat):
         for name, graph in graphs.items():
-            ours[name].append(run_graph(program, graph, slide, os.path.join(temporary, "ours")))
+            ours[name].append(run_graph(program, graph, slide, fresh(temporary)))
         if reference:
-            theirs.append(run_reference(reference, slide, os.path.join(temporary, "theirs")))
+            theirs.append(run_reference(reference, slide, fresh(temporary)))
     for name, rates in ours.items():
         text = f"{name}, {THREADS} threads".ljust(34) + f"{max(rates):8.1f} tiles/s"
         if reference:
@@ -111,10 +115,14 @@ def main():
     if not reference:
         print(f"no reference pipeline at {args.reference}: its comparison is left out")
     with tempfile.TemporaryDirectory() as temporary:
-        for slide in slides_to_use(args.slides, build, temporary):
+        slides = slides_to_use(args.slides, build, temporary)
+        for slide in slides:
             print(f"\n{os.path.basename(slide)}")
             compare(program, reference, slide, args.repeat, temporary)
             subprocess.run([os.path.join(build, "tests", "bench_pipeline"), slide, str(THREADS), str(args.repeat)], check=True)
+        print("\nstain normalisation, 512 x 512, one thread")
+        for slide in slides[:2]:
+            normalize.compare(build, slide, max(5, args.repeat), reference)
         print("\nthe runtime's own cost, empty nodes")
         for threads in (1, THREADS):
             cost = hop_cost(program, os.path.join(build, "lib", "flowrun-test"), args.repeat, temporary, threads)

@@ -4,7 +4,6 @@
 half-written is left."""
 import os
 import pathlib
-import re
 import resource
 import shutil
 import subprocess
@@ -12,14 +11,6 @@ import time
 
 import support
 from support import DONE, FAILED, SKIPS, USAGE, extract, flowrun, outputs, settings, start, synth
-
-ENTRY = """\
-struct entry {{ unsigned magic, abi; const char *compiler, *name, *version; void (*fill)(void *); }};
-{declarations}
-__attribute__((visibility("default"))) const struct entry flowrun_plugin =
-    {{ {magic}u, {abi}u, {tag}, {name}, "1", {fill} }};
-"""
-
 
 def few_bytes():
     """Bounds a program that a hostile graph would let eat the machine."""
@@ -392,124 +383,6 @@ class Graphs(BadInput):
 
     def test_several_documents(self):
         self.refuse_text("flowrun: 1\nnodes: {a: {type: read, path: x}}\n---\nflowrun: 1\nnodes: {b: {type: raed}}\n")
-
-
-class Plugins(BadInput):
-    def folder(self):
-        folder = self.fresh("plugins")
-        folder.mkdir()
-        return folder
-
-    def assert_refused(self, library, *named):
-        """The list of plugins says why; a graph that lacks a type points at it; other graphs run."""
-        folder = library.parent
-        listed = flowrun("plugins", "--plugin-dir", folder)
-        self.assert_no_crash(listed)
-        self.assertEqual(listed.code, FAILED)
-        for text in (f"refused: {library}", *named):
-            self.assertIn(str(text), listed.out)
-        graph = self.write("flowrun: 1\nnodes: {a: {type: of_the_plugin}}\n")
-        ended = flowrun("check", graph, "--plugin-dir", folder)
-        self.assert_ended(ended, USAGE, "unknown node type 'of_the_plugin'", library)
-        self.assert_ended(flowrun("check", support.EXTRACT, "--plugin-dir", folder), DONE)
-
-    def test_garbage(self):
-        for content in (b"", b"garbage" * 100, b"\x7fELF" + bytes(1000), support.program().read_bytes()[:5000]):
-            with self.subTest(start=content[:8]):
-                library = self.folder() / "bad.so"
-                library.write_bytes(content)
-                self.assert_refused(library)
-
-    def test_folder_and_dangling_link(self):
-        folder = self.folder()
-        (folder / "bad.so").mkdir()
-        self.assert_refused(folder / "bad.so")
-        folder = self.folder()
-        (folder / "bad.so").symlink_to(folder / "nowhere")
-        self.assert_refused(folder / "bad.so")
-
-    def test_foreign_library(self):
-        found = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True).stdout
-        path = re.search(r"libz\.so\.1 .*=> (\S+)", found)
-        if not path:
-            self.skipTest("there is no libz")
-        library = self.folder() / "bad.so"
-        shutil.copy(path[1], library)
-        self.assert_refused(library, "not a flowrun plugin")
-
-    def test_broken_list(self):
-        folder = self.folder()
-        shutil.copy(support.test_plugins() / "test.so", folder / "bad.so")
-        for text in ("", "{", "[]", '{"version": 1, "nodes": {}, "commands": []}', '{"nodes": "a"}'):
-            with self.subTest(list=text):
-                (folder / "bad.json").write_text(text)
-                listed = flowrun("plugins", "--plugin-dir", folder)
-                self.assertEqual(listed.code, FAILED, listed.out + listed.err)
-                self.assertIn(f"refused: {folder / 'bad.json'}", listed.out)
-
-    def test_list_that_promises_too_much(self):
-        graph = self.write("flowrun: 1\nnodes: {a: {type: promised}}\n")
-        folder = self.folder()
-        (folder / "bad.json").write_text('{"version": "1", "nodes": ["promised"], "commands": ["vow"]}')
-        for content in (b"garbage", (support.test_plugins() / "test.so").read_bytes()):
-            (folder / "bad.so").write_bytes(content)
-            ended = flowrun("check", graph, "--plugin-dir", folder)
-            self.assert_ended(ended, USAGE, folder / "bad.so")
-            ended = flowrun("vow", "--plugin-dir", folder)
-            self.assert_ended(ended, FAILED, folder / "bad.so")
-
-    def compile(self, text, *flags):
-        compiler = shutil.which("gcc") or shutil.which("cc")
-        if not compiler:
-            self.skipTest("there is no C compiler")
-        source = self.folder() / "bad.c"
-        source.write_text(text)
-        library = self.folder() / "bad.so"
-        subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, *flags], check=True)
-        return library
-
-    def entry(self, **values):
-        good = {"magic": 0x464c4f57, "abi": self.abi(), "tag": f'"{self.tag()}"', "name": '"bad"', "fill": "fill",
-                "declarations": "static void fill(void *registry) { (void)registry; }"}
-        return self.compile(ENTRY.format(**{**good, **values}))
-
-    def abi(self):
-        header = (support.SOURCE / "core/include/flowrun/plugin.h").read_text()
-        return re.search(r"plugin_abi = (\d+)", header)[1]
-
-    def tag(self):
-        """The tag is said when another one is refused."""
-        refused = self.compile(ENTRY.format(magic=0x464c4f57, abi=self.abi(), tag='"other"', name='"bad"', fill="fill",
-                                            declarations="static void fill(void *r) { (void)r; }"))
-        said = flowrun("plugins", "--plugin-dir", refused.parent).out
-        return re.search(r"needs (gxx\S+);", said)[1]
-
-    def test_compiled_well(self):
-        library = self.entry()
-        self.assertIn(f"{library}: nodes", flowrun("plugins", "--plugin-dir", library.parent).out)
-
-    def test_wrong_magic(self):
-        self.assert_refused(self.entry(magic=17), "not a plugin entry")
-
-    def test_wrong_abi(self):
-        self.assert_refused(self.entry(abi=4711), "ABI 4711", f"ABI {self.abi()}", "rebuild")
-
-    def test_wrong_compiler(self):
-        self.assert_refused(self.entry(tag='"clang"'), "built with clang", "rebuild")
-        self.assert_refused(self.entry(tag="0"), "rebuild")
-
-    def test_entry_without_name(self):
-        self.assert_refused(self.entry(name="0"))
-
-    def test_entry_without_function(self):
-        self.assert_refused(self.entry(fill="0"))
-
-    def test_undefined_symbol(self):
-        self.assert_refused(self.entry(declarations="void not_there(void); static void fill(void *r) "
-                                                    "{ (void)r; not_there(); }"), "not_there")
-
-    def test_symbol_that_is_a_function(self):
-        self.assert_refused(self.compile("void flowrun_plugin(void) {}\n"), "not a plugin entry")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""All mistakes of a graph file are said in one go, each at its line and column."""
+"""All mistakes of a graph file are said in one go, each at its line and column.
+
+mistakes.txt beside this file has a mistake of each kind, and all that is said of it:
+
+    ### what is wrong
+    + more arguments
+    === parts/other.yaml        only when there is more than one file
+    ...
+    === says
+    ...
+"""
+import pathlib
 import re
 
 import support
@@ -54,7 +65,36 @@ PLACES = """\
 """
 
 
+def kinds():
+    """Name, arguments, files, and what is said, of each kind of mistake."""
+    text = (pathlib.Path(__file__).parent / "mistakes.txt").read_text()
+    for part in re.split(r"^### ", text, flags=re.M)[1:]:
+        name, body = part.split("\n", 1)
+        graph, said = body.split("=== says\n")
+        more = re.match(r"\+ (.*)\n", graph)
+        if more:
+            graph = graph[more.end():]
+        files = dict(file.split("\n", 1) for file in re.split(r"^=== ", graph, flags=re.M)[1:])
+        yield name, more[1].split() if more else [], files or {"graph.yaml": graph}, said
+
+
 class Mistakes(support.ProgramTest):
+    def test_the_whole_text_of_each_kind(self):
+        seen = set()
+        for name, more, files, said in kinds():
+            self.assertNotIn(name, seen)
+            seen.add(name)
+            with self.subTest(mistake=name):
+                folder = self.fresh("kind")
+                for file, text in files.items():
+                    (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                    (folder / file).write_text(text)
+                ended = flowrun("check", "graph.yaml", "--plugin-dir", support.test_plugins(), *more, folder=folder)
+                self.assert_ended(ended, USAGE)
+                self.assertEqual(ended.out, "")
+                self.assertEqual(ended.err.replace(str(folder), "<folder>"), said)
+        self.assertGreaterEqual(len(seen), 40)
+
     def check(self, text, *more):
         graph = self.write(text)
         ended = flowrun("check", graph.name, *more, folder=graph.parent)

@@ -52,10 +52,16 @@ def start(*arguments):
     return subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
 
 
+def sanitizer():
+    """The flags that a plugin must be built with to be as the program is."""
+    cache = BUILD / "CMakeCache.txt"
+    found = re.search(r"^FLOWRUN_SANITIZE:STRING=(.+)", cache.read_text(), re.M) if cache.is_file() else None
+    return [f"-fsanitize={found[1]}"] if found else []
+
+
 def sanitized():
     """The program is built with a sanitizer, which takes memory of its own."""
-    cache = BUILD / "CMakeCache.txt"
-    return cache.is_file() and re.search(r"^FLOWRUN_SANITIZE:STRING=.+", cache.read_text(), re.M) is not None
+    return bool(sanitizer())
 
 
 def settings(**values):

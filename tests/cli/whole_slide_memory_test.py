@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of a whole slide are written in memory that does not grow with it. With --long masks and
-overlays are of 100,000 x 100,000 pixels with 10,000 regions."""
+"""Pictures of a whole slide are written in memory that does not grow with it. With --long masks,
+overlays and labelled tiles are of 100,000 x 100,000 pixels with 10,000 regions."""
 import json
 import sys
 import unittest
@@ -21,6 +21,10 @@ nodes:
 REGIONS = READ + '  regions: {type: squares, from: slides, count: "${count}", side: 300}\n'
 MASK = REGIONS + '  files: {type: save_mask, from: {slide: slides, classes: regions}, dir: "${out}"}\n'
 OVERLAY = REGIONS + '  files: {type: overlay, from: {slide: slides, classes: regions}, dir: "${out}"}\n'
+LABELLED = REGIONS + """\
+  tiles: {type: extract, from: {slide: slides, classes: regions}, size: 256, min_class_coverage: 0.2}
+  files: {type: save, from: tiles, dir: "${out}", format: none}
+"""
 CONVERT = READ + '  files: {type: save_tiff, from: {slide: slides}, dir: "${out}"}\n'
 MOSAIC = READ + """\
   tiles: {type: extract, from: {slide: slides}, edge: pad}
@@ -66,6 +70,9 @@ class WholeSlideMemory(support.ProgramTest):
 
     def test_overlay(self):
         self.assert_bounded(OVERLAY, self.large)
+
+    def test_labelled_tiles(self):
+        self.assert_bounded(LABELLED, self.large)
 
     def test_converted(self):
         self.assert_bounded(CONVERT, self.medium)

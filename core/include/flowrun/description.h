@@ -93,9 +93,10 @@ class Description {
     OptionSpec& spec_;
   };
 
-  /// An option that is a member of the node; the member's initial value is the default.
-  template <class M>
-  Option option(std::string name, M T::*member, std::string help) {
+  /// An option that is a member of the node, or of a class that it derives from; the member's initial value
+  /// is the default.
+  template <class M, class Owner>
+  requires std::derived_from<T, Owner> Option option(std::string name, M Owner::*member, std::string help) {
     OptionSpec spec;
     spec.name = std::move(name);
     spec.type = OptionType<M>::name();

@@ -47,6 +47,10 @@ class Inputs {
   bool has(std::string_view port) const;
   /// The lease of the packet on `port`, to keep with what is made from it when the packet itself is let go.
   Lease lease(std::string_view port) const;
+  /// The payload on `port`, to be changed: the payload itself when nobody else holds it, else a copy of it.
+  /// The call then has no packet on that port any more.
+  template <Payload T>
+  T take(std::string_view port);
 
   const Scope& scope() const { return *scope_; }
   /// The packet's index within its scope; packets that a node emits for it keep the index.
@@ -72,6 +76,20 @@ class Inputs {
   const Scope* scope_;
   ScopeState* state_;
 };
+
+template <Payload T>
+T Inputs::take(std::string_view port) {
+  const auto& packet = at(port, T::packet_type);
+  const std::shared_ptr<const void> payload =
+      std::move(packets_[static_cast<std::size_t>(&packet - packets_.data())].payload);
+  // Whoever held it before let it go with an atomic step, and so does this copy: what the others did with the
+  // payload has happened before it is changed.
+  std::shared_ptr<const void>(payload).reset();
+  const T& value = *static_cast<const T*>(payload.get());
+  // Payloads are made as objects that are not const (Packet::make); with one holder nobody else can look.
+  if (payload.use_count() == 1) return std::move(const_cast<T&>(value));
+  return value;
+}
 
 /// Where a call puts its results. A call of process() emits at most one packet per port; emitting none
 /// drops the packet, and that is counted.
@@ -149,7 +167,8 @@ class Costs {
   /// The packets on `port` are those of the first input, not copies.
   void forwards(std::string_view port);
 
-  /// For the runtime.
+  /// For the runtime: whatever is not set yet gets its default.
+  void set_outputs(const std::vector<OutputSpec>& ports);
   struct Out {
     std::optional<std::size_t> bytes;
     bool forwarded = false;
@@ -176,6 +195,10 @@ class Node {
   /// Called once when no more packets of the scope can come, also when it failed. A node that gathers may
   /// emit here, any number of packets; one that gathers scopes in the call for the run.
   virtual void finish(Inputs&, Outputs&) {}
+  /// Called once at the end of a run that went through, in a node whose scopes lie within the run: for what
+  /// is to be written of all of them together. `done`: their names, sorted, of those that are done and
+  /// published, also by earlier runs. `run.stage` gives paths as in any scope.
+  virtual void finish_run(const Scope& /*run*/, const std::vector<std::string>& /*done*/) {}
 };
 
 /// A scope that a source opens.

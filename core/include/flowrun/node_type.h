@@ -16,7 +16,7 @@ class Node;
 /// A typed entrance of a node.
 struct InputSpec {
   std::string name;
-  std::string type;        ///< packet type, e.g. "wsi.tile/1"
+  std::string type;        ///< packet type, e.g. "wsi.tile/2"
   bool optional = false;   ///< may stay unconnected
   bool per_scope = false;  ///< one packet for the whole scope, seen by every call in it
 };
@@ -41,10 +41,13 @@ struct OptionSpec {
   bool required = false;
   bool output_folder = false;  ///< results go there: it is locked, journalled and cleaned up
   bool input_list = false;     ///< says which scopes there are, not what becomes of them
-  std::function<void(Node&, const Value&)> set;  ///< throws Error when the value does not fit
+  std::function<void(Node&, const Value&)> set;  ///< see apply()
 
   /// The allowed values in words ("at least 0", "one of png, jpg"); empty when anything goes.
   std::string range() const;
+  /// Sets the option of `node`, after it was checked against choices and range. Throws Error in words for the
+  /// graph's author; ValueError when only a part of the value is wrong, OptionError with what would be right.
+  void apply(Node& node, const Value& value) const;
 };
 
 /// Everything known of a node type without making one: the only source for checking graphs, for

@@ -24,40 +24,56 @@ struct Command {
 /// Collects what a plugin brings.
 class Registry {
  public:
-  explicit Registry(std::string plugin) : plugin_(std::move(plugin)) {}
+  /// `plugin`, `version`: as the plugin's entry says.
+  Registry(std::string plugin, std::string version)
+      : plugin_(std::move(plugin)), version_(std::move(version)) {}
 
   /// Adds node type `name` for class T, which has `static void describe(Description<T>&)`.
   template <class T>
   Registry& node(std::string name) {
     NodeType& type = nodes.emplace_back();
     type.name = std::move(name);
-    type.plugin = plugin_;
+    type.plugin = plugin_ + " " + version_;
     Description<T> description(type);
     T::describe(description);
     return *this;
   }
   Registry& command(Command command) { return commands.push_back(std::move(command)), *this; }
 
+  const std::string& plugin() const { return plugin_; }
+  const std::string& version() const { return version_; }
   std::vector<NodeType> nodes;
   std::vector<Command> commands;
 
  private:
   std::string plugin_;
+  std::string version_;
 };
 
-/// The one symbol that a plugin exports. Plain C: the loader reads it, and compares the first three fields,
+/// The one symbol that a plugin exports. Plain C: the loader reads it, and compares the first four fields,
 /// before it calls anything.
 struct PluginEntry {
   std::uint32_t magic;   ///< plugin_magic
   std::uint32_t abi;     ///< plugin_abi
   const char* compiler;  ///< FLOWRUN_COMPILER_TAG
+  std::uint64_t layout;  ///< plugin_layout
   const char* name;
   const char* version;
   void (*fill)(Registry&);
 };
 constexpr std::uint32_t plugin_magic = 0x464c4f57;  // "FLOW"
-/// Raised whenever a header of the SDK changes its layout.
+/// Raised whenever a header of the SDK changes so that plugins must be built again.
 constexpr std::uint32_t plugin_abi = 3;
+/// Tells headers apart whose types differ in size although nobody raised the number.
+constexpr std::uint64_t plugin_layout = [] {
+  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/
+  for (const std::size_t size :
+       {sizeof(Value), sizeof(InputSpec), sizeof(OutputSpec), sizeof(OptionSpec), sizeof(NodeType),
+        sizeof(Packet), sizeof(LeasedBytes), sizeof(Inputs), sizeof(Outputs), sizeof(Costs), sizeof(NewScope),
+        sizeof(Work), sizeof(Command), sizeof(Registry)})
+    hash = (hash ^ size) * 0x100000001b3;
+  return hash;
+}();
 
 #define FLOWRUN_STRINGIZE_(x) #x
 #define FLOWRUN_STRINGIZE(x) FLOWRUN_STRINGIZE_(x)
@@ -76,9 +92,14 @@ constexpr std::uint32_t plugin_abi = 3;
 }  // namespace flowrun
 
 /// Defines the entry of a plugin: FLOWRUN_PLUGIN("wsi", "1.0.0", registry) { registry.node<Read>("read"); }
-#define FLOWRUN_PLUGIN(name, version, registry)                                                            \
-  static void flowrun_fill(::flowrun::Registry& registry);                                                 \
-  extern "C" __attribute__((visibility("default"))) const ::flowrun::PluginEntry flowrun_plugin;           \
-  extern "C" const ::flowrun::PluginEntry flowrun_plugin = {                                               \
-      ::flowrun::plugin_magic, ::flowrun::plugin_abi, FLOWRUN_COMPILER_TAG, name, version, &flowrun_fill}; \
+#define FLOWRUN_PLUGIN(name, version, registry)                                                  \
+  static void flowrun_fill(::flowrun::Registry& registry);                                       \
+  extern "C" __attribute__((visibility("default"))) const ::flowrun::PluginEntry flowrun_plugin; \
+  extern "C" const ::flowrun::PluginEntry flowrun_plugin = {::flowrun::plugin_magic,             \
+                                                            ::flowrun::plugin_abi,               \
+                                                            FLOWRUN_COMPILER_TAG,                \
+                                                            ::flowrun::plugin_layout,            \
+                                                            name,                                \
+                                                            version,                             \
+                                                            &flowrun_fill};                      \
   static void flowrun_fill(::flowrun::Registry& registry)

@@ -18,6 +18,7 @@ namespace flowrun {
 struct Place {
   int line = 1;
   int column = 1;
+  int file = 0;  ///< 0: the graph itself; above: files that it uses
 };
 
 /// A value of a graph file with its place: a scalar, a list or a map. Keys keep their order and place.

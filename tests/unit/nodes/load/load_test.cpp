@@ -39,7 +39,7 @@ bool same(const cv::Mat& a, const cv::Mat& b) {
 
 std::string problem_of(const std::filesystem::path& file, int side) {
   try {
-    read_image(file, side);
+    read_image_file(file, side);
   } catch (const Error& problem) {
     return std::string(problem.what()).substr(file.string().size());
   }
@@ -52,16 +52,16 @@ TEST_CASE("image files of all kinds are read as what OpenCV wrote") {
   const TemporaryFolder folder;
   const cv::Mat colour = noise(40), grey = noise(40, CV_8UC1);
   cv::imwrite(folder / "colour.png", colour);
-  CHECK(same(read_image(folder / "colour.png", 40), rgb_of(colour)));
+  CHECK(same(read_image_file(folder / "colour.png", 40), rgb_of(colour)));
   cv::imwrite(folder / "grey.png", grey);
   cv::Mat three;
   cv::cvtColor(grey, three, cv::COLOR_GRAY2BGR);
-  CHECK(same(read_image(folder / "grey.png", 40), three));
+  CHECK(same(read_image_file(folder / "grey.png", 40), three));
   cv::imwrite(folder / "colour.jpg", colour, {cv::IMWRITE_JPEG_QUALITY, 90});
-  CHECK(same(read_image(folder / "colour.jpg", 40), rgb_of(cv::imread(folder / "colour.jpg"))));
+  CHECK(same(read_image_file(folder / "colour.jpg", 40), rgb_of(cv::imread(folder / "colour.jpg"))));
   cv::Mat clear(40, 40, CV_8UC4, cv::Scalar::all(0));
   cv::imwrite(folder / "clear.png", clear);
-  CHECK(same(read_image(folder / "clear.png", 40), cv::Mat(40, 40, CV_8UC3, cv::Scalar::all(255))));
+  CHECK(same(read_image_file(folder / "clear.png", 40), cv::Mat(40, 40, CV_8UC3, cv::Scalar::all(255))));
 }
 
 TEST_CASE("an image file that ends early is broken, not half an image") {

@@ -79,6 +79,9 @@ class Slide {
   /// not one for the backend.
   static Slide open(const std::filesystem::path& path, std::string name, std::optional<double> mpp = {},
                     Backend backend = Backend::automatic);
+  /// A slide of any other kind: what is known of it, with at least one level, and what reads its pixels. Use
+  /// it for a scanner's format that OpenSlide does not know.
+  Slide(std::shared_ptr<const SlideFacts> facts, std::shared_ptr<PixelReader> reader);
 
   const SlideFacts& facts() const { return *facts_; }
   std::shared_ptr<const SlideFacts> share_facts() const { return facts_; }
@@ -99,7 +102,6 @@ class Slide {
   }
 
  private:
-  Slide(std::shared_ptr<const SlideFacts> facts, std::shared_ptr<PixelReader> reader);
   std::shared_ptr<const SlideFacts> facts_;
   std::shared_ptr<PixelReader> reader_;
 };

@@ -10,14 +10,18 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace flowrun::wsi {
 
 /// A square of slide pixels with its place.
 struct Tile {
-  static constexpr std::string_view packet_type = "wsi.tile/1";
+  static constexpr std::string_view packet_type = "wsi.tile/2";
 
-  cv::Mat pixels;                  ///< size x size x 3, 8 bit, RGB; never written to once emitted
+  /// size x size x 3, 8 bit, RGB, or size x size x 1: a stain's picture of its own. Never written to once
+  /// emitted.
+  cv::Mat pixels;
   std::int64_t x = 0;              ///< left edge, level-0 pixels
   std::int64_t y = 0;              ///< top edge, level-0 pixels
   int level = 0;                   ///< level that it was read from
@@ -28,8 +32,17 @@ struct Tile {
   std::string label;               ///< name of its class; empty: none
   std::string dropped_because;     ///< the reason, on a filter's port for dropped tiles; else empty
   bool untouched = false;          ///< its pixels are the level's own: neither scaled nor changed since
+  /// What stages measured, by name, in their order; tables of tiles have a column for each.
+  std::vector<std::pair<std::string, double>> values;
   std::shared_ptr<const SlideFacts> slide;
   std::shared_ptr<const Sample> sample{};  ///< in training; else null
+
+  /// The pixels, to be changed: the tile's own when nobody else has them, else a copy, which the tile then
+  /// has.
+  cv::Mat& own_pixels();
 };
+
+/// The pixels of a tile for a stage that needs colours. Throws Error when they are those of one stain.
+const cv::Mat& rgb_of(const Tile& tile);
 
 }  // namespace flowrun::wsi

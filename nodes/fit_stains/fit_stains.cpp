@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fit_stains.h"
+
+#include <flowrun/wsi/mask.h>
+#include <flowrun/wsi/slide.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "nodes/stain/method_options.h"
+#include "nodes/stain/slide_sample.h"
+#include "nodes/wsi/image_file.h"
+#include "nodes/wsi/out_file.h"
+
+namespace flowrun::wsi {
+namespace {
+
+std::filesystem::path unit_of(const std::string& slide) {
+  return std::filesystem::path("slides") / (slide + ".yaml");
+}
+
+void write_text(const std::filesystem::path& path, const std::string& text) {
+  OutFile file(path);
+  file.write(text);
+  file.close();
+}
+
+std::vector<std::filesystem::path> images_in(const std::filesystem::path& folder) {
+  if (!std::filesystem::is_directory(folder)) throw Error(fmt::format("{}: is no folder", folder.string()));
+  std::vector<std::filesystem::path> images;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+    if (entry.is_regular_file() && is_image_file(entry.path())) images.push_back(entry.path());
+  std::ranges::sort(images);
+  return images;
+}
+
+}  // namespace
+
+void FitStains::describe(Description<FitStains>& d) {
+  d.summary("Finds the stains of a cohort and writes them as a target for normalize.")
+      .details(
+          "For each slide the stains are found as normalize with scope slide finds them, and written to "
+          "slides/<slide>.yaml in `dir`; with `tiles` instead of slides, for each PNG or JPEG in a folder "
+          "and all below "
+          "it. At the end of the run stains.yaml has the median or mean of each number, and stains.csv a row "
+          "for each "
+          "slide or tile. All of these YAML files can be the `target` of normalize, with any method: they "
+          "hold the "
+          "stain colours and maxima, found by macenko or vahadane, and the moments that reinhard needs. "
+          "Slides without "
+          "stain are left out, and the summary says so.")
+      .example("fit: {type: fit_stains, from: {slide: slides, mask: tissue}, dir: out_stains}")
+      .optional_input<Slide>("slide")
+      .optional_input<Mask>("mask");
+  d.option("dir", &FitStains::dir, "folder to write to").required().output_folder();
+  d.option("statistic", &FitStains::statistic, "what stains.yaml has of the slides")
+      .choices({"median", "mean"});
+  d.option("tiles", &FitStains::tiles, "folder of tiles, instead of slides");
+  d.option("mpp", &FitStains::mpp, "microns per pixel to look at slides with; those of level 0, if not given")
+      .above(0);
+  d.option("windows", &FitStains::windows, "squares of tissue that a slide's stains are found from")
+      .at_least(1)
+      .at_most(1024);
+  d.option("seed", &FitStains::seed, "which squares").at_least(0);
+  describe_method(d, {"macenko", "vahadane"});
+}
+
+void FitStains::plan(Costs& costs) {
+  if (tiles && (costs.has("slide") || costs.has("mask")))
+    throw OptionError("tiles", "stains are found of slides or of a folder of tiles",
+                      "tiles, or from: slides");
+  if (!tiles && !costs.has("slide"))
+    throw Error("there is nothing to find stains of: connect the input slide, or give the option tiles");
+  costs.scratch = SlideSample{windows}.bytes() + scratch;
+}
+
+std::optional<StainReport> FitStains::report_of(const cv::Mat& rgb) const {
+  if (rgb.empty()) return {};
+  const auto stains = stains_of(rgb);
+  const auto lab = lab_moments(rgb, light());
+  if (!stains || !lab) return {};
+  return StainReport{*stains, *lab};
+}
+
+void FitStains::process(Inputs& in, Outputs& out) {
+  const Slide& slide = in.get<Slide>("slide");
+  const double downsample = mpp ? *mpp / slide.facts().mpp_or_throw() : 1;
+  const Mask* const mask = in.has("mask") ? &in.get<Mask>("mask") : nullptr;
+  const auto report =
+      report_of(sample_tissue(slide, mask, light(), {windows, downsample, static_cast<std::uint64_t>(seed)}));
+  if (!report) return out.note("no stain was found: the slide is left out");
+  write_text(in.scope().stage(dir, unit_of(in.scope().name())),
+             StainsFile{*report, method, io, fmt::format("slide {}", in.scope().name())}.text());
+}
+
+void FitStains::finish(Inputs& in, Outputs& out) {
+  if (!tiles || in.scope().failed()) return;
+  std::vector<Member> members;
+  const auto images = images_in(*tiles);
+  for (const auto& path : images)
+    if (const auto report = report_of(read_image_file(path)))
+      members.push_back({path.lexically_relative(*tiles).string(), *report});
+  if (members.size() < images.size())
+    out.note(fmt::format("{} tiles without stain are left out", images.size() - members.size()));
+  if (members.empty()) throw Error(fmt::format("{}: has no PNG or JPEG with stains", tiles->string()));
+  write(in.scope(), members, "tile");
+}
+
+void FitStains::finish_run(const Scope& run, const std::vector<std::string>& done) {
+  std::vector<Member> members;
+  for (const std::string& slide : done)
+    if (std::filesystem::exists(dir / unit_of(slide)))
+      members.push_back({slide, StainsFile::read(dir / unit_of(slide)).report});
+  if (!members.empty()) write(run, members, "slide");
+}
+
+void FitStains::write(const Scope& scope, const std::vector<Member>& members, const std::string& what) const {
+  const std::string of =
+      fmt::format("{} of {} {}{}", statistic, members.size(), what, members.size() == 1 ? "" : "s");
+  const StainReport middle = middle_of(members, statistic == "median");
+  write_text(scope.stage(dir, "stains.yaml"), StainsFile{middle, method, io, of}.text());
+  write_text(scope.stage(dir, "stains.csv"), table_of(members, what));
+}
+
+}  // namespace flowrun::wsi

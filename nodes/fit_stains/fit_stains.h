@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/description.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cohort.h"
+#include "nodes/stain/stain_method.h"
+
+namespace flowrun::wsi {
+
+/// Finds the stains of slides, or of a folder of tiles, and their middle. See describe().
+struct FitStains : Node, StainMethod {
+  std::filesystem::path dir;
+  std::string statistic = "median";
+  std::optional<std::filesystem::path> tiles;
+  std::optional<double> mpp;
+  int windows = 32;
+  std::int64_t seed = 0;
+
+  static void describe(Description<FitStains>& d);
+  void plan(Costs& costs) override;
+  void process(Inputs& in, Outputs& out) override;
+  void finish(Inputs& in, Outputs& out) override;
+  void finish_run(const Scope& run, const std::vector<std::string>& done) override;
+
+ private:
+  std::optional<StainReport> report_of(const cv::Mat& rgb) const;
+  void write(const Scope& scope, const std::vector<Member>& members, const std::string& what) const;
+};
+
+}  // namespace flowrun::wsi

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "normalize.h"
+
+#include <flowrun/wsi/mask.h>
+
+#include <mutex>
+#include <utility>
+
+#include "nodes/stain/method_options.h"
+#include "nodes/stain/slide_sample.h"
+#include "nodes/wsi/slide_files.h"
+
+namespace flowrun::wsi {
+namespace {
+
+/// What all tiles of a slide get; found by the first of them.
+struct SlideChange {
+  std::once_flag found;
+  std::function<void(cv::Mat&)> change;
+};
+
+}  // namespace
+
+void Normalize::describe(Description<Normalize>& d) {
+  d.summary("Makes tiles of all slides look as if they had been stained alike.")
+      .details(
+          "macenko: the stain matrix is found by the method of Macenko et al. (ISBI 2009), with the values "
+          "of the "
+          "code that its authors published. vahadane: by sparse non-negative factorisation (Vahadane et al., "
+          "IEEE "
+          "TMI 2016). Both then scale the concentrations so that their 99th percentiles are the target's, "
+          "and put "
+          "the target's stain colours in place. reinhard: mean and deviation of Ruderman's l, alpha, beta of "
+          "stained pixels become the target's (Reinhard et al., IEEE CG&A 2001). The target is a picture "
+          "(PNG or "
+          "JPEG), a stains.yaml of fit_stains, or, if none is given, the one that Macenko et al. published "
+          "(reinhard: that of HistomicsTK). With scope slide the stains are found once for each slide, from "
+          "`windows` squares of 256 x 256 pixels of tissue at the tiles' resolution, which `seed` draws; so "
+          "neighbouring tiles do not flicker. With scope tile each tile is taken for itself. Tiles without "
+          "stain "
+          "(glass, pen, black, one colour only) come out unchanged, and the summary counts them.")
+      .example("even: {type: normalize, from: {tile: tiles, slide: slides, mask: tissue}, method: macenko}")
+      .input<Tile>("tile")
+      .optional_scope_input<Slide>("slide")
+      .optional_scope_input<Mask>("mask")
+      .output<Tile>("tile");
+  describe_method(d, {"macenko", "reinhard", "vahadane"});
+  d.option("scope", &Normalize::scope, "what the stains are found from: the whole slide, or each tile")
+      .choices({"slide", "tile"});
+  d.option("target", &Normalize::target, "picture or stains.yaml that says what tiles shall look like");
+  d.option("windows", &Normalize::windows, "squares of tissue that a slide's stains are found from")
+      .at_least(1)
+      .at_most(1024);
+  d.option("seed", &Normalize::seed, "which squares").at_least(0);
+}
+
+void Normalize::plan(Costs& costs) {
+  if (scope == "slide" && !costs.has("slide"))
+    throw OptionError("scope", "the stains of a slide are found on the slide",
+                      "connect the input slide (and mask, if there is one), or say scope: tile");
+  try {
+    if (target) look_ = StainMethod::target(*target);
+  } catch (const Error& problem) {
+    throw OptionError("target", problem.what());
+  }
+  costs.scratch = StainMethod::scratch;
+  if (scope == "slide") costs.keeps = SlideSample{windows}.bytes();
+}
+
+std::map<std::string, std::string> Normalize::depends_on(const std::string&) const {
+  std::map<std::string, std::string> all;
+  if (target)
+    for (const auto& [what, value] : file_identity(*target)) all["target." + what] = value;
+  return all;
+}
+
+const Normalize::Change& Normalize::change_of_slide(const Inputs& in, const Tile& tile) const {
+  auto& slide = in.state<SlideChange>();
+  std::call_once(slide.found, [&] {
+    const auto mask = in.has("mask") ? in.share<Mask>("mask") : nullptr;
+    const SlideSample wanted{windows, tile.extent / tile.pixels.cols, static_cast<std::uint64_t>(seed)};
+    slide.change = change(sample_tissue(in.get<Slide>("slide"), mask.get(), light(), wanted), look_);
+  });
+  return slide.change;
+}
+
+void Normalize::process(Inputs& in, Outputs& out) {
+  Tile tile = in.take<Tile>("tile");
+  rgb_of(tile);
+  const Change& normalized =
+      scope == "slide" ? change_of_slide(in, tile) : Change(change(tile.pixels, look_));
+  if (!normalized)
+    out.note(scope == "slide" ? "no stain was found on the slide: its tiles are as they were"
+                              : "tiles without stain are as they were");
+  else if (scope == "slide" && !has_stain(tile.pixels, light()))
+    out.note("tiles without stain are as they were");
+  else {
+    normalized(tile.own_pixels());
+    tile.untouched = false;
+  }
+  out.emit("tile", std::move(tile));
+}
+
+}  // namespace flowrun::wsi

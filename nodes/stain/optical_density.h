@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <opencv2/core/mat.hpp>
+
+namespace flowrun::wsi {
+
+/// How optical densities are taken from pixels: od = -ln((p + 1) / io) for each of R, G, B, as in the code
+/// that the authors of Macenko et al. (ISBI 2009) published. Natural logarithm throughout.
+struct Densitometry {
+  double io = 240;     ///< light that glass lets through, grey levels
+  double beta = 0.15;  ///< a pixel is stained when none of its densities is below this
+};
+
+using DensityTable = std::array<double, 256>;  ///< by grey level
+
+DensityTable density_table(double io);
+/// The brightest grey level whose density is not below beta; -1: there is none.
+int brightest_stained(const Densitometry& light);
+
+/// Sums over the stained pixels of a picture.
+struct StainedMoments {
+  std::int64_t pixels = 0;
+  cv::Vec3d mean;      ///< optical density of R, G, B
+  cv::Matx33d spread;  ///< covariance of the densities, of a sample (n - 1)
+};
+
+/// Of each `step`-th pixel of each `step`-th row of `rgb` (rows x cols x 3, 8 bit) in one pass, without
+/// memory of its own beyond 32 KiB. Sums are kept in double precision relative to the first stained pixel, so
+/// that pixels of one colour have no spread at all. Thread-safe.
+StainedMoments stained_moments(const cv::Mat& rgb, const Densitometry& light, int step = 1);
+
+/// Whether there is anything that a stain matrix could be taken from: at least two stained pixels, and these
+/// are on average not of a pen's colour, nor as black as a frame or a fold (see find_ink). Thread-safe.
+bool has_stain(const cv::Mat& rgb, const Densitometry& light);
+bool has_stain(const StainedMoments& moments, const Densitometry& light);
+
+}  // namespace flowrun::wsi

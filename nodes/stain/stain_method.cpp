@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stain_method.h"
+
+#include <flowrun/error.h>
+#include <fmt/format.h>
+
+#include <opencv2/core.hpp>
+
+#include "density_map.h"
+#include "macenko.h"
+#include "nodes/wsi/image_file.h"
+
+namespace flowrun::wsi {
+
+std::optional<Stains> StainMethod::stains_of(const cv::Mat& rgb) const {
+  const double precision = exact ? exact_tolerance : fast_tolerance;
+  if (method == "vahadane") return fit_vahadane(rgb, light(), {sparsity, tolerance, max_rounds}, precision);
+  return fit_macenko(rgb, light(), alpha, precision);
+}
+
+StainReport StainMethod::target(const std::filesystem::path& file) const {
+  if (!is_image_file(file)) {
+    const StainsFile stains = StainsFile::read(file);
+    if (stains.io != io)
+      throw Error(fmt::format("{}: its stains are relative to io {}, not {}; give io: {}", file.string(),
+                              stains.io, io, stains.io));
+    return stains.report;
+  }
+  const cv::Mat rgb = read_image_file(file);
+  const auto stains = stains_of(rgb);
+  const auto lab = lab_moments(rgb, light());
+  if (method == "reinhard" ? !lab : !stains)
+    throw Error(fmt::format("{}: shows no stains that could be told apart", file.string()));
+  return {stains.value_or(published_stains()), lab.value_or(published_lab_moments())};
+}
+
+std::function<void(cv::Mat&)> StainMethod::change(const cv::Mat& rgb, const StainReport& target) const {
+  if (rgb.empty()) return {};
+  if (method == "reinhard") {
+    const auto lab = lab_moments(rgb, light());
+    if (!lab) return {};
+    return [transfer = LabTransfer(*lab, target.lab)](cv::Mat& pixels) { transfer.apply(pixels); };
+  }
+  const auto stains = stains_of(rgb);
+  if (!stains) return {};
+  return stain_change(*stains, target.stains, io);
+}
+
+std::function<void(cv::Mat&)> stain_change(const Stains& from, const Stains& to, double io) {
+  const cv::Matx22d scale(to.maxima[0] / from.maxima[0], 0, 0, to.maxima[1] / from.maxima[1]);
+  // Without rounding to the nearest, as the authors' code and its translations to NumPy have it.
+  return [map = DensityMap(to.matrix * scale * unmixing(from.matrix), {}, io, 0)](cv::Mat& rgb) {
+    map.apply(rgb);
+  };
+}
+
+}  // namespace flowrun::wsi

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <opencv2/core/matx.hpp>
+
+namespace flowrun::wsi {
+
+/// Optical densities of R, G, B (rows) that one unit of hematoxylin and of eosin (columns) has; columns are
+/// of length 1.
+using StainMatrix = cv::Matx<double, 3, 2>;
+
+/// What a normalisation takes to another slide's: the colours of the stains, and how much there is of them.
+struct Stains {
+  StainMatrix matrix;
+  cv::Vec2d maxima;  ///< 99th percentile of the concentrations of all pixels
+};
+
+/// The target that the authors of Macenko et al. (ISBI 2009) published with their code.
+inline Stains published_stains() {
+  return {{0.5626, 0.2159, 0.7201, 0.8012, 0.4062, 0.5581}, {1.9705, 1.0308}};
+}
+
+/// What takes optical densities to the concentrations that fit them best (least squares).
+using Unmixing = cv::Matx<double, 2, 3>;
+Unmixing unmixing(const StainMatrix& matrix);
+
+/// Whether the stains are two (their colours further apart than 0.001 radians, which is rounding) and there
+/// is some of both.
+bool usable(const Stains& stains);
+
+/// How exactly angles between colours are found, in radians. Concentrations are found five times as roughly,
+/// in units of optical density. Each moves a pixel by a part of a grey level.
+constexpr double fast_tolerance = 2e-4, exact_tolerance = 1e-7;
+constexpr double rougher_concentrations = 5;
+
+}  // namespace flowrun::wsi

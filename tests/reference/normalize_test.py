@@ -1,0 +1,96 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""normalize against implementations in NumPy and SciPy, tile by tile, on a synthetic slide and on real ones.
+
+usage: normalize_test.py --build BUILD_FOLDER
+"""
+import argparse
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import cv2
+import numpy as np
+
+import stains
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+REAL = os.path.join(os.path.dirname(ROOT), "shared", "slides")
+PROGRAM = None
+
+GRAPH = """
+flowrun: 1
+nodes:
+  slides: {{type: read, path: "{slide}"}}
+  tissue: {{type: detect, from: slides, level: 2}}
+  tiles: {{type: extract, from: {{slide: slides, mask: tissue}}, size: {size}, overlap: {overlap}, min_coverage: 0.5, max_tiles: {most}}}
+  raw: {{type: save, from: tiles, dir: {out}/raw}}
+  even: {{type: normalize, from: {{tile: tiles, slide: slides, mask: tissue}}, {options}}}
+  files: {{type: save, from: even, dir: {out}/even}}
+"""
+
+
+def read(path):
+    return cv2.imread(path, cv2.IMREAD_UNCHANGED)[:, :, ::-1]
+
+
+def tiles(slide, options, size=256, most=100):
+    """Pairs of a tile and what became of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        graph = os.path.join(folder, "graph.yaml")
+        with open(graph, "w") as file:
+            file.write(GRAPH.format(slide=slide, size=size, overlap=size // 2, most=most, out=folder, options=options))
+        subprocess.run([PROGRAM, graph, "--quiet"], check=True)
+        name = os.path.splitext(os.path.basename(slide))[0]
+        with open(os.path.join(folder, "raw", name, "tiles.csv"), newline="") as table:
+            for row in csv.DictReader(table):
+                yield tuple(read(os.path.join(folder, kind, name, row["path"])) for kind in ("raw", "even"))
+
+
+class Normalize(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        synthetic = os.path.join(cls.folder.name, "synthetic.svs")
+        subprocess.run([PROGRAM, "synth", synthetic, "--width", "4000", "--height", "3000"], check=True)
+        real = [os.path.join(REAL, name) for name in ("CMU-1-Small-Region.svs", "TCGA-CR-7395-01A-01-TS1.svs")]
+        for path in real:
+            if not os.path.exists(path):
+                print(f"skipped: {path} is not there")
+        cls.slides = [synthetic] + [path for path in real if os.path.exists(path)]
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def compare(self, options, expected, size=256, most=100, beyond_one=0.001, largest=2):
+        """All but a share `beyond_one` of the pixels are within one grey level, and none is further off than `largest`."""
+        for slide in self.slides:
+            with self.subTest(slide=os.path.basename(slide), options=options):
+                count, exact, off = 0, 0.0, []
+                for raw, even in tiles(slide, options, size, most):
+                    difference = np.abs(even.astype(int) - expected(raw)).max(axis=2)
+                    self.assertLessEqual((difference > 1).mean(), beyond_one)
+                    self.assertLessEqual(difference.max(), largest)
+                    count, exact = count + 1, exact + (difference == 0).mean()
+                self.assertGreater(count, 15)
+                print(f"{os.path.basename(slide)}, {options}: {count} tiles, {100 * exact / count:.2f} % of pixels equal")
+
+    def test_macenko(self):
+        for precision in ("exact: false", "exact: true"):
+            self.compare(f"scope: tile, {precision}", stains.macenko_normalised, size=230)
+
+    def test_reinhard(self):
+        """Within one grey level everywhere: single precision and rounding."""
+        self.compare("scope: tile, method: reinhard", stains.reinhard, most=30, beyond_one=0, largest=1)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", required=True)
+    arguments, rest = parser.parse_known_args()
+    PROGRAM = os.path.join(os.path.abspath(arguments.build), "bin", "flowrun")
+    unittest.main(argv=[sys.argv[0]] + rest, verbosity=2)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stain normalisation in NumPy and SciPy, written from the papers, the obvious way; what the tests compare with."""
+import numpy as np
+import scipy.optimize
+
+TARGET_STAINS = np.array([[0.5626, 0.2159], [0.7201, 0.8012], [0.4062, 0.5581]])
+TARGET_MAX = np.array([1.9705, 1.0308])
+LAB_TARGET = (np.array([8.74108109, -0.12440419, 0.0444982]), np.array([0.6135447, 0.10989545, 0.0286032]))
+
+
+def densities(rgb, io=240.0):
+    return -np.log((rgb.reshape(-1, 3).astype(np.float64) + 1) / io)
+
+
+def stained(od, beta=0.15):
+    return od[~np.any(od < beta, axis=1)]
+
+
+def maxima(od, stains):
+    return np.percentile(np.linalg.lstsq(stains, od.T, rcond=None)[0], 99, axis=1)
+
+
+def macenko(rgb, alpha=1.0):
+    """Stain matrix and maxima, as the authors' code has them."""
+    od = densities(rgb)
+    stains = macenko_matrix(od, alpha)
+    return stains, maxima(od, stains)
+
+
+def macenko_matrix(od, alpha=1.0):
+    pixels = stained(od)
+    _, vectors = np.linalg.eigh(np.cov(pixels.T))
+    plane = vectors[:, 1:3]
+    phi = np.arctan2(*(pixels @ plane)[:, ::-1].T)
+    edges = [plane @ np.array([np.cos(a), np.sin(a)]) for a in np.percentile(phi, [alpha, 100 - alpha])]
+    return np.array(sorted(edges, key=lambda v: -v[0])).T
+
+
+def macenko_normalised(rgb, io=240.0):
+    """A tile in the published target's colours."""
+    od = densities(rgb)
+    concentrations = np.linalg.lstsq(macenko_matrix(od), od.T, rcond=None)[0]
+    scale = np.percentile(concentrations, 99, axis=1) / TARGET_MAX
+    out = io * np.exp(-TARGET_STAINS @ (concentrations / scale[:, None]))
+    return np.clip(out, 0, 255).T.reshape(rgb.shape).astype(np.uint8)
+
+
+def change(rgb, stains, maximum, to=(TARGET_STAINS, TARGET_MAX), io=240.0):
+    concentrations = np.linalg.lstsq(stains, densities(rgb).T, rcond=None)[0]
+    scaled = concentrations * (to[1] / maximum)[:, None]
+    return np.clip(io * np.exp(-to[0] @ scaled), 0, 255).T.reshape(rgb.shape).astype(np.uint8)
+
+
+def vahadane(rgb, sparsity=0.1):
+    """min |V - W H|^2 / 2 + sparsity * sum(H) over non-negative H and W with columns of length 1. For a given W, H is
+    found by SciPy's non-negative least squares, pixel by pixel; W by SciPy's general minimiser, as angles."""
+    v, counts = np.unique(stained(densities(rgb)), axis=0, return_counts=True)
+
+    def w_of(angles):
+        w = np.array([[np.sin(t) * np.cos(p), np.sin(t) * np.sin(p), np.cos(t)] for t, p in angles.reshape(2, 2)])
+        return np.abs(w).T
+
+    def cost(angles):
+        w = w_of(angles)
+        # |v - Wh|^2 / 2 + s sum(h) is |R'h - b|^2 / 2 and a constant, with R R' = W'W and R b = W'v - s
+        root = np.linalg.cholesky(w.T @ w)
+        b = np.linalg.solve(root, (v @ w - sparsity).T).T
+        residues = np.array([scipy.optimize.nnls(root.T, x)[1] for x in b])
+        return ((residues ** 2 - (b ** 2).sum(axis=1)) * counts).sum() / counts.sum()
+
+    start = TARGET_STAINS / np.linalg.norm(TARGET_STAINS, axis=0)
+    angles = np.array([[np.arccos(w[2]), np.arctan2(w[1], w[0])] for w in start.T]).ravel()
+    found = scipy.optimize.minimize(cost, angles, method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-9})
+    w = w_of(found.x)
+    return w[:, np.argsort(-w[0])]
+
+
+RGB_TO_LMS = np.array([[0.3811, 0.5783, 0.0402], [0.1967, 0.7244, 0.0782], [0.0241, 0.1288, 0.8444]])
+LMS_TO_LAB = np.diag([3 ** -0.5, 6 ** -0.5, 2 ** -0.5]) @ np.array([[1, 1, 1], [1, 1, -2], [1, -1, 0]])
+
+
+def lab(rgb):
+    lms = np.maximum(rgb.reshape(-1, 3).astype(np.float64), 1) @ RGB_TO_LMS.T
+    return np.log(lms) @ LMS_TO_LAB.T
+
+
+def lab_moments(rgb):
+    kept = lab(rgb)[~np.any(densities(rgb) < 0.15, axis=1)]
+    return kept.mean(axis=0), kept.std(axis=0)
+
+
+def reinhard(rgb, to=LAB_TARGET):
+    mean, deviation = lab_moments(rgb)
+    wanted = (lab(rgb) - mean) * to[1] / deviation + to[0]
+    out = np.exp(wanted @ np.linalg.inv(LMS_TO_LAB).T) @ np.linalg.inv(RGB_TO_LMS).T
+    return np.clip(np.rint(out), 0, 255).reshape(rgb.shape).astype(np.uint8)
+
+
+def angle(a, b):
+    """Degrees between two colours of stain."""
+    return np.degrees(np.arccos(np.clip(a @ b / np.linalg.norm(a) / np.linalg.norm(b), -1, 1)))

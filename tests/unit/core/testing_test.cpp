@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+#include <flowrun/testing.h>
+
+#include <fstream>
+
+using namespace flowrun;
+using flowrun::testing::Failure;
+using flowrun::testing::NodeRunner;
+
+namespace {
+
+struct Number {
+  static constexpr std::string_view packet_type = "testing.number/1";
+  int value = 0;
+};
+struct Text {
+  static constexpr std::string_view packet_type = "testing.text/1";
+  std::string text;
+};
+
+/// Sends odd numbers to one port and even ones to another, twice the number as a text to a third.
+struct Sort : Node {
+  int most = 100;
+  std::string mode = "all";
+
+  static void describe(Description<Sort>& d) {
+    d.summary("Sorts.").input<Number>("number").output<Number>("odd").output<Number>("even");
+    d.output<Text>("twice");
+    d.option("most", &Sort::most, "largest number that is taken").at_least(0).at_most(1000);
+    d.option("mode", &Sort::mode, "which").choices({"all", "none"});
+  }
+  void plan(Costs& costs) override {
+    if (mode == "none" && most > 0) throw OptionError("most", "makes no sense with 'mode: none'", "most: 0");
+    costs.forwards("odd");
+    costs.out("twice", 7);
+  }
+  void process(Inputs& in, Outputs& out) override {
+    const int value = in.get<Number>("number").value;
+    out.emit("twice", Text{std::to_string(2 * value)});
+    if (value > most) throw Error("too large a number");
+    out.forward(value % 2 ? "odd" : "even");
+    if (value == 0) out.drop("nothing");
+    if (value == 1) out.note("one");
+  }
+};
+
+/// Gathers two numbers at a time, with bytes of its own.
+struct Pairs : Node {
+  struct Two {
+    std::vector<std::shared_ptr<const Number>> all;
+  };
+  static void describe(Description<Pairs>& d) {
+    d.summary("Pairs.").gathers().input<Number>("number").scope_input<Text>("title").output<Text>("pair");
+  }
+  std::size_t bytes(const Inputs& in) const override {
+    return 10 * static_cast<std::size_t>(in.get<Number>("number").value);
+  }
+  void process(Inputs& in, Outputs& out) override {
+    out.keep_leased(4);
+    auto& two = in.state<Two>();
+    two.all.push_back(in.share<Number>("number"));
+    if (two.all.size() < 2) return;
+    out.emit("pair", Text{in.get<Text>("title").text + std::to_string(two.all[0]->value) + "+" +
+                          std::to_string(two.all[1]->value)});
+    two.all.clear();
+  }
+  void finish(Inputs& in, Outputs& out) override {
+    if (in.scope().failed()) return;
+    for (const auto& one : in.state<Two>().all) out.emit("pair", Text{std::to_string(one->value)});
+    out.emit("pair", Text{"end"});
+  }
+};
+
+struct Count : Source {
+  int numbers = 3;
+  static void describe(Description<Count>& d) {
+    d.summary("Counts.").scope_output<Number>("number");
+    d.option("numbers", &Count::numbers, "how many");
+  }
+  struct All : Generator {
+    explicit All(int n) : numbers(n) {}
+    int numbers, next_one = 0;
+    std::optional<Work> next() override {
+      if (next_one == numbers) return {};
+      const int value = next_one++;
+      return Work{[value](Outputs& out) { out.emit("number", Number{value}); },
+                  NewScope{"scope" + std::to_string(value), {{"value", std::to_string(value)}}}};
+    }
+  };
+  std::unique_ptr<Generator> start(Inputs&) override { return std::make_unique<All>(numbers); }
+};
+
+/// Writes the sum to a file at the end of the scope.
+struct WriteSum : Node {
+  std::filesystem::path dir;
+  static void describe(Description<WriteSum>& d) {
+    d.summary("Writes.").in_order().input<Number>("number");
+    d.option("dir", &WriteSum::dir, "folder").output_folder();
+  }
+  struct Sum {
+    int value = 0;
+  };
+  void process(Inputs& in, Outputs& out) override {
+    out.in_order([&sum = in.state<Sum>(), value = in.get<Number>("number").value] { sum.value += value; });
+  }
+  void finish(Inputs& in, Outputs&) override {
+    if (in.scope().failed()) return;
+    std::ofstream(in.scope().stage(dir, in.scope().name() + ".txt")) << in.state<Sum>().value;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a runner shows what a node emits, on which port, in what order, with what index") {
+  NodeRunner<Sort> runner;
+  runner.input("number", Number{3}).process();
+  runner.index(7).input("number", Number{4}).process();
+  REQUIRE(runner.emissions().size() == 4);
+  std::string order;
+  for (const auto& packet : runner.emissions()) order += packet.port + std::to_string(packet.index) + " ";
+  CHECK(order == "twice0 odd0 twice7 even7 ");
+  CHECK(runner.emitted("odd") == 1);
+  CHECK(runner.output<Number>("even").value == 4);
+  CHECK(runner.output<Text>("twice", 1).text == "8");
+  runner.expect_emitted("twice", 2).input("number", Number{0}).process().input("number", Number{1}).process();
+  CHECK(runner.drop_reasons() == std::vector<std::string>{"nothing"});
+  CHECK(runner.notes() == std::vector<std::string>{"one"});
+}
+
+TEST_CASE("what a node throws comes out, and what the call had sent does not") {
+  NodeRunner<Sort> runner;
+  CHECK(runner.input("number", Number{101}).error() == "too large a number");
+  CHECK(runner.emissions().empty());
+  CHECK_THROWS_WITH_AS(runner.input("number", Number{101}).process(), "too large a number", Error);
+  CHECK_THROWS_WITH_AS(runner.input("number", Number{1}).error(), "process() did not throw", Failure);
+}
+
+TEST_CASE("options are set as a graph sets them") {
+  NodeRunner<Sort> runner;
+  CHECK(runner.option("most", "5").node().most == 5);
+  CHECK_THROWS_WITH_AS(runner.option("most", "-1"), "expected at least 0, at most 1000, found -1", Error);
+  CHECK_THROWS_WITH_AS(runner.option("most", "many"), "expected an integer, found 'many'", Error);
+  CHECK_THROWS_WITH_AS(runner.option("mode", "nine"), "unknown value 'nine'", OptionError);
+  CHECK_THROWS_WITH_AS(runner.option("least", "1"), "the node has no option 'least'", Failure);
+  CHECK_THROWS_AS(runner.option("most", "[1"), Failure);
+}
+
+TEST_CASE("a plan says what packets cost, or which options do not fit") {
+  NodeRunner<Sort> runner;
+  const Costs costs = runner.plan({{"number", 100}});
+  CHECK(costs.outputs.at("twice").bytes == 7);
+  CHECK(costs.outputs.at("even").bytes == 100);
+  CHECK(costs.outputs.at("odd").forwarded);
+  CHECK_FALSE(costs.outputs.at("even").forwarded);
+  runner.option("mode", "none");
+  CHECK_THROWS_WITH_AS(runner.plan(), "makes no sense with 'mode: none'", OptionError);
+}
+
+TEST_CASE("leases are counted as in a run: of inputs, of the call, of what is kept") {
+  NodeRunner<Pairs> runner;
+  runner.input("title", Text{"a "});
+  runner.input("number", Number{2}, 100).process();
+  CHECK(runner.asked() == 20);
+  CHECK(runner.leased() == 100);  // it keeps the packet; the lease of the call is over
+  CHECK(runner.most_leased() == 120);
+  runner.input("number", Number{3}, 50).process();
+  CHECK(runner.asked() == 30);
+  CHECK(runner.output<Text>("pair").text == "a 2+3");
+  CHECK(runner.leased() == 54);  // what is made from a packet holds its lease, and 4 of the call's
+  CHECK(runner.most_leased() == 180);
+  runner.forget();
+  CHECK(runner.leased() == 0);
+}
+
+TEST_CASE("a node that gathers numbers what it emits by itself, also at the end") {
+  NodeRunner<Pairs> runner;
+  runner.input("title", Text{});
+  for (int i = 0; i < 5; ++i) runner.input("number", Number{i}).process();
+  runner.finish().expect_emitted("pair", 4);
+  std::string all;
+  for (std::size_t i = 0; i < 4; ++i)
+    all += std::to_string(runner.emissions()[i].index) + ": " + runner.output<Text>("pair", i).text + "; ";
+  CHECK(all == "0: 0+1; 1: 2+3; 2: 4; 3: end; ");
+}
+
+TEST_CASE("the end of a failed scope") {
+  NodeRunner<Pairs> runner;
+  runner.input("title", Text{}).input("number", Number{1}).process().scope().fail();
+  CHECK(runner.finish().emitted("pair") == 0);
+}
+
+TEST_CASE("a source gives its packets and scopes") {
+  NodeRunner<Count> runner;
+  runner.option("numbers", "2").generate();
+  CHECK(runner.emitted("number") == 2);
+  CHECK(runner.output<Number>("number", 1).value == 1);
+  REQUIRE(runner.opened().size() == 2);
+  CHECK(runner.opened()[1].name == "scope1");
+  CHECK(runner.opened()[1].identity.at("value") == "1");
+}
+
+TEST_CASE("a sink writes where the test says") {
+  const testing::TemporaryFolder folder;
+  NodeRunner<WriteSum> runner("slide");
+  runner.option("dir", (folder / "out").string());
+  runner.input("number", Number{4}).process().input("number", Number{5}).process().finish();
+  int sum = 0;
+  std::ifstream(folder / "out/slide.txt") >> sum;
+  CHECK(sum == 9);
+}
+
+TEST_CASE("what a test gets wrong is said") {
+  NodeRunner<Sort> runner;
+  CHECK_THROWS_WITH_AS(runner.input("nmber", Number{}), "the node has no input 'nmber'", Failure);
+  CHECK_THROWS_WITH_AS(runner.input("number", Text{}),
+                       "input 'number' takes testing.number/1, not testing.text/1", Failure);
+  CHECK_THROWS_WITH_AS(runner.process(), "input 'number' has no packet", Failure);
+  CHECK_THROWS_WITH_AS(runner.emitted("od"), "the node has no output 'od'", Failure);
+  runner.input("number", Number{1}).process();
+  CHECK_THROWS_WITH_AS(runner.output<Number>("odd", 1), "expected packet 1 on output 'odd', found 1 packets",
+                       Failure);
+  CHECK_THROWS_WITH_AS(runner.output<Text>("odd"), "output 'odd' does not give testing.text/1", Failure);
+  CHECK_THROWS_WITH_AS(runner.expect_emitted("odd", 2), "expected 2 packets on output 'odd', found 1",
+                       Failure);
+}
