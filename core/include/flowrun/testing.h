@@ -89,6 +89,10 @@ class NodeRunner {
       std::filesystem::create_directories((folder / unit).parent_path());
       return folder / unit;
     }
+    std::filesystem::path hand_on(const std::filesystem::path& folder,
+                                  const std::filesystem::path& unit) const override {
+      return stage(folder, unit);
+    }
 
    private:
     std::string kind_ = "test";
