@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <flowrun/plugin.h>
+
+#include <opencv2/core/utility.hpp>
+
+#include "nodes/train/train.h"
+
+FLOWRUN_PLUGIN("torch", FLOWRUN_VERSION, registry) {
+  using namespace flowrun::torch_nodes;
+  // OpenCV's own threads would run other packets' work in the middle of a call.
+  cv::setNumThreads(1);
+  registry.node<Train>("train");
+}
