@@ -38,6 +38,7 @@ void ask_node(PlanNode& node, const Plan& plan, Diagnostics& diagnostics) {
     const auto& name = source.type->outputs[static_cast<std::size_t>(from.port)].name;
     node.costs.inputs[node.type->inputs[i].name] = *source.costs.outputs.at(name).bytes;
   }
+  node.costs.threads = static_cast<std::size_t>(plan.threads);
   try {
     node.node->plan(node.costs);
   } catch (const OptionError& problem) {

@@ -6,27 +6,13 @@
 #include <cstdint>
 #include <optional>
 
+#include "nodes/wsi/sampling.h"
+
 namespace flowrun::wsi {
 
 /// What happens where a tile reaches over the right or bottom edge of the slide: it is left out, padded, or
 /// moved back until it lies within.
 enum class Edge { drop, pad, shift };
-
-/// How tiles are read: a window of a level, scaled down where no level has the resolution asked for.
-struct Sampling {
-  int level = 0;
-  double ratio = 1;  ///< pixels of the level per tile pixel
-
-  /// Throws Error when the slide has no such level.
-  static Sampling at_level(const Slide& slide, int level);
-  /// One tile pixel for `downsample` x `downsample` level-0 pixels: on the level that has it (to 0.5 %), else
-  /// from the next finer one. `downsample` is at least 1.
-  static Sampling at_downsample(const Slide& slide, double downsample);
-  /// Throws Error when the slide's own MPP is unknown or coarser.
-  static Sampling at_mpp(const Slide& slide, double mpp);
-  /// Throws Error when the slide's own objective power is unknown or lower.
-  static Sampling at_magnification(const Slide& slide, double magnification);
-};
 
 /// A tile's place. `column` and `row` are pixels of the level that is read; x and y level-0 pixels.
 struct Cell {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "random.h"
+#include "nodes/wsi/random.h"
 
 namespace flowrun::wsi::synth {
 namespace {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "random.h"
+#include "nodes/wsi/random.h"
 
 namespace flowrun::wsi::synth {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "noise.h"
 #include "nuclei.h"
-#include "random.h"
+#include "nodes/wsi/random.h"
 #include "stain.h"
 
 namespace flowrun::wsi::synth {

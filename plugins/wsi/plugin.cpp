@@ -3,12 +3,16 @@
 
 #include <opencv2/core/utility.hpp>
 
+#include "nodes/augment/augment.h"
 #include "nodes/collect/collect.h"
 #include "nodes/collect/collect_command.h"
 #include "nodes/combine/combine.h"
 #include "nodes/detect/detect.h"
+#include "nodes/epochs/epochs.h"
 #include "nodes/extract/extract.h"
 #include "nodes/filter/filter.h"
+#include "nodes/index/index.h"
+#include "nodes/load/load.h"
 #include "nodes/mask/mask.h"
 #include "nodes/overlay/overlay.h"
 #include "nodes/read/read.h"
@@ -26,11 +30,15 @@ FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
   using namespace flowrun::wsi;
   // OpenCV's own threads would run other packets' work in the middle of a call.
   cv::setNumThreads(1);
+  registry.node<Augment>("augment");
   registry.node<Collect>("collect");
   registry.node<Combine>("combine");
   registry.node<Detect>("detect");
+  registry.node<Epochs>("epochs");
   registry.node<Extract>("extract");
   registry.node<Filter>("filter");
+  registry.node<Index>("index");
+  registry.node<Load>("load");
   registry.node<AnnotationMask>("mask");
   registry.node<Overlay>("overlay");
   registry.node<Read>("read");

@@ -73,6 +73,9 @@ class Docs(unittest.TestCase):
             (place / name).mkdir(parents=True)
         shutil.copy(self.slide, place / "slides")
         shutil.copy(self.slide, place / "downloads/case/other.svs")
+        for table in ("train.csv", "val.csv"):
+            (place / table).write_text("slide,x,y,label\n" + "".join(
+                f"slides/small.svs,{300 * i},{300 * i},{i % 2}\n" for i in range(4)))
         shutil.copy(self.annotations, place / "xml")
 
     def test_graphs_run_as_they_are(self):

@@ -130,6 +130,7 @@ class Outputs {
 /// packet along its whole way.
 class Costs {
  public:
+  std::size_t threads = 1;  ///< of the run: so many calls may overlap; set before plan()
   std::size_t scratch = 0;  ///< temporary bytes during one call
   /// Bytes that the node keeps of its own for each scope in flight; of a node in the run, or one that gathers
   /// scopes: for the whole run. What a node with one call at a time needs then (a model's activations) is

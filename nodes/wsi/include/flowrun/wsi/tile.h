@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <flowrun/wsi/sample.h>
 #include <flowrun/wsi/slide.h>
 
 #include <cstdint>
@@ -28,6 +29,7 @@ struct Tile {
   std::string dropped_because;     ///< the reason, on a filter's port for dropped tiles; else empty
   bool untouched = false;          ///< its pixels are the level's own: neither scaled nor changed since
   std::shared_ptr<const SlideFacts> slide;
+  std::shared_ptr<const Sample> sample{};  ///< in training; else null
 };
 
 }  // namespace flowrun::wsi

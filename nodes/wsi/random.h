@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
 
-namespace flowrun::wsi::synth {
+namespace flowrun::wsi {
 
 /// A good mix of 64 bits (the finaliser of SplitMix64).
 constexpr std::uint64_t mix(std::uint64_t value) {
   value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ULL;
   value = (value ^ (value >> 27)) * 0x94d049bb133111ebULL;
   return value ^ (value >> 31);
+}
+
+/// One number for a seed and a text.
+constexpr std::uint64_t mix(std::uint64_t seed, std::string_view text) {
+  std::uint64_t hash = mix(seed + 0x9e3779b97f4a7c15ULL);
+  for (const char c : text) hash = mix(hash ^ static_cast<unsigned char>(c)) + 0x9e3779b97f4a7c15ULL;
+  return hash;
 }
 
 /// SplitMix64. Unlike the standard distributions it draws the same numbers with every standard library, which
@@ -25,9 +36,16 @@ class Random {
   double uniform() { return static_cast<double>(bits() >> 11) * 0x1p-53; }
   /// In [low, high).
   double uniform(double low, double high) { return low + (high - low) * uniform(); }
+  /// In 0 to count - 1; `count` is above 0 and far below 2^64, so that the remainder's bias is nil.
+  std::uint64_t below(std::uint64_t count) { return bits() % count; }
+  /// Puts the items in a random order, each as likely as any other (Fisher and Yates).
+  template <class T>
+  void shuffle(std::vector<T>& items) {
+    for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[below(i)]);
+  }
 
  private:
   std::uint64_t state_;
 };
 
-}  // namespace flowrun::wsi::synth
+}  // namespace flowrun::wsi

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "class_labels.h"
+
+#include <flowrun/error.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+namespace flowrun::wsi {
+namespace {
+
+std::optional<std::int64_t> number_in(const std::string& text) {
+  std::int64_t value = 0;
+  const auto [rest, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return problem == std::errc() && rest == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
+void sort_labels(std::vector<std::string>& labels) {
+  const bool numbers = std::all_of(labels.begin(), labels.end(), [](const auto& l) { return number_in(l); });
+  std::sort(labels.begin(), labels.end(), [&](const std::string& a, const std::string& b) {
+    return numbers ? *number_in(a) < *number_in(b) : a < b;
+  });
+}
+
+}  // namespace
+
+ClassLabels class_labels(const Samples& samples, std::vector<std::string> classes) {
+  ClassLabels out{std::move(classes), {}};
+  if (out.classes.empty()) {
+    out.classes = samples.labels;
+    sort_labels(out.classes);
+  }
+  for (std::size_t i = 0; i < samples.labels.size(); ++i) {
+    const std::string& label = samples.labels[i];
+    const auto it = std::find(out.classes.begin(), out.classes.end(), label);
+    out.label.push_back(static_cast<std::uint32_t>(it - out.classes.begin()));
+    if (it != out.classes.end() && !label.empty()) continue;
+    const auto row =
+        std::find_if(samples.rows.begin(), samples.rows.end(), [&](const auto& r) { return r.label == i; });
+    if (label.empty())
+      throw Error(
+          fmt::format("{}: the tile has no label; connect annotations to the node that makes it, or give "
+                      "that `labels` or `no_class`",
+                      samples.name_of(*row)));
+    throw Error(fmt::format("{}: label '{}' is none of the classes {}", samples.name_of(*row), label,
+                            fmt::join(out.classes, ", ")));
+  }
+  if (out.classes.size() < 2)
+    throw Error(fmt::format("a classifier tells two classes or more apart, but all samples are of class '{}'",
+                            out.classes.front()));
+  return out;
+}
+
+std::vector<std::uint64_t> class_samples(const Samples& samples, const ClassLabels& labels,
+                                         const std::vector<bool>& validation) {
+  std::vector<std::uint64_t> counts(labels.classes.size());
+  for (std::size_t i = 0; i < samples.rows.size(); ++i)
+    if (!validation[i]) ++counts[labels.label[samples.rows[i].label]];
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    if (counts[i] == 0) throw Error(fmt::format("class '{}' has no sample for training", labels.classes[i]));
+  return counts;
+}
+
+}  // namespace flowrun::wsi

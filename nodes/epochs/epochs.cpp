@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "epochs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "class_labels.h"
+#include "draw.h"
+#include "nodes/wsi/random.h"
+#include "nodes/wsi/slide_files.h"
+#include "nodes/wsi/slide_opener.h"
+#include "sample_table.h"
+#include "split.h"
+
+namespace flowrun::wsi {
+namespace {
+
+/// What all epochs have in common, and how the order of one is drawn.
+struct Training {
+  Epoch common;
+  std::vector<std::uint32_t> training, validation;  // rows
+  std::vector<std::uint32_t> labels;                // by row, index into the classes
+  std::vector<double> weights;                      // by row
+  std::string sampling;
+  std::uint64_t seed = 0;
+
+  Epoch epoch(std::uint64_t number) const {
+    Epoch epoch = common;
+    epoch.number = number;
+    const std::size_t count = common.set->training_samples;
+    epoch.order = sampling == "balanced"   ? draw_balanced(training, labels, count, seed, number)
+                  : sampling == "weighted" ? draw_weighted(training, weights, count, seed, number)
+                                           : draw_each(training, count, seed, number);
+    epoch.order.insert(epoch.order.end(), validation.begin(), validation.end());
+    return epoch;
+  }
+  std::size_t bytes() const {
+    const std::size_t rows = training.size() + validation.size();
+    const std::size_t order = common.set->training_samples + validation.size();
+    return common.samples->bytes() + rows * (2 * sizeof(std::uint32_t) + sizeof(double)) +
+           order * sizeof(std::uint32_t);
+  }
+};
+
+/// By which a later run sees whether the samples are the same.
+std::string fingerprint(const Samples& samples, const std::vector<bool>& validation) {
+  std::uint64_t hash = 0;
+  const auto add_file = [&](const std::filesystem::path& path) {
+    for (const auto& [what, value] : file_identity(path)) hash = mix(hash, value);
+  };
+  for (const auto& slide : samples.slides) add_file(slide.file.path);
+  for (std::size_t i = 0; i < samples.rows.size(); ++i) {
+    const Samples::Row& row = samples.rows[i];
+    if (!row.image.empty()) add_file(row.image);
+    hash = mix(hash, fmt::format("{} {} {} {} {} {} {} {} {} {}", row.slide, samples.labels[row.label], row.x,
+                                 row.y, row.level, row.size, row.extent.value_or(0), row.mpp.value_or(0),
+                                 row.weight, validation[i] ? "validation" : "training"));
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+/// The largest ratio of level pixels to tile pixels, so that memory for reading can be leased. Opens each
+/// slide once where its resolutions do not tell; what cannot be opened or read so is an error later, of its
+/// samples.
+double largest_ratio(const Samples& samples, OpenSlides& slides) {
+  std::map<std::uint32_t, std::set<std::tuple<double, double, int>>> resolutions;
+  for (const Samples::Row& row : samples.rows)
+    if (row.image.empty() && (row.extent || row.mpp))
+      resolutions[row.slide].insert({row.extent.value_or(0), row.mpp.value_or(0), row.size});
+  double largest = 1;
+  for (const auto& [slide, of_slide] : resolutions)
+    for (const auto& [extent, mpp, size] : of_slide) {
+      Samples::Row row;
+      if (extent > 0) row.extent = extent;
+      if (mpp > 0) row.mpp = mpp;
+      const int side = size > 0 ? size : 1000;
+      try {
+        largest =
+            std::max(largest, static_cast<double>(window_of(*slides.get(slide), row, side).side) / side);
+      } catch (const Error&) {
+      }
+    }
+  return largest;
+}
+
+class All final : public Generator {
+ public:
+  All(Training training, std::size_t slide_bytes, std::string samples)
+      : training_(std::move(training)), slide_bytes_(slide_bytes), samples_(std::move(samples)) {}
+
+  std::optional<Work> next() override {
+    if (next_ == training_.common.set->epochs) return {};
+    const std::uint64_t number = next_++;
+    return Work{[this, number](Outputs& out) { out.emit("epoch", training_.epoch(number)); },
+                NewScope{fmt::format("epoch-{:04}", number), {{"samples", samples_}}}};
+  }
+  std::size_t extra_bytes() const override { return training_.bytes() + slide_bytes_; }
+  std::optional<std::uint64_t> total() const override { return training_.common.set->epochs; }
+
+ private:
+  const Training training_;
+  const std::size_t slide_bytes_;
+  const std::string samples_;
+  std::uint64_t next_ = 0;
+};
+
+}  // namespace
+
+void Epochs::describe(Description<Epochs>& d) {
+  d.summary("Opens the epochs of a training: which samples are drawn, and in which order.")
+      .details(
+          "Samples are rows of train_csv (and val_csv), or what `index` gathered in the same graph; `load` "
+          "reads their "
+          "pixels. A row is a tile image (columns path, label; paths are relative to the table), or a place "
+          "in a slide "
+          "(slide, x, y, level, size, mpp, label): a tiles.csv of `save` is both, and is read straight from "
+          "the slides "
+          "when `slides` says where they are. Columns weight and patient are optional. `validation` splits "
+          "off that "
+          "share of each class, whole slides or patients at a time. Which samples an epoch has and in which "
+          "order "
+          "depends on the seed and the epoch's number alone; it is a shuffle of all samples, wherever they "
+          "are. Epochs "
+          "come one after the other; a run that goes on after an interruption skips those that are done.")
+      .example(
+          "epochs: {type: epochs, train_csv: train.csv, val_csv: val.csv, count: 20, sampling: balanced}")
+      .optional_input<Samples>("samples")
+      .scope_output<Epoch>("epoch")
+      .successive();
+  d.option("train_csv", &Epochs::train_csv, "table of the samples to train with");
+  d.option("val_csv", &Epochs::val_csv, "table of the samples to validate with, the same in each epoch");
+  d.option("slides", &Epochs::slides,
+           "where the slides are that the tables name: file, glob pattern, folder or list, or several of "
+           "these; not "
+           "given: samples are tile images, or the column slide has paths");
+  d.option("classes", &Epochs::classes,
+           "names in the order of the model's outputs; not given: all labels, sorted");
+  d.option("validation", &Epochs::validation, "share of the samples to validate with instead of val_csv")
+      .above(0)
+      .at_most(0.9);
+  d.option("split_by", &Epochs::split_by, "what `validation` keeps together").choices({"slide", "patient"});
+  d.option(
+       "sampling", &Epochs::sampling,
+       "each sample once; or each class equally often; or with a chance in proportion to the column weight")
+      .choices({"each", "balanced", "weighted"});
+  d.option("samples_per_epoch", &Epochs::samples_per_epoch,
+           "samples drawn for an epoch; as many as there are for training, if not given")
+      .at_least(1)
+      .at_most(4e9);
+  d.option("count", &Epochs::count, "epochs").at_least(1).at_most(9999);
+  d.option("seed", &Epochs::seed, "of the split and of the order").at_least(0);
+  d.option("open_slides", &Epochs::open_slides, "slides that stay open at once, each with up to 34 MiB")
+      .at_least(1)
+      .at_most(10000);
+}
+
+void Epochs::plan(Costs& costs) {
+  if (costs.has("samples") == train_csv.has_value())
+    throw OptionError("train_csv",
+                      train_csv ? "samples come from the graph and from a table" : "there are no samples",
+                      "either `from:` a node of type index, or train_csv");
+  if (val_csv && !train_csv) throw OptionError("val_csv", "there is no table to train with", "train_csv");
+  if (val_csv && validation)
+    throw OptionError("validation", "samples to validate with are given twice", "val_csv or validation");
+  if (!slides.empty() && !train_csv)
+    throw OptionError("slides", "there is no table that names slides", "train_csv");
+  costs.out("epoch", 0);  // only the samples tell: extra_bytes()
+  threads_ = costs.threads;
+}
+
+std::shared_ptr<const Samples> Epochs::samples_of(const Inputs& in, std::size_t& first_validation) const {
+  if (!train_csv) {
+    auto gathered = in.share<Samples>("samples");
+    first_validation = gathered->rows.size();
+    if (gathered->rows.empty()) throw Error("there is no sample: no tile was gathered");
+    return gathered;
+  }
+  const std::vector<ListedSlide> listed = slides.empty() ? std::vector<ListedSlide>{} : list_slides(slides);
+  auto samples = std::make_shared<Samples>();
+  read_samples(*train_csv, listed, *samples);
+  first_validation = samples->rows.size();
+  if (first_validation == 0) throw Error(fmt::format("{}: the table has no sample", train_csv->string()));
+  if (val_csv) {
+    read_samples(*val_csv, listed, *samples);
+    if (samples->rows.size() == first_validation)
+      throw Error(fmt::format("{}: the table has no sample", val_csv->string()));
+  }
+  return samples;
+}
+
+std::vector<bool> Epochs::validation_rows(const Samples& samples, std::size_t first_validation) const {
+  std::vector<bool> rows(samples.rows.size());
+  std::fill(rows.begin() + static_cast<std::ptrdiff_t>(first_validation), rows.end(), true);
+  if (!validation) return rows;
+  std::vector<std::string> groups;
+  std::vector<std::uint32_t> labels;
+  for (const Samples::Row& row : samples.rows) {
+    const auto& slide = samples.slides[row.slide];
+    groups.push_back(split_by == "patient" ? slide.patient : slide.file.name);
+    if (groups.back().empty())
+      throw Error(
+          fmt::format("{}: the sample has no {}, by which validation is split off; add the column '{}'",
+                      samples.name_of(row), split_by, split_by));
+    labels.push_back(row.label);
+  }
+  return split_off(groups, labels, *validation, static_cast<std::uint64_t>(seed));
+}
+
+std::unique_ptr<Generator> Epochs::start(Inputs& in) {
+  std::size_t first_validation = 0;
+  const auto samples = samples_of(in, first_validation);
+  const ClassLabels names = class_labels(*samples, classes);
+  const std::vector<bool> for_validation = validation_rows(*samples, first_validation);
+
+  Training training;
+  training.sampling = sampling;
+  training.seed = static_cast<std::uint64_t>(seed);
+  for (std::uint32_t row = 0; row < samples->rows.size(); ++row) {
+    (for_validation[row] ? training.validation : training.training).push_back(row);
+    training.labels.push_back(names.label[samples->rows[row].label]);
+    training.weights.push_back(samples->rows[row].weight);
+  }
+  const auto weighs = [&](std::uint32_t row) { return training.weights[row] > 0; };
+  if (std::none_of(training.training.begin(), training.training.end(), weighs))
+    throw Error("all samples to train with have weight 0");
+
+  auto set = std::make_shared<SampleSet>();
+  set->classes = names.classes;
+  set->class_samples = class_samples(*samples, names, for_validation);
+  set->epochs = static_cast<std::uint64_t>(count);
+  set->training_samples = static_cast<std::uint64_t>(
+      samples_per_epoch.value_or(static_cast<std::int64_t>(training.training.size())));
+  set->validation_samples = training.validation.size();
+
+  std::vector<SlideFile> files;
+  bool reads_slides = false;
+  for (const auto& slide : samples->slides) {
+    files.push_back(slide.file);
+    reads_slides |= !slide.file.path.empty();
+  }
+  const std::size_t most_open =
+      std::min(files.size(), std::max(static_cast<std::size_t>(open_slides), threads_));
+  training.common.slides = std::make_shared<OpenSlides>(std::move(files), most_open);
+  training.common.set = std::move(set);
+  training.common.samples = samples;
+  training.common.labels = std::make_shared<const std::vector<std::uint32_t>>(names.label);
+  training.common.largest_ratio = largest_ratio(*samples, *training.common.slides);
+  return std::make_unique<All>(std::move(training), reads_slides ? most_open * open_slide_bytes : 0,
+                               fingerprint(*samples, for_validation));
+}
+
+}  // namespace flowrun::wsi

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/description.h>
+
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "nodes/wsi/samples.h"
+
+namespace flowrun::wsi {
+
+/// Gathers the places of tiles of all slides. See describe().
+struct Index : Node {
+  static void describe(Description<Index>& d);
+  void plan(Costs& costs) override;
+  void process(Inputs& in, Outputs& out) override;
+  void finish(Inputs& in, Outputs& out) override;
+
+ private:
+  /// Of one slide.
+  struct Places {
+    std::mutex mutex;
+    Samples samples;
+  };
+  std::mutex mutex_;
+  std::map<std::string, Samples> slides_;  // by name: those that are complete
+};
+
+}  // namespace flowrun::wsi

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "load.h"
+
+#include <flowrun/wsi/tile.h>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <utility>
+
+#include "nodes/wsi/image_file.h"
+#include "nodes/wsi/picture.h"
+#include "nodes/wsi/samples.h"
+
+namespace flowrun::wsi {
+namespace {
+
+constexpr int largest_size = 16384;
+
+class SampleTiles final : public Generator {
+ public:
+  SampleTiles(std::shared_ptr<const Epoch> epoch, int size) : epoch_(std::move(epoch)), size_(size) {}
+
+  std::optional<Work> next() override {
+    if (next_ == epoch_->order.size()) return {};
+    return Work{[this, place = next_++](Outputs& out) { out.emit("tile", tile(place)); }};
+  }
+  std::size_t extra_bytes() const override {
+    const auto side = static_cast<std::size_t>(std::lround(size_ * epoch_->largest_ratio));
+    return epoch_->largest_ratio > 1 ? side * side * 3 : 0;
+  }
+  std::optional<std::uint64_t> total() const override { return epoch_->order.size(); }
+
+ private:
+  Tile tile(std::size_t place) const {
+    const Samples& samples = *epoch_->samples;
+    const Samples::Row& row = samples.rows[epoch_->order[place]];
+    try {
+      Tile tile;
+      tile.x = row.x;
+      tile.y = row.y;
+      tile.label = samples.labels[row.label];
+      tile.mpp = row.mpp;
+      if (row.image.empty())
+        read_slide(row, tile);
+      else
+        read_file(row, tile);
+      auto sample = std::make_shared<Sample>();
+      sample->set = epoch_->set;
+      sample->label = (*epoch_->labels)[row.label];
+      sample->validation = place >= epoch_->set->training_samples;
+      sample->epoch = epoch_->number;
+      sample->path = row.image;
+      tile.sample = std::move(sample);
+      return tile;
+    } catch (const Error& problem) {
+      throw Error(fmt::format("{}: {}", samples.name_of(row), problem.what()));
+    }
+  }
+
+  void read_slide(const Samples::Row& row, Tile& tile) const {
+    if (row.size != 0 && row.size != size_)
+      throw Error(
+          fmt::format("the sample has {} x {} pixels, expected {} x {}", row.size, row.size, size_, size_));
+    const auto slide = epoch_->slides->get(row.slide);
+    const SlideWindow window = window_of(*slide, row, size_);
+    tile.pixels.create(size_, size_, CV_8UC3);
+    read_scaled(*slide, window.level, window.column, window.row, {window.side, window.side}, tile.pixels);
+    tile.level = window.level;
+    tile.extent = window.extent;
+    if (const auto mpp = slide->facts().mpp) tile.mpp = *mpp * window.extent / size_;
+    tile.untouched = window.side == size_;
+    tile.slide = slide->share_facts();
+  }
+
+  void read_file(const Samples::Row& row, Tile& tile) const {
+    tile.pixels = read_image(row.image, size_);
+    tile.level = row.level;
+    tile.extent = row.extent.value_or(0);
+    auto facts = std::make_shared<SlideFacts>();
+    facts->name = epoch_->samples->slides[row.slide].file.name;
+    tile.slide = std::move(facts);
+  }
+
+  const std::shared_ptr<const Epoch> epoch_;
+  const int size_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace
+
+void Load::describe(Description<Load>& d) {
+  d.summary("Reads the samples of an epoch, as tiles.")
+      .details(
+          "Tile images (PNG or JPEG) are decoded; places in slides are read straight from them, in the order "
+          "of the "
+          "epoch, so no tile needs to be on disk. Both give the same pixels for lossless images. A sample "
+          "that is "
+          "missing, broken, cut off or of another size is an error of its own, with table and line, dealt "
+          "with as "
+          "on_error says: skip leaves it out, and nothing takes its place.")
+      .example("samples: {type: load, from: epochs, size: 256, on_error: skip}")
+      .input<Epoch>("epoch")
+      .output<Tile>("tile");
+  d.option("size", &Load::size, "width and height of each sample in pixels")
+      .required()
+      .at_least(1)
+      .at_most(largest_size);
+}
+
+void Load::plan(Costs& costs) {
+  const std::size_t area = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
+  costs.out("tile", area * 3);
+  // The slide's reader, or a file as large as incompressible pixels make it.
+  costs.scratch = area * PixelReader::scratch_per_pixel + (std::size_t{64} << 10);
+}
+
+std::unique_ptr<Generator> Load::start(Inputs& in) {
+  return std::make_unique<SampleTiles>(in.share<Epoch>("epoch"), size);
+}
+
+}  // namespace flowrun::wsi

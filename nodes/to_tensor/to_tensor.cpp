@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "to_tensor.h"
+
+#include <ATen/Context.h>
+#include <ATen/Functions.h>
+#include <flowrun/torch/batch.h>
+#include <flowrun/wsi/tile.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "normalisation.h"
+
+namespace flowrun::torch_nodes {
+namespace {
+
+/// Where a tile came from, for messages.
+std::string name_of(const wsi::Tile& tile) {
+  if (tile.sample && !tile.sample->path.empty()) return tile.sample->path.string();
+  return fmt::format("{}, x {}, y {}", tile.slide ? tile.slide->name : "tile", tile.x, tile.y);
+}
+
+/// Memory from which a GPU copies by itself, where there is one.
+at::Tensor empty(at::IntArrayRef sizes, at::ScalarType type) {
+  return at::empty(sizes, at::TensorOptions().dtype(type).pinned_memory(at::hasCUDA()));
+}
+
+/// The tensor, with the leases of what it was made from held for as long as anybody holds its memory.
+at::Tensor with_leases(const at::Tensor& tensor, std::vector<Lease> leases) {
+  auto held = std::make_shared<std::pair<std::vector<Lease>, at::Tensor>>(std::move(leases), tensor);
+  return at::from_blob(
+      tensor.data_ptr(), tensor.sizes(), [held](void*) {}, tensor.options());
+}
+
+/// The training batches of an epoch.
+std::uint64_t batches_of(const wsi::SampleSet& set, std::uint64_t size, bool drop_last) {
+  return (set.training_samples + (drop_last ? 0 : size - 1)) / size;
+}
+
+}  // namespace
+
+/// Tiles are kept as bytes until all of a batch are there: only then are all of its leases.
+struct ToTensor::Gathered {
+  std::vector<std::shared_ptr<const wsi::Tile>> tiles;
+  std::vector<Lease> leases;
+};
+
+void ToTensor::describe(Description<ToTensor>& d) {
+  d.summary("Makes batches of samples: float32 tensors of samples x 3 x height x width, normalised.")
+      .details(
+          "Pixels are scaled to 0 to 1, then `mean` is subtracted and divided by `std`, by default those of "
+          "ImageNet, "
+          "which pretrained models expect. Batches have the samples in the order of the epoch; training and "
+          "validation "
+          "samples are never in one batch. All images must be of one size. Where there is a GPU, batches lie "
+          "in pinned "
+          "memory. A batch holds the memory leases of its samples.")
+      .example("batches: {type: to_tensor, from: samples, batch: 2}")
+      .gathers()
+      .input<wsi::Tile>("tile")
+      .output<Batch>("batch");
+  d.option("batch", &ToTensor::batch, "samples in a batch; the last of an epoch may have fewer")
+      .at_least(1)
+      .at_most(65536);
+  d.option("drop_last", &ToTensor::drop_last, "leave out training samples that do not fill a batch");
+  d.option("mean", &ToTensor::mean, "of R, G, B, scaled to 0 to 1: subtracted");
+  d.option("std", &ToTensor::std, "of R, G, B: divided by").above(0);
+}
+
+void ToTensor::plan(Costs& costs) {
+  if (mean.size() != 3) throw OptionError("mean", "expected three numbers", "R, G, B: [0.485, 0.456, 0.406]");
+  if (std.size() != 3) throw OptionError("std", "expected three numbers", "R, G, B: [0.229, 0.224, 0.225]");
+  normalisation_ = std::make_shared<Normalisation>(mean, std);
+  costs.holds = static_cast<std::size_t>(batch - 1);
+  costs.out("batch", costs.in("tile") * sizeof(float) + sizeof(std::int64_t));
+}
+
+void ToTensor::process(Inputs& in, Outputs& out) {
+  const auto tile = in.share<wsi::Tile>("tile");
+  auto& gathered = in.state<Gathered>();
+  if (!tile->sample)
+    throw Error(fmt::format("{}: the tile is no sample of a training; batches are made of what 'load' reads",
+                            name_of(*tile)));
+  if (!gathered.tiles.empty()) {
+    const wsi::Tile& first = *gathered.tiles.front();
+    if (tile->pixels.size() != first.pixels.size())
+      throw Error(fmt::format(
+          "the images of a batch must be of one size, but {} has {} x {} pixels and {} has {} x {}",
+          name_of(*tile), tile->pixels.cols, tile->pixels.rows, name_of(first), first.pixels.cols,
+          first.pixels.rows));
+    if (tile->sample->validation && !first.sample->validation) emit(gathered, out);
+  }
+  gathered.tiles.push_back(tile);
+  gathered.leases.push_back(in.lease("tile"));
+  if (gathered.tiles.size() == static_cast<std::size_t>(batch)) emit(gathered, out);
+}
+
+void ToTensor::finish(Inputs& in, Outputs& out) {
+  auto& gathered = in.state<Gathered>();
+  if (!in.scope().failed() && !gathered.tiles.empty()) emit(gathered, out);
+}
+
+void ToTensor::emit(Gathered& gathered, Outputs& out) const {
+  const auto tiles = std::exchange(gathered.tiles, {});
+  auto leases = std::exchange(gathered.leases, {});
+  const wsi::Tile& first = *tiles.front();
+  const wsi::Sample& sample = *first.sample;
+  const auto count = static_cast<std::int64_t>(tiles.size());
+  if (drop_last && !sample.validation && count < batch)
+    return out.note(fmt::format("{} training samples were left over from the last batch", count));
+
+  Batch made;
+  at::Tensor images = empty({count, 3, first.pixels.rows, first.pixels.cols}, at::kFloat);
+  made.labels = empty({count}, at::kLong);
+  auto* planes = images.data_ptr<float>();
+  auto* labels = made.labels.data_ptr<std::int64_t>();
+  for (const auto& tile : tiles) {
+    normalisation_->write(tile->pixels, planes);
+    planes += 3 * tile->pixels.total();
+    *labels++ = static_cast<std::int64_t>(tile->sample->label);
+    made.samples.push_back(
+        {tile->slide ? tile->slide->name : "", tile->sample->path.string(), tile->x, tile->y});
+  }
+  made.images = with_leases(images, std::move(leases));
+  made.validation = sample.validation;
+  made.epoch = sample.epoch;
+  made.classes = {sample.set, &sample.set->classes};
+  made.class_samples = {sample.set, &sample.set->class_samples};
+  made.epochs = sample.set->epochs;
+  made.training_batches = batches_of(*sample.set, static_cast<std::uint64_t>(batch), drop_last);
+  std::copy(mean.begin(), mean.end(), made.mean.begin());
+  std::copy(std.begin(), std.end(), made.std.begin());
+  out.emit("batch", std::move(made));
+}
+
+}  // namespace flowrun::torch_nodes

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/description.h>
+
+#include <memory>
+#include <vector>
+
+namespace flowrun::torch_nodes {
+
+class Normalisation;
+
+/// Makes batches of samples. See describe().
+struct ToTensor : Node {
+  int batch = 32;
+  bool drop_last = false;
+  std::vector<double> mean{0.485, 0.456, 0.406};
+  std::vector<double> std{0.229, 0.224, 0.225};
+
+  static void describe(Description<ToTensor>& d);
+  void plan(Costs& costs) override;
+  void process(Inputs& in, Outputs& out) override;
+  void finish(Inputs& in, Outputs& out) override;
+
+ private:
+  struct Gathered;
+  void emit(Gathered& gathered, Outputs& out) const;
+
+  std::shared_ptr<const Normalisation> normalisation_;  // made by plan()
+};
+
+}  // namespace flowrun::torch_nodes
