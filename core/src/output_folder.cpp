@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -39,10 +40,10 @@ std::string to_text(const json& value) {
   return value.dump(2, ' ', false, json::error_handler_t::replace);
 }
 
-std::vector<fs::path> units_of(const json& entry) {
+std::vector<fs::path> units_of(const json& entry, const char* which = "outputs") {
   std::vector<fs::path> units;
-  if (!entry.is_object() || !entry.contains("outputs")) return units;
-  for (const auto& unit : entry["outputs"])
+  if (!entry.is_object() || !entry.contains(which)) return units;
+  for (const auto& unit : entry[which])
     if (unit.is_string() && stays_inside(unit.get<std::string>()))
       units.emplace_back(unit.get<std::string>());
   return units;
@@ -53,6 +54,21 @@ void remove_temporaries(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder))
     if (entry.path().extension() == ".tmp") left.push_back(entry.path());
   for (const fs::path& file : left) fs::remove(file);
+}
+
+json to_json(const std::set<fs::path>& units) {
+  json out = json::array();
+  for (const fs::path& unit : units) out.push_back(unit.string());
+  return out;
+}
+
+/// Makes sure that a file's content is on the disk.
+void sync_or_throw(const fs::path& file) {
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool good = descriptor >= 0 && ::fsync(descriptor) == 0;
+  const int code = errno;
+  if (descriptor >= 0) ::close(descriptor);
+  if (!good) throw Error(fmt::format("cannot write {}: {}", file.string(), why(code)));
 }
 
 void rename_or_throw(const fs::path& from, const fs::path& to) {
@@ -133,6 +149,10 @@ void OutputFolder::clean_up() {
   remove_temporaries(journal_ / "publishing");
   for (const auto& intent : fs::directory_iterator(journal_ / "publishing")) {
     const json wanted = read_json(intent.path());
+    if (wanted.is_object() && !units_of(wanted, "handed_on").empty()) {
+      complete(intent.path().stem().string(), wanted);
+      continue;
+    }
     const fs::path done = journal_ / "done" / intent.path().filename();
     // The entry is written last. The intent's own entry: only the intent was left to remove.
     if (wanted.is_object() && read_json(done) != wanted.value("entry", json())) {
@@ -164,24 +184,49 @@ bool OutputFolder::ours(const std::string& scope, const fs::path& unit) const {
   return false;
 }
 
+std::set<std::string> OutputFolder::done_scopes_of_opener(const std::string& scope) const {
+  const std::string opener = scope.substr(0, scope.find('.') + 1);  // see journal_name()
+  std::set<std::string> scopes;
+  for (const auto& entry : fs::directory_iterator(journal_ / "done"))
+    if (entry.path().extension() == ".json" && entry.path().filename().string().starts_with(opener))
+      scopes.insert(entry.path().stem().string());
+  return scopes;
+}
+
 fs::path OutputFolder::stage(const std::string& scope, const fs::path& unit) {
+  return stage(scope, unit, false);
+}
+
+fs::path OutputFolder::hand_on(const std::string& scope, const fs::path& unit) {
+  return stage(scope, unit, true);
+}
+
+fs::path OutputFolder::stage(const std::string& scope, const fs::path& unit, bool handed_on) {
   if (!stays_inside(unit)) throw Error(fmt::format("'{}' is not inside the output folder", unit.string()));
   const fs::path temporary = journal_ / "staging" / scope / unit;
   std::scoped_lock lock(mutex_);
-  if (staged_[scope].contains(unit)) return temporary;
-  if (fs::exists(folder_ / unit) && !ours(scope, unit))
+  Staged& staged = staged_[scope];
+  if (staged.units.contains(unit)) return temporary;
+  const auto made_here = [&] {
+    if (ours(scope, unit)) return true;
+    if (!handed_on) return false;
+    const auto others = done_scopes_of_opener(scope);
+    return std::any_of(others.begin(), others.end(), [&](const auto& other) { return ours(other, unit); });
+  };
+  if (fs::exists(folder_ / unit) && !made_here())
     throw Error(
         fmt::format("{} exists and was not made by flowrun; move it away or choose another output folder",
                     (folder_ / unit).string()));
   create_or_throw(temporary.parent_path());
-  staged_[scope].insert(unit);  // last: whoever finds it may write
+  if (handed_on) staged.handed_on.insert(unit);
+  staged.units.insert(unit);  // last: whoever finds it may write
   return temporary;
 }
 
-std::set<fs::path> OutputFolder::take_staged(const std::string& scope) {
+OutputFolder::Staged OutputFolder::take_staged(const std::string& scope) {
   std::scoped_lock lock(mutex_);
   const auto node = staged_.extract(scope);
-  return node ? node.mapped() : std::set<fs::path>{};
+  return node ? node.mapped() : Staged{};
 }
 
 bool OutputFolder::has_staged(const std::string& scope) const {
@@ -190,35 +235,62 @@ bool OutputFolder::has_staged(const std::string& scope) const {
 }
 
 void OutputFolder::publish(const std::string& scope, json entry) {
-  const std::set<fs::path> units = take_staged(scope);
-  entry["outputs"] = json::array();
-  for (const fs::path& unit : units) entry["outputs"].push_back(unit.string());
-
-  std::set<fs::path> touched = units;
+  const Staged staged = take_staged(scope);
+  entry["outputs"] = to_json(staged.units);
+  std::set<fs::path> touched = staged.units;
   for (const fs::path& old : units_of(read_json(place("done", scope)))) touched.insert(old);
-  json intent{{"entry", entry}, {"outputs", json::array()}};
-  for (const fs::path& unit : touched) intent["outputs"].push_back(unit.string());
+  const json intent{
+      {"entry", entry}, {"outputs", to_json(touched)}, {"handed_on", to_json(staged.handed_on)}};
+  for (const fs::path& unit : staged.handed_on) sync_or_throw(journal_ / "staging" / scope / unit);
 
   write_whole(place("publishing", scope), to_text(intent));
+  // What is handed on replaces what was: if that fails half-way, the next run completes it.
+  if (!staged.handed_on.empty()) return complete(scope, intent);
   try {
     remove_or_throw(place("done", scope));
     for (const fs::path& unit : touched) remove_or_throw(folder_ / unit);
-    for (const fs::path& unit : units) {
-      create_or_throw((folder_ / unit).parent_path());
-      rename_or_throw(journal_ / "staging" / scope / unit, folder_ / unit);
-    }
-    write_whole(place("done", scope), to_text(entry) + "\n");
+    complete(scope, intent);
   } catch (...) {  // a full disk, say: rather nothing than a part
     for (const fs::path& unit : touched) remove_or_throw(folder_ / unit);
     remove_or_throw(place("publishing", scope));
     throw;
   }
+}
+
+void OutputFolder::complete(const std::string& scope, const json& intent) {
+  const json entry = intent.value("entry", json());
+  const auto handed_on = units_of(intent, "handed_on");
+  const auto keeps = units_of(entry);
+  const auto among = [](const std::vector<fs::path>& units, const fs::path& unit) {
+    return std::find(units.begin(), units.end(), unit) != units.end();
+  };
+  for (const fs::path& unit : units_of(intent)) {
+    const fs::path staged = journal_ / "staging" / scope / unit;
+    if (!among(keeps, unit)) remove_or_throw(folder_ / unit);
+    if (!among(keeps, unit) || !fs::exists(staged)) continue;
+    if (fs::is_directory(folder_ / unit)) remove_or_throw(folder_ / unit);
+    create_or_throw((folder_ / unit).parent_path());
+    rename_or_throw(staged, folder_ / unit);
+  }
+  if (!handed_on.empty())
+    for (const std::string& other : done_scopes_of_opener(scope)) {
+      json before = read_json(place("done", other));
+      std::set<fs::path> left;
+      const auto had = units_of(before);
+      for (const fs::path& unit : had)
+        if (!among(handed_on, unit)) left.insert(unit);
+      if (other == scope || left.size() == had.size()) continue;
+      before["outputs"] = to_json(left);
+      write_whole(place("done", other), to_text(before) + "\n");
+    }
+  write_whole(place("done", scope), to_text(entry) + "\n");
   remove_or_throw(place("publishing", scope));
   remove_or_throw(journal_ / "staging" / scope);
 }
 
 void OutputFolder::discard(const std::string& scope) {
   take_staged(scope);
+  if (fs::exists(place("publishing", scope))) return;  // the next run completes it
   remove_or_throw(journal_ / "staging" / scope);
 }
 

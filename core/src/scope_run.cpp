@@ -76,9 +76,18 @@ ScopeRun::ScopeRun(const Plan& plan, int opener, std::string name, std::uint64_t
 
 std::filesystem::path ScopeRun::stage(const std::filesystem::path& output_folder,
                                       const std::filesystem::path& unit) const {
-  const auto wanted = std::filesystem::absolute(output_folder).lexically_normal();
+  return folder_at(output_folder).stage(folder_name_, unit);
+}
+
+std::filesystem::path ScopeRun::hand_on(const std::filesystem::path& output_folder,
+                                        const std::filesystem::path& unit) const {
+  return folder_at(output_folder).hand_on(folder_name_, unit);
+}
+
+OutputFolder& ScopeRun::folder_at(const std::filesystem::path& path) const {
+  const auto wanted = std::filesystem::absolute(path).lexically_normal();
   for (OutputFolder& folder : folders_)
-    if (folder.path() == wanted) return folder.stage(folder_name_, unit);
+    if (folder.path() == wanted) return folder;
   throw std::logic_error(fmt::format("{} was not described as an output folder", wanted.string()));
 }
 

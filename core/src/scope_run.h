@@ -64,6 +64,8 @@ class ScopeRun final : public Scope {
   bool failed() const override { return failed_.load(std::memory_order_acquire); }
   std::filesystem::path stage(const std::filesystem::path& output_folder,
                               const std::filesystem::path& unit) const override;
+  std::filesystem::path hand_on(const std::filesystem::path& output_folder,
+                                const std::filesystem::path& unit) const override;
 
   NodeScope& at(int node) { return *nodes_[static_cast<std::size_t>(node)]; }
   bool has(int node) const { return nodes_[static_cast<std::size_t>(node)] != nullptr; }
@@ -86,6 +88,8 @@ class ScopeRun final : public Scope {
   std::map<std::string, std::string> identity;
 
  private:
+  OutputFolder& folder_at(const std::filesystem::path& path) const;
+
   std::string kind_;
   std::string name_;
   std::string folder_name_;  // of its staging and journal

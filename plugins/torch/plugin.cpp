@@ -4,10 +4,12 @@
 #include <opencv2/core/utility.hpp>
 
 #include "nodes/to_tensor/to_tensor.h"
+#include "nodes/train/train.h"
 
 FLOWRUN_PLUGIN("torch", FLOWRUN_VERSION, registry) {
   using namespace flowrun::torch_nodes;
   // OpenCV's own threads would run other packets' work in the middle of a call.
   cv::setNumThreads(1);
   registry.node<ToTensor>("to_tensor");
+  registry.node<Train>("train");
 }

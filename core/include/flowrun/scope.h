@@ -25,6 +25,13 @@ class Scope {
   /// that flowrun did not make stands at the final place.
   virtual std::filesystem::path stage(const std::filesystem::path& output_folder,
                                       const std::filesystem::path& unit) const = 0;
+
+  /// The same for a file that the scopes of one opener hand on, such as the last checkpoint of a training: it
+  /// takes the place of the one that an earlier scope made, in one step, and is an output of this scope alone
+  /// from then on. Wherever the process ends, all files that a scope hands on are those of the same scope
+  /// when the next run begins.
+  virtual std::filesystem::path hand_on(const std::filesystem::path& output_folder,
+                                        const std::filesystem::path& unit) const = 0;
 };
 
 }  // namespace flowrun

@@ -78,6 +78,10 @@ class TestScope final : public Scope {
   /// The final path at once: there is no run that could publish it.
   std::filesystem::path stage(const std::filesystem::path& folder,
                               const std::filesystem::path& unit) const override;
+  std::filesystem::path hand_on(const std::filesystem::path& folder,
+                                const std::filesystem::path& unit) const override {
+    return stage(folder, unit);
+  }
   void fail() { failed_ = true; }
 
  private:

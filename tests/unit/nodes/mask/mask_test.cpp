@@ -35,6 +35,10 @@ struct Call {
       const std::string& kind() const override { return text; }
       const std::string& name() const override { return text; }
       bool failed() const override { return false; }
+      std::filesystem::path hand_on(const std::filesystem::path& folder,
+                                    const std::filesystem::path& unit) const override {
+        return stage(folder, unit);
+      }
       std::filesystem::path stage(const std::filesystem::path&, const std::filesystem::path&) const override {
         return {};
       }

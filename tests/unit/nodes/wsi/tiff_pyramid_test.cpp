@@ -26,6 +26,10 @@ class TestScope final : public Scope {
   const std::string& kind() const override { return name_; }
   const std::string& name() const override { return name_; }
   bool failed() const override { return failed_; }
+  std::filesystem::path hand_on(const std::filesystem::path& folder,
+                                const std::filesystem::path& unit) const override {
+    return stage(folder, unit);
+  }
   std::filesystem::path stage(const std::filesystem::path&, const std::filesystem::path&) const override {
     return {};
   }

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "device.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <flowrun/error.h>
+#include <fmt/format.h>
+
+#if __has_include(<c10/cuda/CUDACachingAllocator.h>) && __has_include(<cuda_runtime_api.h>)
+#include <c10/cuda/CUDACachingAllocator.h>
+#define FLOWRUN_TORCH_CUDA 1
+#endif
+
+namespace flowrun::torch_nodes {
+
+c10::Device choose_device(const std::string& name) {
+  if (name == "auto") return at::globalContext().hasCUDA() ? c10::Device("cuda:0") : c10::Device("cpu");
+  if (name != "cpu" && name != "cuda" && !name.starts_with("cuda:"))
+    throw Error(fmt::format("no device is known as '{}'; expected auto, cpu or cuda:N", name));
+  if (name != "cpu" && !at::globalContext().hasCUDA())
+    throw Error(fmt::format("there is no GPU for 'device: {}', or this libtorch is built without CUDA; say "
+                            "device: auto or cpu",
+                            name));
+  try {
+    const c10::Device device(name);
+    return device.is_cuda() && !device.has_index() ? c10::Device("cuda:0") : device;
+  } catch (const c10::Error&) {
+    throw Error(fmt::format("no device is known as '{}'; expected auto, cpu or cuda:N", name));
+  }
+}
+
+#ifdef FLOWRUN_TORCH_CUDA
+std::optional<DeviceMemory> device_memory(c10::Device device) {
+  if (!device.is_cuda()) return {};
+  const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(device.index());
+  return DeviceMemory{static_cast<std::size_t>(stats.allocated_bytes[0].current),
+                      static_cast<std::size_t>(stats.reserved_bytes[0].current)};
+}
+void empty_cache(c10::Device device) {
+  if (device.is_cuda()) c10::cuda::CUDACachingAllocator::emptyCache();
+}
+#else
+std::optional<DeviceMemory> device_memory(c10::Device) {
+  return {};
+}
+void empty_cache(c10::Device) {}
+#endif
+
+ModelThreads::ModelThreads(int threads) : before_(at::get_num_threads()) {
+  // Asking first matters: a thread's first use sets its number to the one that any thread set last.
+  at::set_num_threads(threads);
+}
+
+ModelThreads::~ModelThreads() {
+  at::set_num_threads(before_);
+}
+
+}  // namespace flowrun::torch_nodes

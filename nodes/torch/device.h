@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+namespace flowrun::torch_nodes {
+
+/// "cpu", "cuda", "cuda:N", or "auto": the first GPU, or the CPU where there is none. Throws Error when it is not
+/// there.
+c10::Device choose_device(const std::string& name);
+
+/// What torch holds of a device's memory; nothing on the CPU.
+struct DeviceMemory {
+  std::size_t allocated = 0;  ///< by tensors
+  std::size_t reserved = 0;   ///< with what is kept for the next ones
+};
+std::optional<DeviceMemory> device_memory(c10::Device device);
+/// Gives back what is reserved and not allocated. Does nothing on the CPU.
+void empty_cache(c10::Device device);
+
+/// How many threads torch computes with on this thread, until it goes out of scope.
+class ModelThreads {
+ public:
+  explicit ModelThreads(int threads);
+  ~ModelThreads();
+  ModelThreads(const ModelThreads&) = delete;
+
+ private:
+  int before_;
+};
+
+}  // namespace flowrun::torch_nodes

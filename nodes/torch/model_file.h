@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/core/Dict.h>
+#include <ATen/core/ivalue.h>
+#include <flowrun/torch/model.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace flowrun::torch_nodes {
+
+/// What checkpoints say under "format".
+constexpr const char* checkpoint_format = "flowrun.checkpoint/1";
+
+/// A checkpoint of `train`, read.
+struct Checkpoint {
+  c10::IValue all;  ///< a dict
+  ModelFacts facts;
+  bool has(const std::string& name) const;
+  /// Throws Error when it is missing.
+  c10::IValue entry(const std::string& name) const;
+};
+
+/// Throws Error when `file` is none.
+Checkpoint read_checkpoint(const std::filesystem::path& file);
+/// Writes the facts as entries of a checkpoint.
+void add_facts(const ModelFacts& facts, c10::impl::GenericDict& checkpoint);
+
+/// The model of a checkpoint of `train`, or a TorchScript module (what `flowrun export` wrote knows its classes;
+/// another gets `classes` and ImageNet's normalisation), not training. Throws Error.
+Model read_model(const std::filesystem::path& file, const std::vector<std::string>& classes = {});
+
+/// Writes the model as TorchScript: a module with torchvision's names, and the facts as the extra file
+/// "flowrun.json". Throws Error.
+void write_script(const std::filesystem::path& file, const Model& model);
+
+}  // namespace flowrun::torch_nodes

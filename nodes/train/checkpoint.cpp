@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Trainer::save and Trainer::resume: what a training is, as one file.
+#include <ATen/ATen.h>
+#include <flowrun/error.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "nodes/torch/model_file.h"
+#include "nodes/torch/pickle_file.h"
+#include "nodes/torch/random_state.h"
+#include "nodes/torch/state_dict.h"
+#include "trainer.h"
+
+namespace flowrun::torch_nodes {
+namespace {
+
+c10::IValue to_dict(const NamedTensors& tensors) {
+  c10::Dict<std::string, at::Tensor> out;
+  for (const auto& [name, tensor] : tensors) out.insert(name, to_write(tensor));
+  return out;
+}
+
+std::map<std::string, at::Tensor> to_map(const c10::IValue& dict) {
+  std::map<std::string, at::Tensor> out;
+  for (const auto& entry : dict.toGenericDict()) out[entry.key().toStringRef()] = entry.value().toTensor();
+  return out;
+}
+
+/// What decides how training goes on.
+std::string settings(const TrainingOptions& o) {
+  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", o.loss, fmt::join(o.class_weights, ","),
+                     o.label_smoothing, o.focal_gamma, o.optimizer, o.learning_rate, o.weight_decay, o.momentum,
+                     o.schedule, o.warmup_epochs, o.step_epochs, o.step_factor, o.clip_norm.value_or(0),
+                     o.accumulate, o.precision, o.freeze_backbone);
+}
+
+}  // namespace
+
+void Trainer::save(const std::filesystem::path& file) const {
+  c10::impl::GenericDict all(c10::StringType::get(), c10::AnyType::get());
+  all.insert("format", checkpoint_format);
+  all.insert("model", to_dict(network_->state()));
+  add_facts(facts_, all);
+  all.insert("settings", settings(options_));
+  all.insert("optimizer", to_dict(optimizer_->state()));
+  all.insert("steps", optimizer_->steps());
+  all.insert("scale", scale_);
+  all.insert("finite_steps", finite_steps_);
+  all.insert("part", part_);
+  const RandomState random = RandomState::now(device_);
+  all.insert("random", random.cpu);
+  if (random.device.defined()) all.insert("device_random", random.device);
+  all.insert("history", history_.to_text());
+  write_pickle(file, all);
+}
+
+void Trainer::resume(const std::filesystem::path& file) {
+  const auto wrong = [&](const std::string& what) -> Error {
+    return Error(fmt::format("{} is not a checkpoint that this training can go on from: {}; move it away, or run "
+                             "with --force to train anew",
+                             file.string(), what));
+  };
+  const Checkpoint checkpoint = read_checkpoint(file);
+  if (checkpoint.facts.classes != facts_.classes)
+    throw wrong(fmt::format("its classes are {}, not {}", fmt::join(checkpoint.facts.classes, ", "),
+                            fmt::join(facts_.classes, ", ")));
+  if (checkpoint.facts.architecture != facts_.architecture)
+    throw wrong(fmt::format("its model is {}, not {}", checkpoint.facts.architecture, facts_.architecture));
+  if (checkpoint.entry("settings").toStringRef() != settings(options_))
+    throw wrong("it was trained with other options");
+  if (checkpoint.facts.width != facts_.width || checkpoint.facts.height != facts_.height)
+    throw wrong(fmt::format("its images were {} x {} pixels, not {} x {}", checkpoint.facts.width,
+                            checkpoint.facts.height, facts_.width, facts_.height));
+  try {
+    load_weights(*network_, to_map(checkpoint.entry("model")), file.string());
+    optimizer_->restore(to_map(checkpoint.entry("optimizer")), checkpoint.entry("steps").toInt());
+    scale_ = checkpoint.entry("scale").toDouble();
+    finite_steps_ = checkpoint.entry("finite_steps").toInt();
+    part_ = checkpoint.entry("part").toInt();
+    RandomState random{checkpoint.entry("random").toTensor(), {}};
+    if (!device_.is_cpu() && checkpoint.has("device_random"))
+      random.device = checkpoint.entry("device_random").toTensor();
+    random.restore(device_);
+    history_ = History::from_text(checkpoint.entry("history").toStringRef());
+  } catch (const Error& problem) {
+    throw wrong(problem.what());
+  } catch (const std::exception&) {
+    throw wrong("it is damaged");
+  }
+}
+
+}  // namespace flowrun::torch_nodes

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loss.h"
+
+#include <ATen/ATen.h>
+#include <flowrun/error.h>
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace flowrun::torch_nodes {
+
+at::Tensor class_weights(const TrainingOptions& options, const std::vector<std::string>& classes,
+                         const std::vector<std::uint64_t>& samples) {
+  const auto& given = options.class_weights;
+  if (given.empty()) return {};
+  std::vector<float> weights;
+  if (given == std::vector<std::string>{"auto"}) {
+    if (samples.size() != classes.size())
+      throw Error("class_weights: auto needs the number of training samples of each class, which is not known");
+    double all = 0;
+    for (const auto count : samples) all += static_cast<double>(count);
+    for (std::size_t i = 0; i < classes.size(); ++i) {
+      if (samples[i] == 0)
+        throw Error(fmt::format("class '{}' has no training samples, so class_weights: auto cannot weigh it",
+                                classes[i]));
+      weights.push_back(static_cast<float>(
+          all / (static_cast<double>(classes.size()) * static_cast<double>(samples[i]))));
+    }
+  } else {
+    if (given.size() != classes.size())
+      throw Error(fmt::format("class_weights has {} numbers, but there are {} classes", given.size(),
+                              classes.size()));
+    for (const std::string& text : given) weights.push_back(std::stof(text));
+  }
+  return at::tensor(weights);
+}
+
+at::Tensor loss_of(const TrainingOptions& options, const at::Tensor& logits, const at::Tensor& labels,
+                   const at::Tensor& weights) {
+  const at::Tensor scores = logits.to(at::kFloat);
+  if (options.loss == "cross_entropy")
+    return at::cross_entropy_loss(scores, labels, weights, at::Reduction::Mean, -100,
+                                  options.label_smoothing);
+  const at::Tensor each =
+      at::cross_entropy_loss(scores, labels, weights, at::Reduction::None, -100, options.label_smoothing);
+  const at::Tensor right = at::softmax(scores, 1).gather(1, labels.unsqueeze(1)).squeeze(1);
+  const at::Tensor focal = at::pow(1 - right, options.focal_gamma) * each;
+  if (!weights.defined()) return focal.mean();
+  return focal.sum() / weights.index_select(0, labels).sum();
+}
+
+}  // namespace flowrun::torch_nodes

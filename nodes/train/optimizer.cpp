@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "optimizer.h"
+
+#include <ATen/ATen.h>
+#include <flowrun/error.h>
+#include <fmt/format.h>
+#include <torch/optim/adamw.h>
+#include <torch/optim/sgd.h>
+
+#include <type_traits>
+
+namespace flowrun::torch_nodes {
+namespace {
+
+namespace optim = torch::optim;
+
+std::unique_ptr<optim::Optimizer> make(const TrainingOptions& options, std::vector<at::Tensor> parameters) {
+  if (options.optimizer == "adamw")
+    return std::make_unique<optim::AdamW>(
+        std::move(parameters),
+        optim::AdamWOptions(options.learning_rate).weight_decay(options.weight_decay));
+  return std::make_unique<optim::SGD>(std::move(parameters), optim::SGDOptions(options.learning_rate)
+                                                                 .momentum(options.momentum)
+                                                                 .weight_decay(options.weight_decay));
+}
+
+/// What torch keeps for a parameter; its keys became pointers with torch 2.
+auto& kept_for(optim::Optimizer& optimizer, const at::Tensor& parameter) {
+  using Key = typename std::decay_t<decltype(optimizer.state())>::key_type;
+  if constexpr (std::is_same_v<Key, std::string>)
+    return optimizer.state()[c10::guts::to_string(parameter.unsafeGetTensorImpl())];
+  else
+    return optimizer.state()[parameter.unsafeGetTensorImpl()];
+}
+
+}  // namespace
+
+Optimizer::Optimizer(const TrainingOptions& options, NamedTensors parameters)
+    : parameters_(std::move(parameters)), adamw_(options.optimizer == "adamw") {
+  std::vector<at::Tensor> tensors;
+  for (const auto& [name, tensor] : parameters_) tensors.push_back(tensor);
+  of_torch_ = make(options, std::move(tensors));
+}
+
+Optimizer::~Optimizer() = default;
+
+void Optimizer::step(double learning_rate) {
+  for (auto& group : of_torch_->param_groups()) group.options().set_lr(learning_rate);
+  of_torch_->step();
+  ++steps_;
+}
+
+void Optimizer::forget_gradients() {
+  for (auto& [name, tensor] : parameters_) tensor.mutable_grad() = at::Tensor();
+}
+
+NamedTensors Optimizer::state() const {
+  NamedTensors out;
+  if (steps_ == 0) return out;
+  for (const auto& [name, tensor] : parameters_) {
+    const auto& kept = kept_for(*of_torch_, tensor);
+    if (!kept) continue;
+    if (adamw_) {
+      const auto& state = static_cast<const optim::AdamWParamState&>(*kept);
+      out.emplace_back(name + ".exp_avg", state.exp_avg());
+      out.emplace_back(name + ".exp_avg_sq", state.exp_avg_sq());
+    } else if (const auto& buffer = static_cast<const optim::SGDParamState&>(*kept).momentum_buffer();
+               buffer.defined()) {
+      out.emplace_back(name + ".momentum_buffer", buffer);
+    }
+  }
+  return out;
+}
+
+void Optimizer::restore(const std::map<std::string, at::Tensor>& state, std::int64_t steps) {
+  const auto get = [&](const std::string& name, const at::Tensor& like) {
+    const auto found = state.find(name);
+    if (found == state.end() || found->second.sizes() != like.sizes())
+      throw Error(fmt::format("its optimizer does not fit: {} is missing or of another shape", name));
+    return at::zeros_like(like).copy_(found->second);
+  };
+  steps_ = steps;
+  if (steps == 0) return;
+  const at::NoGradGuard no_grad;
+  for (const auto& [name, tensor] : parameters_) {
+    if (adamw_) {
+      auto kept = std::make_unique<optim::AdamWParamState>();
+      kept->step(steps);
+      kept->exp_avg(get(name + ".exp_avg", tensor));
+      kept->exp_avg_sq(get(name + ".exp_avg_sq", tensor));
+      kept_for(*of_torch_, tensor) = std::move(kept);
+    } else if (state.contains(name + ".momentum_buffer")) {
+      auto kept = std::make_unique<optim::SGDParamState>();
+      kept->momentum_buffer(get(name + ".momentum_buffer", tensor));
+      kept_for(*of_torch_, tensor) = std::move(kept);
+    }
+  }
+}
+
+}  // namespace flowrun::torch_nodes

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/torch/network.h>
+
+#include <map>
+#include <memory>
+
+#include "training_options.h"
+
+namespace torch::optim {
+class Optimizer;
+}
+
+namespace flowrun::torch_nodes {
+
+/// torch's AdamW or SGD over the parameters that are learnt.
+class Optimizer {
+ public:
+  Optimizer(const TrainingOptions& options, NamedTensors parameters);
+  ~Optimizer();
+
+  void step(double learning_rate);
+  /// Sets gradients to none.
+  void forget_gradients();
+  const NamedTensors& parameters() const { return parameters_; }
+
+  /// What it remembers from step to step, by the parameters' names ("fc.bias.exp_avg"); shares memory.
+  NamedTensors state() const;
+  std::int64_t steps() const { return steps_; }
+  /// Throws Error when the state is of other parameters.
+  void restore(const std::map<std::string, at::Tensor>& state, std::int64_t steps);
+
+ private:
+  NamedTensors parameters_;
+  std::unique_ptr<torch::optim::Optimizer> of_torch_;
+  bool adamw_;
+  std::int64_t steps_ = 0;
+};
+
+}  // namespace flowrun::torch_nodes

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/description.h>
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "training_options.h"
+
+namespace flowrun::torch_nodes {
+
+class Trainer;
+
+/// Trains a classifier. See describe().
+struct Train : Node, TrainingOptions {
+  Train();
+  ~Train() override;
+  std::filesystem::path dir;
+
+  static void describe(Description<Train>& d);
+  void plan(Costs& costs) override;
+  std::map<std::string, std::string> depends_on(const std::string& epoch) const override;
+  void process(Inputs& in, Outputs& out) override;
+  void finish(Inputs& in, Outputs& out) override;
+
+ private:
+  void end_epoch(Inputs& in);
+  void emit_model(Outputs& out);
+  int model_threads() const;
+
+  std::unique_ptr<Trainer> trainer_;  // from the first batch on; epochs do not overlap
+  bool stopped_early_ = false;
+  double busy_seconds_ = 0, waiting_seconds_ = 0;
+  std::uint64_t images_ = 0;
+  std::chrono::steady_clock::time_point idle_since_{};
+};
+
+}  // namespace flowrun::torch_nodes

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer.h"
+
+#include <ATen/ATen.h>
+#include <flowrun/bytes.h>
+#include <flowrun/error.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "loss.h"
+#include "nodes/torch/autocast.h"
+#include "nodes/torch/device.h"
+#include "nodes/torch/state_dict.h"
+
+namespace flowrun::torch_nodes {
+namespace {
+
+bool is_architecture(const std::string& name) {
+  const auto& all = architectures();
+  return std::find(all.begin(), all.end(), name) != all.end();
+}
+
+std::shared_ptr<Network> make(const TrainingOptions& options, std::size_t classes) {
+  at::manual_seed(static_cast<std::uint64_t>(options.seed));
+  if (!is_architecture(options.model)) return load_script(options.model);
+  return make_network(options.model, static_cast<std::int64_t>(classes));
+}
+
+/// What is learnt: all parameters, or those of the last layer.
+NamedTensors learnt(const TrainingOptions& options, const Network& network) {
+  NamedTensors out;
+  if (options.freeze_backbone && network.head().empty())
+    throw Error(fmt::format("freeze_backbone needs a model with a known last layer; {} has none",
+                            options.model));
+  for (auto& [name, tensor] : network.parameters()) {
+    const bool learns = !options.freeze_backbone || name.starts_with(network.head());
+    tensor.set_requires_grad(learns);
+    if (learns) out.emplace_back(name, tensor);
+  }
+  return out;
+}
+
+std::optional<c10::ScalarType> half_of(const TrainingOptions& options) {
+  if (options.precision == "fp16") return at::kHalf;
+  if (options.precision == "bf16") return at::kBFloat16;
+  return {};
+}
+
+/// libtorch tells memory that is not enough only by its words.
+bool is_out_of_memory(const std::exception& problem) {
+  const std::string what = problem.what();
+  return what.find("out of memory") != std::string::npos ||
+         what.find("can't allocate memory") != std::string::npos ||
+         dynamic_cast<const std::bad_alloc*>(&problem);
+}
+
+std::string first_line(const std::exception& problem) {
+  const std::string what = problem.what();
+  return what.substr(0, what.find('\n'));
+}
+
+}  // namespace
+
+Trainer::Trainer(TrainingOptions options, const Batch& first)
+    : Trainer(options, first, make(options, first.classes->size())) {
+  if (!options_.weights) return;
+  const auto tensors = read_state_dict(*options_.weights);
+  if (load_weights(*network_, tensors, options_.weights->string()) == Head::of_other_classes)
+    notes_.push_back(fmt::format("{} is of other classes: the last layer begins with random weights",
+                                 options_.weights->string()));
+}
+
+Trainer::Trainer(TrainingOptions options, const Batch& first, std::shared_ptr<Network> network)
+    : options_(std::move(options)), device_(choose_device(options_.device)), network_(std::move(network)) {
+  facts_ = {options_.model,       *first.classes, first.images.size(3),
+            first.images.size(2), first.mean,     first.std};
+  if (facts_.classes.size() < 2)
+    throw Error(fmt::format("there is only one class ({}); a classifier needs two or more",
+                            facts_.classes.empty() ? "none at all" : facts_.classes.front()));
+  if (options_.precision == "fp16" && device_.is_cpu())
+    throw Error("precision: fp16 needs a GPU; say fp32 or bf16");
+  at::Tensor weights = class_weights(options_, facts_.classes,
+                                     first.class_samples ? *first.class_samples : std::vector<std::uint64_t>{});
+  if (weights.defined()) class_weights_ = weights.to(device_);
+  network_->to(device_);
+  if (options_.channels_last)
+    for (auto& [name, tensor] : network_->parameters())
+      if (tensor.dim() == 4) tensor.set_data(tensor.contiguous(at::MemoryFormat::ChannelsLast));
+  if (options_.checkpointing && !network_->checkpoint_blocks(true))
+    throw Error(fmt::format("checkpointing needs a model with known blocks; {} has none", options_.model));
+  optimizer_ = std::make_unique<Optimizer>(options_, learnt(options_, *network_));
+  const auto per_step = static_cast<std::uint64_t>(options_.accumulate);
+  course_.epochs = std::max<std::uint64_t>(1, first.epochs);
+  course_.steps_per_epoch = std::max<std::uint64_t>(1, (first.training_batches + per_step - 1) / per_step);
+}
+
+void Trainer::check(const Batch& batch) const {
+  if (batch.images.dim() != 4 || batch.images.size(1) != 3 || batch.images.size(0) == 0)
+    throw Error("a batch has no images of three colours");
+  if (batch.images.size(2) != facts_.height || batch.images.size(3) != facts_.width)
+    throw Error(fmt::format("images are {} x {} pixels, but the first were {} x {}; give all one size",
+                            batch.images.size(3), batch.images.size(2), facts_.width, facts_.height));
+  const auto classes = static_cast<std::int64_t>(facts_.classes.size());
+  const std::int64_t low = batch.labels.min().item<std::int64_t>(), high = batch.labels.max().item<std::int64_t>();
+  if (low < 0 || high >= classes)
+    throw Error(fmt::format("label {} is out of range: there are the classes 0 to {}", low < 0 ? low : high,
+                            classes - 1));
+}
+
+void Trainer::take(const Batch& batch) {
+  check(batch);
+  batch.validation ? validate(batch) : train(batch);
+}
+
+at::Tensor Trainer::on_device(const at::Tensor& tensor, bool images) const {
+  // From pinned memory the copy runs beside what the device computes.
+  at::Tensor out = tensor.to(device_, tensor.scalar_type(), /*non_blocking=*/true);
+  return images && options_.channels_last ? out.contiguous(at::MemoryFormat::ChannelsLast) : out;
+}
+
+/// Adds the gradients of the mean loss, times `share`.
+void Trainer::backward(const at::Tensor& images, const at::Tensor& labels, double share) {
+  at::Tensor logits, loss;
+  {
+    const Autocast precision({device_.type(), half_of(options_)});
+    logits = network_->forward(images);
+  }
+  if (logits.dim() != 2 || logits.size(1) != static_cast<std::int64_t>(facts_.classes.size()))
+    throw Error(fmt::format("{} gives {} numbers an image, but there are {} classes", options_.model,
+                            logits.dim() == 2 ? logits.size(1) : 0, facts_.classes.size()));
+  loss = loss_of(options_, logits, labels, class_weights_);
+  const double value = loss.detach().item<double>();
+  if (!std::isfinite(value))
+    throw Error(fmt::format("the loss is {} in epoch {}, batch {}: lower learning_rate, set clip_norm, or "
+                            "check the images",
+                            value, next_epoch() + 1, batches_ + 1));
+  const double scale = options_.precision == "fp16" ? scale_ : 1;
+  torch::autograd::backward({loss * (share * scale)}, {});
+  const auto count = images.size(0);
+  last_loss_ += value * share * static_cast<double>(window_);
+  loss_sum_ += value * static_cast<double>(count);
+  samples_ += static_cast<std::uint64_t>(count);
+  right_ += static_cast<std::uint64_t>(
+      logits.detach().argmax(1).eq(labels).sum().item<std::int64_t>());
+}
+
+void Trainer::begin_window(const Batch& batch) {
+  if (in_window_ > 0) return;
+  window_ = options_.accumulate;
+  if (batch.training_batches > batches_)  // the last step of an epoch may have fewer
+    window_ = std::min<std::int64_t>(window_, static_cast<std::int64_t>(batch.training_batches - batches_));
+}
+
+void Trainer::train(const Batch& batch) {
+  network_->train(true);
+  begin_window(batch);
+  for (;;) {
+    const auto before = std::tuple(loss_sum_, samples_, right_);
+    last_loss_ = 0;
+    try {
+      backward_in_parts(batch);
+      break;
+    } catch (const std::exception& problem) {
+      if (!is_out_of_memory(problem)) throw;
+      std::tie(loss_sum_, samples_, right_) = before;
+      optimizer_->forget_gradients();
+      empty_cache(device_);
+      const std::int64_t part = part_ ? part_ : batch.images.size(0);
+      if (options_.on_oom != "split" || part == 1)
+        throw OutOfDeviceMemory(fmt::format(
+            "out of memory with {} images of {} x {} pixels at once: {}{}; {}", part, facts_.width,
+            facts_.height, first_line(problem),
+            [&] {
+              const auto memory = device_memory(device_);
+              return memory ? fmt::format(" ({} allocated, {} reserved)", format_bytes(memory->allocated),
+                                          format_bytes(memory->reserved))
+                            : std::string();
+            }(),
+            what_fits(batch.images, batch.labels)));
+      part_ = (part + 1) / 2;
+      notes_.push_back(fmt::format("out of memory with {} images at once: went on with {}, gradients added up{}",
+                                   part, part_,
+                                   in_window_ > 0 ? " (earlier batches of the same step were left out)" : ""));
+      in_window_ = 0;
+    }
+  }
+  ++batches_;
+  if (++in_window_ >= window_) take_step();
+}
+
+void Trainer::backward_in_parts(const Batch& batch) {
+  const std::int64_t all = batch.images.size(0), part = part_ ? std::min(part_, all) : all;
+  for (std::int64_t from = 0; from < all; from += part) {
+    const std::int64_t count = std::min(part, all - from);
+    backward(on_device(batch.images.narrow(0, from, count), true),
+             on_device(batch.labels.narrow(0, from, count), false),
+             static_cast<double>(count) / static_cast<double>(all * window_));
+  }
+}
+
+/// Tries, with the batch that was too large, what could be told to use instead.
+std::string Trainer::what_fits(const at::Tensor& images, const at::Tensor& labels) {
+  const auto fits = [&](std::int64_t count) {
+    try {
+      backward(on_device(images.narrow(0, 0, count), true), on_device(labels.narrow(0, 0, count), false), 1);
+    } catch (const std::exception& problem) {
+      if (!is_out_of_memory(problem)) throw;
+      count = 0;
+    }
+    optimizer_->forget_gradients();
+    empty_cache(device_);
+    return count > 0;
+  };
+  std::vector<std::string> ways;
+  const std::int64_t all = images.size(0);
+  std::int64_t count = all / 2;
+  while (count > 0 && !fits(count)) count /= 2;
+  if (count > 0)
+    ways.push_back(fmt::format("a batch size of {} with accumulate: {}, or on_oom: split", count,
+                               (all + count - 1) / count * options_.accumulate));
+  if (!options_.checkpointing && network_->checkpoint_blocks(true)) {
+    if (fits(all)) ways.push_back(fmt::format("a batch size of {} with checkpointing: true", all));
+    network_->checkpoint_blocks(false);
+  }
+  return ways.empty() ? "not even one image fits; use smaller images or a smaller model"
+                      : fmt::format("what fits: {}", fmt::join(ways, "; or "));
+}
+
+bool Trainer::gradients_are_finite() const {
+  std::vector<at::Tensor> each;
+  for (const auto& [name, parameter] : optimizer_->parameters())
+    if (parameter.grad().defined()) each.push_back(parameter.grad().isfinite().all());
+  return each.empty() || at::stack(each).all().item<bool>();
+}
+
+void Trainer::take_step() {
+  const at::NoGradGuard no_grad;
+  in_window_ = 0;
+  if (options_.precision == "fp16") {
+    // Micikevicius et al. 2018; the numbers are torch.cuda.amp.GradScaler's.
+    constexpr std::int64_t steps_to_grow = 2000;
+    const bool finite = gradients_are_finite();
+    for (const auto& [name, parameter] : optimizer_->parameters())
+      if (parameter.grad().defined()) parameter.grad().mul_(1 / scale_);
+    finite_steps_ = finite ? finite_steps_ + 1 : 0;
+    if (!finite) {
+      scale_ /= 2;
+      return optimizer_->forget_gradients();
+    }
+    if (finite_steps_ % steps_to_grow == 0) scale_ *= 2;
+  }
+  if (options_.clip_norm) {
+    std::vector<at::Tensor> norms;
+    for (const auto& [name, parameter] : optimizer_->parameters())
+      if (parameter.grad().defined()) norms.push_back(parameter.grad().norm());
+    const double norm = at::stack(norms).norm().item<double>();
+    if (!std::isfinite(norm))
+      throw Error(fmt::format("the gradients' norm is {} in epoch {}, batch {}: lower learning_rate", norm,
+                              next_epoch() + 1, batches_));
+    const double factor = *options_.clip_norm / (norm + 1e-6);  // as torch.nn.utils.clip_grad_norm_
+    if (factor < 1)
+      for (const auto& [name, parameter] : optimizer_->parameters())
+        if (parameter.grad().defined()) parameter.grad().mul_(factor);
+  }
+  {
+    const at::AutoGradMode as_it_was(true);
+    optimizer_->step(learning_rate(options_, course_, static_cast<std::uint64_t>(optimizer_->steps())));
+  }
+  optimizer_->forget_gradients();
+  if (options_.empty_cache_steps > 0 && optimizer_->steps() % options_.empty_cache_steps == 0)
+    empty_cache(device_);
+}
+
+void Trainer::validate(const Batch& batch) {
+  if (in_window_ > 0) take_step();
+  const at::NoGradGuard no_grad;
+  network_->train(false);
+  at::Tensor logits;
+  {
+    const Autocast precision({device_.type(), half_of(options_)});
+    logits = network_->forward(on_device(batch.images, true));
+  }
+  const at::Tensor labels = on_device(batch.labels, false);
+  const std::int64_t count = batch.images.size(0);
+  // Of the validation's samples the loss is not weighted: it compares epochs and runs.
+  validation_loss_sum_ += at::cross_entropy_loss(logits.to(at::kFloat), labels).item<double>() * static_cast<double>(count);
+  const at::Tensor probabilities = at::softmax(logits.to(at::kFloat), 1).to(at::kCPU).contiguous();
+  const float* row = probabilities.data_ptr<float>();
+  const std::int64_t* label = batch.labels.data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < count; ++i, row += probabilities.size(1))
+    scored_.push_back({i < static_cast<std::int64_t>(batch.samples.size())
+                           ? batch.samples[static_cast<std::size_t>(i)].slide
+                           : std::string(),
+                       label[i],
+                       {row, row + probabilities.size(1)}});
+}
+
+void Trainer::end_epoch() {
+  if (in_window_ > 0) take_step();
+  if (samples_ == 0) throw Error("an epoch had no training samples");
+  EpochRecord record;
+  record.epoch = next_epoch();
+  record.steps = static_cast<std::uint64_t>(optimizer_->steps());
+  record.learning_rate = learning_rate(options_, course_, record.steps > 0 ? record.steps - 1 : 0);
+  record.train_loss = loss_sum_ / static_cast<double>(samples_);
+  record.train_accuracy = static_cast<double>(right_) / static_cast<double>(samples_);
+  if (!scored_.empty()) {
+    record.loss = validation_loss_sum_ / static_cast<double>(scored_.size());
+    record.tiles = metrics_of(scored_, facts_.classes.size());
+    if (const auto slides = by_slide(scored_)) record.slides = metrics_of(*slides, facts_.classes.size());
+  }
+  history_.add(record);
+  loss_sum_ = validation_loss_sum_ = 0;
+  samples_ = right_ = batches_ = 0;
+  scored_.clear();
+}
+
+}  // namespace flowrun::torch_nodes

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <c10/core/Device.h>
+#include <flowrun/torch/batch.h>
+#include <flowrun/torch/model.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "history.h"
+#include "optimizer.h"
+#include "schedule.h"
+#include "training_options.h"
+
+namespace flowrun::torch_nodes {
+
+/// Memory on the device was not enough; says what would be.
+class OutOfDeviceMemory : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A model in training. Not thread-safe.
+class Trainer {
+ public:
+  /// Makes the model for the classes and images of `first`, with the weights that the options name, or random
+  /// ones of the seed. Throws Error.
+  Trainer(TrainingOptions options, const Batch& first);
+  /// The same with a network of the caller's.
+  Trainer(TrainingOptions options, const Batch& first, std::shared_ptr<Network> network);
+
+  /// A training or validation batch of the epoch under way. Throws Error when it does not fit the first one or
+  /// the loss is no number, OutOfDeviceMemory.
+  void take(const Batch& batch);
+  /// Ends the epoch: adds its numbers to the history.
+  void end_epoch();
+
+  /// Writes model, optimiser, scaler, random state and history. The same bytes for the same training.
+  void save(const std::filesystem::path& file) const;
+  /// Goes on where save() left off. Throws Error when `file` is no checkpoint of a training with these options and
+  /// classes.
+  void resume(const std::filesystem::path& file);
+
+  const History& history() const { return history_; }
+  /// The epoch that comes next, from 0.
+  std::uint64_t next_epoch() const { return history_.rows().size(); }
+  const ModelFacts& facts() const { return facts_; }
+  std::shared_ptr<Network> network() const { return network_; }
+  const Optimizer& optimizer() const { return *optimizer_; }
+  double last_loss() const { return last_loss_; }  ///< of the last training batch
+  /// What the user should know, once: weights without the last layer, batches that were split.
+  std::vector<std::string> take_notes() { return std::exchange(notes_, {}); }
+
+ private:
+  void check(const Batch& batch) const;
+  void train(const Batch& batch);
+  void validate(const Batch& batch);
+  void begin_window(const Batch& batch);
+  void backward(const at::Tensor& images, const at::Tensor& labels, double share);
+  void backward_in_parts(const Batch& batch);
+  void take_step();
+  bool gradients_are_finite() const;
+  std::string what_fits(const at::Tensor& images, const at::Tensor& labels);
+  at::Tensor on_device(const at::Tensor& tensor, bool images) const;
+
+  TrainingOptions options_;
+  ModelFacts facts_;
+  c10::Device device_;
+  std::shared_ptr<Network> network_;
+  std::unique_ptr<Optimizer> optimizer_;
+  at::Tensor class_weights_;
+  Course course_;
+  History history_;
+  std::vector<std::string> notes_;
+
+  std::int64_t part_ = 0;          // samples computed at once; 0: whole batches
+  std::int64_t window_ = 1;        // batches that make the step under way
+  std::int64_t in_window_ = 0;     // of these taken
+  std::uint64_t batches_ = 0;      // of training, in this epoch
+  double scale_ = 65536;           // of the loss, for fp16
+  std::int64_t finite_steps_ = 0;  // since the scale changed
+
+  // Of the epoch under way.
+  double loss_sum_ = 0, validation_loss_sum_ = 0, last_loss_ = 0;
+  std::uint64_t samples_ = 0, right_ = 0;
+  std::vector<Scored> scored_;
+};
+
+}  // namespace flowrun::torch_nodes

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace flowrun::torch_nodes {
+
+/// How a model is trained; Train::describe() explains each.
+struct TrainingOptions {
+  std::string model = "resnet18";
+  std::optional<std::filesystem::path> weights;
+  bool freeze_backbone = false;
+
+  std::string loss = "cross_entropy";
+  std::vector<std::string> class_weights;  ///< none, "auto", or a number for each class
+  double label_smoothing = 0;
+  double focal_gamma = 2;
+
+  std::string optimizer = "adamw";
+  double learning_rate = 1e-3;
+  double weight_decay = 0.01;
+  double momentum = 0.9;
+  std::string schedule = "cosine";
+  double warmup_epochs = 0;
+  int step_epochs = 10;
+  double step_factor = 0.1;
+  std::optional<double> clip_norm;
+  int accumulate = 1;
+
+  std::string precision = "fp32";
+  bool checkpointing = false;
+  bool channels_last = true;
+  std::string device = "auto";
+  std::optional<int> threads;
+  int empty_cache_steps = 0;
+  std::string on_oom = "stop";
+
+  std::string metric = "auc";
+  std::optional<int> patience;
+  std::int64_t seed = 0;
+};
+
+}  // namespace flowrun::torch_nodes
