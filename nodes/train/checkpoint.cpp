@@ -28,10 +28,10 @@ std::map<std::string, at::Tensor> to_map(const c10::IValue& dict) {
 
 /// What decides how training goes on.
 std::string settings(const TrainingOptions& o) {
-  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", o.loss, fmt::join(o.class_weights, ","),
-                     o.label_smoothing, o.focal_gamma, o.optimizer, o.learning_rate, o.weight_decay, o.momentum,
-                     o.schedule, o.warmup_epochs, o.step_epochs, o.step_factor, o.clip_norm.value_or(0),
-                     o.accumulate, o.precision, o.freeze_backbone);
+  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", o.loss,
+                     fmt::join(o.class_weights, ","), o.label_smoothing, o.focal_gamma, o.optimizer,
+                     o.learning_rate, o.weight_decay, o.momentum, o.schedule, o.warmup_epochs, o.step_epochs,
+                     o.step_factor, o.clip_norm.value_or(0), o.accumulate, o.precision, o.freeze_backbone);
 }
 
 }  // namespace
@@ -56,9 +56,10 @@ void Trainer::save(const std::filesystem::path& file) const {
 
 void Trainer::resume(const std::filesystem::path& file) {
   const auto wrong = [&](const std::string& what) -> Error {
-    return Error(fmt::format("{} is not a checkpoint that this training can go on from: {}; move it away, or run "
-                             "with --force to train anew",
-                             file.string(), what));
+    return Error(
+        fmt::format("{} is not a checkpoint that this training can go on from: {}; move it away, or run "
+                    "with --force to train anew",
+                    file.string(), what));
   };
   const Checkpoint checkpoint = read_checkpoint(file);
   if (checkpoint.facts.classes != facts_.classes)

@@ -68,14 +68,14 @@ void draw_curves(const History& history, const std::filesystem::path& file) {
   {
     Picture picture(file);
     picture.draw(history, "loss", {{"train_loss", "training", 2}, {"loss", "validation", 3}}, 0);
-    picture.draw(history, "validation",
-                 {{"auc", "AUC", 2}, {"accuracy", "accuracy", 3}, {"f1", "F1", 4}}, 1);
+    picture.draw(history, "validation", {{"auc", "AUC", 2}, {"accuracy", "accuracy", 3}, {"f1", "F1", 4}}, 1);
   }
   std::error_code none;
   if (std::filesystem::file_size(file, none) == 0 || none)
-    throw Error(fmt::format("cannot draw {}: PLplot's driver for cairo (plplot-driver-cairo) is not installed, or the "
-                            "disk is full",
-                            file.string()));
+    throw Error(fmt::format(
+        "cannot draw {}: PLplot's driver for cairo (plplot-driver-cairo) is not installed, or the "
+        "disk is full",
+        file.string()));
 }
 
 }  // namespace flowrun::torch_nodes

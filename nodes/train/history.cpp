@@ -37,9 +37,12 @@ constexpr Named named[] = {
 }  // namespace
 
 void History::add(const EpochRecord& record) {
-  Row row{{"epoch", record.epoch},           {"steps", record.steps},
-          {"learning_rate", record.learning_rate}, {"train_loss", record.train_loss},
-          {"train_accuracy", record.train_accuracy}, {"loss", or_null(record.loss)}};
+  Row row{{"epoch", record.epoch},
+          {"steps", record.steps},
+          {"learning_rate", record.learning_rate},
+          {"train_loss", record.train_loss},
+          {"train_accuracy", record.train_accuracy},
+          {"loss", or_null(record.loss)}};
   for (const auto& [prefix, metrics] : {std::pair{"", &record.tiles}, std::pair{"slide_", &record.slides}}) {
     for (const Named& metric : named)
       row[prefix + std::string(metric.name)] = or_null(*metrics ? metric.of(**metrics) : std::nullopt);
@@ -87,9 +90,8 @@ History History::from_text(const std::string& text) {
 }
 
 const std::vector<std::string>& metric_names() {
-  static const std::vector<std::string> names{"loss",        "accuracy",  "auc",    "sensitivity",
-                                              "specificity", "precision", "recall", "f1",
-                                              "slide_accuracy", "slide_auc"};
+  static const std::vector<std::string> names{"loss",      "accuracy", "auc", "sensitivity",    "specificity",
+                                              "precision", "recall",   "f1",  "slide_accuracy", "slide_auc"};
   return names;
 }
 

@@ -16,13 +16,13 @@ struct EpochRecord {
   std::uint64_t steps = 0;  ///< of the optimizer, since the beginning
   double learning_rate = 0;
   double train_loss = 0, train_accuracy = 0;
-  std::optional<double> loss;         ///< of validation
-  std::optional<Metrics> tiles;       ///< of validation
-  std::optional<Metrics> slides;      ///< of validation, averaged by slide
+  std::optional<double> loss;     ///< of validation
+  std::optional<Metrics> tiles;   ///< of validation
+  std::optional<Metrics> slides;  ///< of validation, averaged by slide
 };
 
-/// The epochs so far, as numbers by name; what is missing is null. The names are columns of metrics.csv and tags
-/// of TensorBoard.
+/// The epochs so far, as numbers by name; what is missing is null. The names are columns of metrics.csv and
+/// tags of TensorBoard.
 class History {
  public:
   /// An epoch, all its numbers by name, in the order of columns.
@@ -33,8 +33,8 @@ class History {
   /// The names of numbers, and of the confusion matrix, in order.
   static const std::vector<std::string>& columns();
 
-  /// The index of the row with the best `metric` ("auc": highest, "loss": lowest), the first of several; nothing
-  /// when no row has it.
+  /// The index of the row with the best `metric` ("auc": highest, "loss": lowest), the first of several;
+  /// nothing when no row has it.
   std::optional<std::size_t> best(const std::string& metric) const;
   /// Whether the best row is at least `patience` rows before the last.
   bool stagnates(const std::string& metric, int patience) const;

@@ -16,15 +16,16 @@ at::Tensor class_weights(const TrainingOptions& options, const std::vector<std::
   std::vector<float> weights;
   if (given == std::vector<std::string>{"auto"}) {
     if (samples.size() != classes.size())
-      throw Error("class_weights: auto needs the number of training samples of each class, which is not known");
+      throw Error(
+          "class_weights: auto needs the number of training samples of each class, which is not known");
     double all = 0;
     for (const auto count : samples) all += static_cast<double>(count);
     for (std::size_t i = 0; i < classes.size(); ++i) {
       if (samples[i] == 0)
         throw Error(fmt::format("class '{}' has no training samples, so class_weights: auto cannot weigh it",
                                 classes[i]));
-      weights.push_back(static_cast<float>(
-          all / (static_cast<double>(classes.size()) * static_cast<double>(samples[i]))));
+      weights.push_back(
+          static_cast<float>(all / (static_cast<double>(classes.size()) * static_cast<double>(samples[i]))));
     }
   } else {
     if (given.size() != classes.size())

@@ -17,8 +17,7 @@ std::vector<Score> scores_of(const std::vector<Scored>& samples, std::size_t pos
   std::vector<Score> scores;
   scores.reserve(samples.size());
   for (const Scored& sample : samples)
-    scores.push_back(
-        {sample.probabilities[positive], sample.label == static_cast<std::int64_t>(positive)});
+    scores.push_back({sample.probabilities[positive], sample.label == static_cast<std::int64_t>(positive)});
   std::sort(scores.begin(), scores.end(), [](const Score& a, const Score& b) { return a.value > b.value; });
   return scores;
 }
@@ -60,8 +59,9 @@ Rates rates_of(const std::vector<std::vector<std::uint64_t>>& confusion, std::si
   double both = 0, missed = 0, alarms = 0, neither = 0;
   for (std::size_t label = 0; label < confusion.size(); ++label)
     for (std::size_t said = 0; said < confusion.size(); ++said)
-      (label == positive ? said == positive ? both : missed : said == positive ? alarms : neither) +=
-          static_cast<double>(confusion[label][said]);
+      (label == positive  ? said == positive ? both : missed
+       : said == positive ? alarms
+                          : neither) += static_cast<double>(confusion[label][said]);
   return {ratio(both, both + missed), ratio(neither, neither + alarms), ratio(both, both + alarms),
           ratio(2 * both, 2 * both + alarms + missed)};
 }
@@ -92,9 +92,9 @@ Metrics metrics_of(const std::vector<Scored>& samples, std::size_t classes) {
   out.confusion.assign(classes, std::vector<std::uint64_t>(classes));
   std::uint64_t right = 0;
   for (const Scored& sample : samples) {
-    const auto said = static_cast<std::size_t>(
-        std::max_element(sample.probabilities.begin(), sample.probabilities.end()) -
-        sample.probabilities.begin());
+    const auto said =
+        static_cast<std::size_t>(std::max_element(sample.probabilities.begin(), sample.probabilities.end()) -
+                                 sample.probabilities.begin());
     ++out.confusion[static_cast<std::size_t>(sample.label)][said];
     right += said == static_cast<std::size_t>(sample.label);
   }

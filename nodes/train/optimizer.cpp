@@ -17,15 +17,15 @@ namespace optim = torch::optim;
 std::unique_ptr<optim::Optimizer> make(const TrainingOptions& options, std::vector<at::Tensor> parameters) {
   if (options.optimizer == "adamw")
     return std::make_unique<optim::AdamW>(
-        std::move(parameters),
-        optim::AdamWOptions(options.learning_rate).weight_decay(options.weight_decay));
-  return std::make_unique<optim::SGD>(std::move(parameters), optim::SGDOptions(options.learning_rate)
-                                                                 .momentum(options.momentum)
-                                                                 .weight_decay(options.weight_decay));
+        std::move(parameters), optim::AdamWOptions(options.learning_rate).weight_decay(options.weight_decay));
+  return std::make_unique<optim::SGD>(
+      std::move(parameters),
+      optim::SGDOptions(options.learning_rate).momentum(options.momentum).weight_decay(options.weight_decay));
 }
 
 /// What torch keeps for a parameter; its keys became pointers with torch 2.
-auto& kept_for(optim::Optimizer& optimizer, const at::Tensor& parameter) {
+template <class Optimizer>  // so that only the branch taken needs to compile
+auto& kept_for(Optimizer& optimizer, const at::Tensor& parameter) {
   using Key = typename std::decay_t<decltype(optimizer.state())>::key_type;
   if constexpr (std::is_same_v<Key, std::string>)
     return optimizer.state()[c10::guts::to_string(parameter.unsafeGetTensorImpl())];

@@ -33,8 +33,7 @@ double learning_rate(const TrainingOptions& options, const Course& course, std::
     return anneal(peak, 0, all > warmup ? std::min(1.0, (at - warmup) / (all - warmup)) : 0);
   if (options.schedule == "step") {
     const auto epoch = step / std::max<std::uint64_t>(1, course.steps_per_epoch);
-    return peak * std::pow(options.step_factor,
-                           std::floor(static_cast<double>(epoch) / options.step_epochs));
+    return peak * std::pow(options.step_factor, std::floor(static_cast<double>(epoch) / options.step_epochs));
   }
   return peak;
 }

@@ -55,17 +55,28 @@ Train::~Train() = default;
 void Train::describe(Description<Train>& d) {
   d.summary("Trains a classifier of images.")
       .details(
-          "Takes the batches of an epoch, training before validation, and trains a network with torch: one of "
-          "torchvision's architectures, with its parameter names, or any TorchScript module by its path. Each epoch "
-          "leaves in `dir`: last.pt, the whole training (model, optimizer, loss scaling, random state, history); "
-          "best.pt, the same of the epoch with the best `metric`; metrics.csv and metrics.jsonl, a row an epoch; "
-          "events.out.tfevents.flowrun for TensorBoard; curves.png and curves.svg. They appear together, when the "
-          "epoch is done; a run that was killed goes on after the last whole epoch and ends with the same weights "
-          "(bit by bit on the CPU). Metrics are those of validation; slide_* average a slide's tiles and are given "
-          "when all tiles of each slide have one label. With more than two classes they are means over classes, "
-          "each against the rest. The model goes on to `model` when all epochs have ended: of the best epoch, or the "
-          "last where none could be compared. Weights (`weights`) are a state dict of torchvision's (.pt in the zip "
-          "format), safetensors, or a checkpoint; their last layer is left out when it has other classes. On a GPU, "
+          "Takes the batches of an epoch, training before validation, and trains a network with torch: one "
+          "of "
+          "torchvision's architectures, with its parameter names, or any TorchScript module by its path. "
+          "Each epoch "
+          "leaves in `dir`: last.pt, the whole training (model, optimizer, loss scaling, random state, "
+          "history); "
+          "best.pt, the same of the epoch with the best `metric`; metrics.csv and metrics.jsonl, a row an "
+          "epoch; "
+          "events.out.tfevents.flowrun for TensorBoard; curves.png and curves.svg. They appear together, "
+          "when the "
+          "epoch is done; a run that was killed goes on after the last whole epoch and ends with the same "
+          "weights "
+          "(bit by bit on the CPU). Metrics are those of validation; slide_* average a slide's tiles and are "
+          "given "
+          "when all tiles of each slide have one label. With more than two classes they are means over "
+          "classes, "
+          "each against the rest. The model goes on to `model` when all epochs have ended: of the best "
+          "epoch, or the "
+          "last where none could be compared. Weights (`weights`) are a state dict of torchvision's (.pt in "
+          "the zip "
+          "format), safetensors, or a checkpoint; their last layer is left out when it has other classes. On "
+          "a GPU, "
           "batches are copied while the one before is computed.")
       .example("model: {type: train, from: batches, model: resnet18, learning_rate: 0.001, dir: out}")
       .ordered()
@@ -102,7 +113,8 @@ void Train::describe(Description<Train>& d) {
       .above(0)
       .at_most(1);
   option("clip_norm", &TrainingOptions::clip_norm, "largest norm of all gradients together").above(0);
-  option("accumulate", &TrainingOptions::accumulate, "batches whose gradients are added up for a step").at_least(1);
+  option("accumulate", &TrainingOptions::accumulate, "batches whose gradients are added up for a step")
+      .at_least(1);
   option("precision", &TrainingOptions::precision,
          "fp32, or half of it where that is safe: bf16, or on a GPU fp16 with loss scaling")
       .choices({"fp32", "bf16", "fp16"});
@@ -126,8 +138,9 @@ void Train::describe(Description<Train>& d) {
 
 void Train::plan(Costs& costs) {
   if (!is_known(model) && !fs::is_regular_file(model))
-    throw OptionError("model", fmt::format("no network is known as '{}', and there is no such file", model),
-                      fmt::format("one of {}, or the path of a TorchScript module", fmt::join(architectures(), ", ")));
+    throw OptionError(
+        "model", fmt::format("no network is known as '{}', and there is no such file", model),
+        fmt::format("one of {}, or the path of a TorchScript module", fmt::join(architectures(), ", ")));
   if (weights && !fs::is_regular_file(*weights))
     throw OptionError("weights", fmt::format("there is no file {}", weights->string()));
   try {
@@ -146,7 +159,8 @@ void Train::plan(Costs& costs) {
   // Weights, gradients, and what the optimizer keeps: two numbers a weight for adamw, one for sgd.
   std::size_t numbers = 0;
   const auto network = is_known(model) ? make_network(model, 2) : load_script(model);
-  for (const auto& [name, tensor] : network->parameters()) numbers += static_cast<std::size_t>(tensor.numel());
+  for (const auto& [name, tensor] : network->parameters())
+    numbers += static_cast<std::size_t>(tensor.numel());
   costs.keeps = numbers * sizeof(float) * (optimizer == "adamw" ? 4 : 3);
   costs.out("model", numbers * sizeof(float));
 }
@@ -180,8 +194,9 @@ void Train::process(Inputs& in, Outputs& out) {
     waiting_seconds_ += seconds_since(idle_since_);
   }
   if (batch.epoch != trainer_->next_epoch())
-    throw Error(fmt::format("epoch {} is to be trained, but {} is of epoch {}: run with --force to train anew",
-                            batch.epoch + 1, (dir / "last.pt").string(), trainer_->next_epoch()));
+    throw Error(
+        fmt::format("epoch {} is to be trained, but {} is of epoch {}: run with --force to train anew",
+                    batch.epoch + 1, (dir / "last.pt").string(), trainer_->next_epoch()));
   const auto began = Clock::now();
   trainer_->take(batch);
   if (!batch.validation) {

@@ -34,8 +34,8 @@ std::shared_ptr<Network> make(const TrainingOptions& options, std::size_t classe
 NamedTensors learnt(const TrainingOptions& options, const Network& network) {
   NamedTensors out;
   if (options.freeze_backbone && network.head().empty())
-    throw Error(fmt::format("freeze_backbone needs a model with a known last layer; {} has none",
-                            options.model));
+    throw Error(
+        fmt::format("freeze_backbone needs a model with a known last layer; {} has none", options.model));
   for (auto& [name, tensor] : network.parameters()) {
     const bool learns = !options.freeze_backbone || name.starts_with(network.head());
     tensor.set_requires_grad(learns);
@@ -83,8 +83,8 @@ Trainer::Trainer(TrainingOptions options, const Batch& first, std::shared_ptr<Ne
                             facts_.classes.empty() ? "none at all" : facts_.classes.front()));
   if (options_.precision == "fp16" && device_.is_cpu())
     throw Error("precision: fp16 needs a GPU; say fp32 or bf16");
-  at::Tensor weights = class_weights(options_, facts_.classes,
-                                     first.class_samples ? *first.class_samples : std::vector<std::uint64_t>{});
+  at::Tensor weights = class_weights(
+      options_, facts_.classes, first.class_samples ? *first.class_samples : std::vector<std::uint64_t>{});
   if (weights.defined()) class_weights_ = weights.to(device_);
   network_->to(device_);
   if (options_.channels_last)
@@ -105,7 +105,8 @@ void Trainer::check(const Batch& batch) const {
     throw Error(fmt::format("images are {} x {} pixels, but the first were {} x {}; give all one size",
                             batch.images.size(3), batch.images.size(2), facts_.width, facts_.height));
   const auto classes = static_cast<std::int64_t>(facts_.classes.size());
-  const std::int64_t low = batch.labels.min().item<std::int64_t>(), high = batch.labels.max().item<std::int64_t>();
+  const std::int64_t low = batch.labels.min().item<std::int64_t>(),
+                     high = batch.labels.max().item<std::int64_t>();
   if (low < 0 || high >= classes)
     throw Error(fmt::format("label {} is out of range: there are the classes 0 to {}", low < 0 ? low : high,
                             classes - 1));
@@ -135,17 +136,17 @@ void Trainer::backward(const at::Tensor& images, const at::Tensor& labels, doubl
   loss = loss_of(options_, logits, labels, class_weights_);
   const double value = loss.detach().item<double>();
   if (!std::isfinite(value))
-    throw Error(fmt::format("the loss is {} in epoch {}, batch {}: lower learning_rate, set clip_norm, or "
-                            "check the images",
-                            value, next_epoch() + 1, batches_ + 1));
+    throw Error(
+        fmt::format("the loss is {} in epoch {}, batch {}: lower learning_rate, set clip_norm, or "
+                    "check the images",
+                    value, next_epoch() + 1, batches_ + 1));
   const double scale = options_.precision == "fp16" ? scale_ : 1;
   torch::autograd::backward({loss * (share * scale)}, {});
   const auto count = images.size(0);
   last_loss_ += value * share * static_cast<double>(window_);
   loss_sum_ += value * static_cast<double>(count);
   samples_ += static_cast<std::uint64_t>(count);
-  right_ += static_cast<std::uint64_t>(
-      logits.detach().argmax(1).eq(labels).sum().item<std::int64_t>());
+  right_ += static_cast<std::uint64_t>(logits.detach().argmax(1).eq(labels).sum().item<std::int64_t>());
 }
 
 void Trainer::begin_window(const Batch& batch) {
@@ -182,9 +183,9 @@ void Trainer::train(const Batch& batch) {
             }(),
             what_fits(batch.images, batch.labels)));
       part_ = (part + 1) / 2;
-      notes_.push_back(fmt::format("out of memory with {} images at once: went on with {}, gradients added up{}",
-                                   part, part_,
-                                   in_window_ > 0 ? " (earlier batches of the same step were left out)" : ""));
+      notes_.push_back(
+          fmt::format("out of memory with {} images at once: went on with {}, gradients added up{}", part,
+                      part_, in_window_ > 0 ? " (earlier batches of the same step were left out)" : ""));
       in_window_ = 0;
     }
   }
@@ -287,7 +288,8 @@ void Trainer::validate(const Batch& batch) {
   const at::Tensor labels = on_device(batch.labels, false);
   const std::int64_t count = batch.images.size(0);
   // Of the validation's samples the loss is not weighted: it compares epochs and runs.
-  validation_loss_sum_ += at::cross_entropy_loss(logits.to(at::kFloat), labels).item<double>() * static_cast<double>(count);
+  validation_loss_sum_ +=
+      at::cross_entropy_loss(logits.to(at::kFloat), labels).item<double>() * static_cast<double>(count);
   const at::Tensor probabilities = at::softmax(logits.to(at::kFloat), 1).to(at::kCPU).contiguous();
   const float* row = probabilities.data_ptr<float>();
   const std::int64_t* label = batch.labels.data_ptr<std::int64_t>();

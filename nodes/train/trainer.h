@@ -2,6 +2,7 @@
 #pragma once
 
 #include <c10/core/Device.h>
+#include <flowrun/error.h>
 #include <flowrun/torch/batch.h>
 #include <flowrun/torch/model.h>
 
@@ -31,16 +32,16 @@ class Trainer {
   /// The same with a network of the caller's.
   Trainer(TrainingOptions options, const Batch& first, std::shared_ptr<Network> network);
 
-  /// A training or validation batch of the epoch under way. Throws Error when it does not fit the first one or
-  /// the loss is no number, OutOfDeviceMemory.
+  /// A training or validation batch of the epoch under way. Throws Error when it does not fit the first one
+  /// or the loss is no number, OutOfDeviceMemory.
   void take(const Batch& batch);
   /// Ends the epoch: adds its numbers to the history.
   void end_epoch();
 
   /// Writes model, optimiser, scaler, random state and history. The same bytes for the same training.
   void save(const std::filesystem::path& file) const;
-  /// Goes on where save() left off. Throws Error when `file` is no checkpoint of a training with these options and
-  /// classes.
+  /// Goes on where save() left off. Throws Error when `file` is no checkpoint of a training with these
+  /// options and classes.
   void resume(const std::filesystem::path& file);
 
   const History& history() const { return history_; }

@@ -24,6 +24,10 @@ class NoScope final : public Scope {
                               const std::filesystem::path&) const override {
     return folder;
   }
+  std::filesystem::path hand_on(const std::filesystem::path& folder,
+                                const std::filesystem::path&) const override {
+    return folder;
+  }
 
  private:
   std::string name_ = "test";

@@ -111,7 +111,7 @@ TEST_CASE("a target that is none") {
     }
     return "";
   };
-  CHECK(problem("none.yaml") == ": cannot be opened");
+  CHECK(problem("none.yaml") == ": No such file or directory");
   CHECK(problem("a.yaml") == ": is no file of stains: it does not begin with flowrun_stains: 1");
   CHECK(problem("b.yaml") == ":4:19: expected three numbers");
   CHECK(problem("c.yaml").find(":3:") == 0);

@@ -58,6 +58,9 @@ class NoScope final : public Scope {
   std::filesystem::path stage(const std::filesystem::path&, const std::filesystem::path&) const override {
     return {};
   }
+  std::filesystem::path hand_on(const std::filesystem::path&, const std::filesystem::path&) const override {
+    return {};
+  }
 
  private:
   std::string name_ = "epoch-0000";
