@@ -512,7 +512,7 @@ class Killed(CollectTest):
                     within += bool(self.open_plans(places))
                     if not more:
                         self.assertEqual(contents(*places.all) - self.half_copies(places), hashes, "a file is lost")
-                if undoing and run % 4 == 0 and list(places.slides.glob(JOURNAL + "/*.[pd]*")):
+                if undoing and run % 4 == 0 and list(places.slides.glob(JOURNAL + "/*.[pd]*[ne]")):
                     self.assert_ended(places.undo(), DONE)
                     self.assert_same(state(places.source), before)
                     self.assertEqual(contents(places.slides, places.logs), set())

@@ -53,6 +53,12 @@ class Pages(support.ProgramTest):
             shutil.copy(self.slide, place / folder)
         for folder in ("xml", "data/xml"):
             shutil.copy(self.annotations, place / folder)
+        # A second one, so that training can hold one out for validation.
+        shutil.copy(self.slide, place / "slides/second.svs")
+        shutil.copy(self.annotations, place / "xml/second.xml")
+        for table, slide in (("train.csv", "other"), ("val.csv", "second")):
+            (place / table).write_text("slide,x,y,label\n" + "".join(
+                f"slides/{slide}.svs,{300 * i},{300 * i},{i % 2}\n" for i in range(4)))
         shutil.copytree(SOURCE / "graphs", place / "graphs")
         if page.parent.name == "example":
             shutil.copytree(page.parent, place, dirs_exist_ok=True)
