@@ -45,12 +45,12 @@ Separation::Separation(const StainMatrix& matrix, const Densitometry& light, dou
     : light_(light), positive_od_(positive_od) {
   // Least squares is what is left when the third colour is at right angles to both.
   const Unmixing unmix = unmixing(of_unit_length(matrix));
-  const DensityTable density = density_table(light.io);
+  const DensityTable density = density_table(light.io);  // glass brighter than io has none
   for (int c = 0; c < 3; ++c)
     for (std::size_t level = 0; level < 256; ++level)
       for (int s = 0; s < 2; ++s)
         terms_[static_cast<std::size_t>(c)][level][static_cast<std::size_t>(s)] =
-            unmix(s, c) * density[level];
+            unmix(s, c) * std::max(0.0, density[level]);
 }
 
 std::array<StainAmount, 2> Separation::apply(const cv::Mat& rgb, cv::Mat& first, cv::Mat& second) const {

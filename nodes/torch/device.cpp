@@ -18,9 +18,10 @@ c10::Device choose_device(const std::string& name) {
   if (name != "cpu" && name != "cuda" && !name.starts_with("cuda:"))
     throw Error(fmt::format("no device is known as '{}'; expected auto, cpu or cuda:N", name));
   if (name != "cpu" && !at::globalContext().hasCUDA())
-    throw Error(fmt::format("there is no GPU for 'device: {}', or this libtorch is built without CUDA; say "
-                            "device: auto or cpu",
-                            name));
+    throw Error(
+        fmt::format("there is no GPU for 'device: {}', or this libtorch is built without CUDA; say "
+                    "device: auto or cpu",
+                    name));
   try {
     const c10::Device device(name);
     return device.is_cuda() && !device.has_index() ? c10::Device("cuda:0") : device;

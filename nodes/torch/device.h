@@ -9,8 +9,8 @@
 
 namespace flowrun::torch_nodes {
 
-/// "cpu", "cuda", "cuda:N", or "auto": the first GPU, or the CPU where there is none. Throws Error when it is not
-/// there.
+/// "cpu", "cuda", "cuda:N", or "auto": the first GPU, or the CPU where there is none. Throws Error when it is
+/// not there.
 c10::Device choose_device(const std::string& name);
 
 /// What torch holds of a device's memory; nothing on the CPU.

@@ -64,7 +64,8 @@ torch::jit::Module trace(Network& network, const at::Tensor& example) {
     return torch::jit::Stack{network.forward(inputs.front().toTensor())};
   };
   const auto no_name = [](const at::Tensor&) { return std::string(); };
-  const auto traced = torch::jit::tracer::trace({example}, forward, no_name, true, false, &module, {"images"});
+  const auto traced =
+      torch::jit::tracer::trace({example}, forward, no_name, true, false, &module, {"images"});
   const auto function = module._ivalue()->compilation_unit()->create_function(
       c10::QualifiedName(*module.type()->name(), "forward"), traced.first->graph);
   module.type()->addMethod(function);
@@ -124,7 +125,8 @@ Model read_script(const std::filesystem::path& file, const std::vector<std::stri
 }  // namespace
 
 Model read_model(const std::filesystem::path& file, const std::vector<std::string>& classes) {
-  if (!std::filesystem::is_regular_file(file)) throw Error(fmt::format("there is no model {}", file.string()));
+  if (!std::filesystem::is_regular_file(file))
+    throw Error(fmt::format("there is no model {}", file.string()));
   Model model;
   c10::IValue all;
   try {
@@ -136,11 +138,11 @@ Model read_model(const std::filesystem::path& file, const std::vector<std::strin
   } else {
     const Checkpoint checkpoint = read_checkpoint(file);
     model.facts = checkpoint.facts;
-    const bool known = std::find(architectures().begin(), architectures().end(),
-                                 model.facts.architecture) != architectures().end();
-    model.network = known ? make_network(model.facts.architecture,
-                                         static_cast<std::int64_t>(model.facts.classes.size()))
-                          : load_script(model.facts.architecture);
+    const bool known = std::find(architectures().begin(), architectures().end(), model.facts.architecture) !=
+                       architectures().end();
+    model.network =
+        known ? make_network(model.facts.architecture, static_cast<std::int64_t>(model.facts.classes.size()))
+              : load_script(model.facts.architecture);
     load_weights(*model.network, read_state_dict(file), file.string());
   }
   model.network->train(false);

@@ -87,6 +87,52 @@ class Normalize(unittest.TestCase):
         """Within one grey level everywhere: single precision and rounding."""
         self.compare("scope: tile, method: reinhard", stains.reinhard, most=30, beyond_one=0, largest=1)
 
+    def fit(self, folder, options):
+        """Rows of stains.csv for a folder of tiles."""
+        out = os.path.join(self.folder.name, "fit")
+        graph = os.path.join(self.folder.name, "fit.yaml")
+        with open(graph, "w") as file:
+            file.write(f"flowrun: 1\nnodes:\n  fit: {{type: fit_stains, tiles: {folder}, dir: {out}, {options}}}\n")
+        subprocess.run([PROGRAM, graph, "--quiet", "--force"], check=True)
+        with open(os.path.join(out, "stains.csv"), newline="") as table:
+            for row in csv.DictReader(table):
+                matrix = [[float(row[f"{stain}_{c}"]) for stain in ("hematoxylin", "eosin")] for c in "rgb"]
+                yield (row, np.array(matrix),
+                       np.array([float(row["hematoxylin_maximum"]), float(row["eosin_maximum"])]))
+
+    def compare_fit(self, options, most, size, check):
+        for slide in self.slides:
+            with self.subTest(slide=os.path.basename(slide), options=options), tempfile.TemporaryDirectory() as folder:
+                raw = {}
+                for i, (tile, _) in enumerate(tiles(slide, "scope: tile", size=size, most=most)):
+                    raw[f"{i}.png"] = tile
+                    cv2.imwrite(os.path.join(folder, f"{i}.png"), tile[:, :, ::-1])
+                found = list(self.fit(folder, options))
+                self.assertEqual(len(found), len(raw))
+                for row, matrix, maxima in found:
+                    check(raw[row["tile"]], row, matrix, maxima)
+
+    def test_exact_stain_matrix(self):
+        """Each entry within a millionth of NumPy's, and the moments of reinhard within single precision."""
+        def check(tile, row, matrix, maxima):
+            expected, largest = stains.macenko(tile)
+            np.testing.assert_allclose(matrix, expected, rtol=0, atol=1e-6)
+            np.testing.assert_allclose(maxima, largest, rtol=0, atol=2e-6)
+            mean, deviation = stains.lab_moments(tile)
+            for i, axis in enumerate(("l", "alpha", "beta")):
+                self.assertAlmostEqual(float(row[f"mean_{axis}"]), mean[i], places=5)
+                self.assertAlmostEqual(float(row[f"deviation_{axis}"]), deviation[i], places=5)
+        self.compare_fit("exact: true", 100, 230, check)
+
+    def test_vahadane(self):
+        """Within a tenth of a degree of where SciPy's general minimiser ends."""
+        def check(tile, row, matrix, maxima):
+            expected = stains.vahadane(tile)
+            for i in range(2):
+                self.assertLess(stains.angle(matrix[:, i], expected[:, i]), 0.1)
+            np.testing.assert_allclose(maxima, stains.maxima(stains.densities(tile), matrix), rtol=0, atol=2e-6)
+        self.compare_fit("method: vahadane, exact: true, tolerance: 1e-7", 3, 48, check)
+
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()

@@ -14,7 +14,8 @@ DecodedTile tile() {
 }
 
 /// Reads as a reader does; says whether the tile had to be decoded.
-bool decodes(DecodedTileCache& cache, std::uint64_t key, std::size_t pixels, const CachedLevel& level = large) {
+bool decodes(DecodedTileCache& cache, std::uint64_t key, std::size_t pixels,
+             const CachedLevel& level = large) {
   if (cache.find(key, pixels).tile) return false;
   cache.insert(key, tile(), level, pixels);
   return true;

@@ -39,8 +39,8 @@ class RegionIndex;
 /// passes through it: Bresenham's, from the left vertex to the right one, a tie staying on the nearer row or
 /// column to the start. These are the pixels that cv::fillPoly (8-connected, no shift) fills in the whole
 /// mask, but that it clips a line that leaves the picture before it draws it and adds up its slope with 16
-/// binary digits, so that outlines that leave the mask and edges of more than 32767 rows may differ along their
-/// line.
+/// binary digits, so that outlines that leave the mask and edges of more than 32767 rows may differ along
+/// their line.
 class ClassMask {
  public:
   static constexpr std::string_view packet_type = "wsi.class_mask/1";

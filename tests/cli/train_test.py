@@ -1,0 +1,259 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Training as a user runs it: weights, metrics, resuming, mistakes; values against PyTorch and NumPy."""
+import argparse
+import csv
+import json
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchvision
+from PIL import Image
+
+BUILD = None
+SIZE = 32
+
+GRAPH = """
+flowrun: 1
+memory: 1 GiB
+params: {out: out}
+nodes:
+  epochs:  {type: epochs, train_csv: train.csv, val_csv: val.csv, count: %(epochs)d, seed: 3}
+  samples: {type: load, from: epochs, size: 32}
+  batches: {type: to_tensor, from: samples, batch: %(batch)d}
+  model:   {type: train, from: batches, dir: "${out}", threads: 1, %(options)s}
+"""
+
+
+def make_tiles(folder, count, seed, split):
+    """Two kinds of tile, told apart by their colour, with enough noise that it is not too easy."""
+    rng = np.random.default_rng(seed)
+    with open(folder / f"{split}.csv", "w") as table:
+        table.write("path,label\n")
+        for i in range(count):
+            label = i % 2
+            pixels = rng.normal(110 + 30 * label, 60, (SIZE, SIZE, 3)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{split}{i}.png")
+            table.write(f"{split}{i}.png,{'tumor' if label else 'normal'}\n")
+
+
+class Training(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.at = Path(folder.name)
+        make_tiles(self.at, 24, 1, "train")
+        make_tiles(self.at, 11, 2, "val")
+
+    def graph(self, options="", epochs=2, batch=8):
+        (self.at / "graph.yaml").write_text(GRAPH % {"options": options, "epochs": epochs, "batch": batch})
+
+    def run_graph(self, *arguments, expect=0, out="out"):
+        done = subprocess.run(
+            [BUILD / "bin" / "flowrun", "graph.yaml", "--set", f"out={out}", *arguments], cwd=self.at, capture_output=True, text=True
+        )
+        self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def rows(self, out="out"):
+        with open(self.at / out / "metrics.csv") as file:
+            return list(csv.DictReader(file))
+
+    def test_the_loss_curve_is_pytorchs(self):
+        """20 steps of all samples at once. They come in another order, and what rounding makes of that grows with each
+        step, so the steps are small."""
+        torch.manual_seed(5)
+        network = torchvision.models.resnet18(num_classes=2)
+        torch.save(network.state_dict(), self.at / "weights.pt")
+        for options, make, schedule in (
+            (
+                "optimizer: adamw, schedule: cosine, learning_rate: 0.00003, label_smoothing: 0.1, class_weights: [1, 2], clip_norm: 1",
+                lambda p: torch.optim.AdamW(p, 3e-5, weight_decay=0.01),
+                lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 20),
+            ),
+            (
+                "optimizer: sgd, schedule: one_cycle, learning_rate: 0.001, momentum: 0.9, weight_decay: 0.0001",
+                lambda p: torch.optim.SGD(p, 0.001, momentum=0.9, weight_decay=1e-4),
+                lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 0.001, total_steps=20, cycle_momentum=False),
+            ),
+        ):
+            with self.subTest(options):
+                self.graph(f"weights: weights.pt, channels_last: false, metric: loss, {options}", epochs=20, batch=24)
+                self.run_graph("--force")
+                model = torchvision.models.resnet18(num_classes=2)
+                model.load_state_dict(torch.load(self.at / "weights.pt"))
+                images = self.images("train")
+                labels = torch.tensor([i % 2 for i in range(24)])
+                optimizer = make(model.parameters())
+                scheduler = schedule(optimizer)
+                given = "smoothing" in options
+                wanted = []
+                for _ in range(20):
+                    loss = torch.nn.functional.cross_entropy(
+                        model(images), labels, torch.tensor([1.0, 2.0]) if given else None, label_smoothing=0.1 if given else 0
+                    )
+                    optimizer.zero_grad()
+                    loss.backward()
+                    if given:
+                        torch.nn.utils.clip_grad_norm_(model.parameters(), 1)
+                    optimizer.step()
+                    scheduler.step()
+                    wanted.append(loss.item())
+                found = [float(row["train_loss"]) for row in self.rows()]
+                print("largest difference of the loss over 20 steps", max(abs(a - b) for a, b in zip(found, wanted)))
+                np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+    def images(self, split):
+        with open(self.at / f"{split}.csv", newline="") as table:
+            paths = [row["path"] for row in csv.DictReader(table)]
+        pixels = np.stack([np.asarray(Image.open(self.at / path)) for path in paths])
+        images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+        mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+        return (images - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1)
+
+    def test_metrics_are_numpys(self):
+        self.graph("learning_rate: 0.001")
+        self.run_graph()
+        checkpoint = torch.load(self.at / "out" / "last.pt")
+        model = torchvision.models.resnet18(num_classes=2).eval()
+        model.load_state_dict(checkpoint["model"])
+        with torch.no_grad():
+            logits = model(self.images("val"))
+        probability = logits.softmax(1)[:, 1].numpy()
+        label = np.array([i % 2 for i in range(11)])
+        said = logits.argmax(1).numpy()
+        row = self.rows()[-1]
+        pairs = probability[label == 1][:, None] - probability[label == 0][None, :]
+        tp, tn = ((said == 1) & (label == 1)).sum(), ((said == 0) & (label == 0)).sum()
+        fp, fn = ((said == 1) & (label == 0)).sum(), ((said == 0) & (label == 1)).sum()
+        youden = [(probability[label == 1] >= t).mean() - (probability[label == 0] >= t).mean() for t in sorted(probability, reverse=True)]
+        wanted = {
+            "loss": torch.nn.functional.cross_entropy(logits, torch.from_numpy(label)).item(),
+            "accuracy": (said == label).mean(),
+            "auc": ((pairs > 0) + 0.5 * (pairs == 0)).mean(),
+            "sensitivity": tp / (tp + fn),
+            "specificity": tn / (tn + fp),
+            "f1": 2 * tp / (2 * tp + fp + fn),
+            "threshold": sorted(probability, reverse=True)[int(np.argmax(youden))],
+        }
+        for name, value in wanted.items():
+            self.assertAlmostEqual(float(row[name]), float(value), 4, name)
+        self.assertEqual(row["confusion"], f"{tn} {fp} | {fn} {tp}")
+        lines = [json.loads(line) for line in (self.at / "out" / "metrics.jsonl").read_text().splitlines()]
+        self.assertEqual([line["epoch"] for line in lines], [0, 1])
+        self.assertEqual(float(row["auc"]), lines[-1]["auc"])
+        self.check_events(lines)
+        self.assertEqual(Image.open(self.at / "out" / "curves.png").size, (1200, 500))
+        self.assertIn("<svg", (self.at / "out" / "curves.svg").read_text())
+
+    def check_events(self, lines):
+        """Reads the records by TensorFlow's description, with a CRC-32C of our own."""
+
+        def crc32c(data):
+            crc = 0xFFFFFFFF
+            for byte in data:
+                crc ^= byte
+                for _ in range(8):
+                    crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+            return crc ^ 0xFFFFFFFF
+
+        def masked(data):
+            crc = crc32c(data)
+            return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+        self.assertEqual(crc32c(b"123456789"), 0xE3069283)
+        data = (self.at / "out" / "events.out.tfevents.flowrun").read_bytes()
+        events = []
+        while data:
+            (length,) = struct.unpack("<Q", data[:8])
+            self.assertEqual(struct.unpack("<I", data[8:12])[0], masked(data[:8]))
+            event = data[12 : 12 + length]
+            self.assertEqual(struct.unpack("<I", data[12 + length : 16 + length])[0], masked(event))
+            events.append(event)
+            data = data[16 + length :]
+        self.assertEqual(len(events), 1 + len(lines))
+        self.assertIn(b"brain.Event:2", events[0])
+        auc = b"\x0a\x0evalidation/auc\x15" + struct.pack("<f", lines[-1]["auc"])
+        self.assertIn(auc, events[-1])
+
+    def test_killed_anywhere_it_resumes_to_the_same_weights(self):
+        self.graph("model: resnet18, optimizer: adamw", epochs=4)
+        self.run_graph(out="whole")
+        rng = random.Random(9)
+        kills = 0
+        for _ in range(20):
+            child = subprocess.Popen(
+                [BUILD / "bin" / "flowrun", "graph.yaml", "--set", "out=out"], cwd=self.at, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            try:
+                child.wait(rng.uniform(0.2, 2.5))
+                break
+            except subprocess.TimeoutExpired:
+                child.send_signal(signal.SIGKILL)
+                child.wait()
+                kills += 1
+        self.run_graph()
+        self.assertGreater(kills, 0)
+        for name in ("last.pt", "best.pt", "metrics.csv", "metrics.jsonl", "events.out.tfevents.flowrun"):
+            self.assertEqual((self.at / "out" / name).read_bytes(), (self.at / "whole" / name).read_bytes(), name)
+        self.assertEqual([row["epoch"] for row in self.rows()], ["0", "1", "2", "3"])
+
+    def test_mistakes_leave_the_earlier_checkpoint(self):
+        self.graph("learning_rate: 0.001", epochs=1)
+        self.run_graph()
+        before = (self.at / "out" / "last.pt").read_bytes()
+        self.graph("learning_rate: 1e30, optimizer: sgd, schedule: constant", epochs=3)
+        self.assertIn("lower learning_rate", self.run_graph(expect=1, out="nan"))
+        self.check_foreign_checkpoint()
+        self.graph("learning_rate: 0.001", epochs=1)
+        torch.save(torchvision.models.resnet50(num_classes=2).state_dict(), self.at / "other.pt")
+        self.graph("model: resnet18, weights: other.pt", epochs=1)
+        self.assertIn("has the weights of another architecture", self.run_graph(expect=1, out="other"))
+        self.assertFalse((self.at / "other" / "last.pt").exists())
+        (self.at / "val.csv").write_text("path,label\nval0.png,tumor\n")
+        (self.at / "train.csv").write_text("path,label\ntrain1.png,tumor\ntrain3.png,tumor\n")
+        self.graph(epochs=1)
+        self.assertIn("all samples are of class 'tumor'", self.run_graph(expect=1, out="one"))
+        self.assertEqual((self.at / "out" / "last.pt").read_bytes(), before)
+
+    def check_foreign_checkpoint(self):
+        self.graph("learning_rate: 0.001", epochs=100)
+        child = subprocess.Popen([BUILD / "bin" / "flowrun", "graph.yaml", "--set", "out=foreign"], cwd=self.at,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        last = self.at / "foreign" / "last.pt"
+        while not last.exists() and child.poll() is None:
+            time.sleep(0.01)
+        child.kill()
+        child.wait()
+        state = torch.load(last)
+        state["facts"] = state["facts"].replace("normal", "stroma")
+        torch.save(dict(state), last)
+        self.assertIn("is not a checkpoint that this training can go on from: its classes are",
+                      self.run_graph(expect=1, out="foreign"))
+
+    def test_early_stopping(self):
+        self.graph("patience: 1, learning_rate: 1e-12, metric: accuracy, optimizer: sgd, freeze_backbone: true", epochs=5)
+        self.run_graph()
+        self.assertLess(len(self.rows()), 5)
+        rows = self.rows()
+        self.run_graph()
+        self.assertEqual(self.rows(), rows)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=Path, required=True)
+    options, rest = parser.parse_known_args()
+    BUILD = options.build.resolve()
+    torch.set_num_threads(2)
+    unittest.main(argv=[sys.argv[0], *rest])

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nodes/fit_stains/cohort.h"
+
+#include <doctest/doctest.h>
+
+#include <opencv2/core.hpp>
+
+#include "support.h"
+
+using namespace flowrun;
+using namespace flowrun::wsi;
+using namespace flowrun::test;
+
+namespace {
+
+Member member(const std::string& name, double r, double maximum) {
+  Member one{name, {}};
+  one.report.stains.matrix = {r, 0, std::sqrt(1 - r * r), 1, 0, 0};
+  one.report.stains.maxima = {maximum, 1};
+  return one;
+}
+
+}  // namespace
+
+TEST_CASE("the middle of a cohort") {
+  const std::vector<Member> members{member("a", 0.6, 1), member("b", 0.8, 2), member("c", 0.6, 6)};
+  const StainReport median = middle_of(members, true), mean = middle_of(members, false);
+  CHECK(median.stains.maxima[0] == 2);
+  CHECK(median.stains.matrix(0, 0) == doctest::Approx(0.6));
+  CHECK(mean.stains.maxima[0] == 3);
+  // (0.6 + 0.8 + 0.6) / 3 and (0.8 + 0.6 + 0.8) / 3, made of length 1
+  CHECK(mean.stains.matrix(0, 0) / mean.stains.matrix(1, 0) == doctest::Approx(2.0 / 2.2));
+  CHECK(cv::norm(mean.stains.matrix.col(0)) == doctest::Approx(1));
+  CHECK(middle_of({members[0], members[1]}, true).stains.maxima[0] == 1.5);
+}
+
+TEST_CASE("stains.yaml is read as it was written") {
+  const TemporaryFolder folder;
+  StainsFile file{member("a", 0.6, 1.25).report, "vahadane", 245, "mean of 3 slides"};
+  file.report.lab.mean = {1, -2, 1e-7};
+  write_file(folder / "stains.yaml", file.text());
+  const StainsFile again = StainsFile::read(folder / "stains.yaml");
+  CHECK(again.report.stains.matrix == file.report.stains.matrix);
+  CHECK(again.report.stains.maxima == file.report.stains.maxima);
+  CHECK(again.report.lab.mean == file.report.lab.mean);
+  CHECK(again.report.lab.deviation == file.report.lab.deviation);
+  CHECK(again.method == "vahadane");
+  CHECK(again.io == 245);
+  CHECK(again.of == "mean of 3 slides");
+}
