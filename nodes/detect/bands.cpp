@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bands.h"
 
-#include <oneapi/tbb/parallel_for.h>
-#include <oneapi/tbb/task_arena.h>
-
 #include <algorithm>
 #include <opencv2/core.hpp>
 #include <vector>
+
+#include "nodes/wsi/limited_for.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -40,12 +39,8 @@ void filter_in_bands(cv::Mat& image, int reach, const std::function<void(cv::Mat
     bands.push_back({cv::Range(top, bottom), image.rowRange(std::max(top - reach, 0), top).clone(),
                      image.rowRange(bottom, std::min(bottom + reach, image.rows)).clone()});
   }
-  const int count = static_cast<int>(bands.size());
-  for (int first = 0; first < count; first += most_at_once)
-    tbb::this_task_arena::isolate([&] {
-      tbb::parallel_for(first, std::min(first + most_at_once, count),
-                        [&](int i) { filter_band(image, bands[static_cast<std::size_t>(i)], filter); });
-    });
+  limited_for(static_cast<int>(bands.size()), most_at_once,
+              [&](int i) { filter_band(image, bands[static_cast<std::size_t>(i)], filter); });
 }
 
 std::size_t bands_scratch(int rows, int cols, int reach) {

@@ -2,14 +2,13 @@
 #include <flowrun/error.h>
 #include <flowrun/wsi/thumbnail.h>
 #include <fmt/format.h>
-#include <oneapi/tbb/parallel_for.h>
-#include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 #include <utility>
 
+#include "limited_for.h"
 #include "picture.h"
 
 namespace flowrun::wsi {
@@ -83,13 +82,10 @@ void read_block(const Slide& slide, int number, const Blocks& blocks, const Scor
 cv::Mat read_blocks(const Slide& slide, const Thumbnail& thumbnail, const Score& score) {
   const Blocks blocks(slide, thumbnail);
   cv::Mat out(thumbnail.rows, thumbnail.cols, score.of ? CV_8UC1 : CV_8UC3);
-  for (int first = 0; first < blocks.count(); first += most_at_once)
-    tbb::this_task_arena::isolate([&] {
-      tbb::parallel_for(first, std::min(first + most_at_once, blocks.count()), [&](int number) {
-        const cv::Rect place(blocks.x(number), blocks.y(number), blocks.cols, blocks.rows);
-        read_block(slide, number, blocks, score, out(place & cv::Rect({}, out.size())));
-      });
-    });
+  limited_for(blocks.count(), most_at_once, [&](int number) {
+    const cv::Rect place(blocks.x(number), blocks.y(number), blocks.cols, blocks.rows);
+    read_block(slide, number, blocks, score, out(place & cv::Rect({}, out.size())));
+  });
   return out;
 }
 
