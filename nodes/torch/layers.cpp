@@ -93,7 +93,7 @@ struct Checkpointed : torch::autograd::Function<Checkpointed> {
 
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, std::shared_ptr<Kept> kept) {
     context->save_for_backward({x});
-    context->saved_data["kept"] = c10::make_intrusive<Holder>(kept);
+    context->saved_data["kept"] = c10::IValue::make_capsule(c10::make_intrusive<Holder>(kept));
     at::NoGradGuard no_grad;
     return kept->block->forward(x);
   }

@@ -291,6 +291,11 @@ void Trainer::validate(const Batch& batch) {
   validation_loss_sum_ +=
       at::cross_entropy_loss(logits.to(at::kFloat), labels).item<double>() * static_cast<double>(count);
   const at::Tensor probabilities = at::softmax(logits.to(at::kFloat), 1).to(at::kCPU).contiguous();
+  if (!probabilities.isfinite().all().item<bool>())
+    throw Error(fmt::format(
+        "the model's probabilities of validation are not finite in epoch {}: lower learning_rate, "
+        "or set clip_norm",
+        next_epoch() + 1));
   const float* row = probabilities.data_ptr<float>();
   const std::int64_t* label = batch.labels.data_ptr<std::int64_t>();
   for (std::int64_t i = 0; i < count; ++i, row += probabilities.size(1))

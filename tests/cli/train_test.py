@@ -60,7 +60,7 @@ class Training(unittest.TestCase):
 
     def run_graph(self, *arguments, expect=0, out="out"):
         done = subprocess.run(
-            [BUILD / "bin" / "flowrun", "graph.yaml", "--set", f"out={out}", *arguments], cwd=self.at, capture_output=True, text=True
+            [BUILD / "bin" / "flowrun", "graph.yaml", "--set", f"out={out}", *arguments], cwd=self.at, capture_output=True, text=True, timeout=120
         )
         self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
         return done.stdout + done.stderr
@@ -120,6 +120,21 @@ class Training(unittest.TestCase):
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
         mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
         return (images - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1)
+
+    def test_checkpointing_changes_no_gradient(self):
+        """A plain step turns gradients into weights; efficientnet_b0 also has dropout, which must come out the same."""
+        for model in ("resnet50", "efficientnet_b0"):
+            with self.subTest(model):
+                options = f"model: {model}, optimizer: sgd, momentum: 0, weight_decay: 0, schedule: constant, learning_rate: 0.01"
+                weights = []
+                for checkpointing in ("false", "true"):
+                    out = f"{model}-{checkpointing}"
+                    self.graph(f"{options}, checkpointing: {checkpointing}", epochs=1, batch=24)
+                    self.run_graph(out=out)
+                    weights.append(torch.load(self.at / out / "last.pt")["model"])
+                for name, weight in weights[0].items():
+                    difference = (weights[1][name] - weight).abs().max().item()
+                    self.assertLessEqual(difference, 1e-8 * max(1, weight.abs().max().item()), name)
 
     def test_metrics_are_numpys(self):
         self.graph("learning_rate: 0.001")
@@ -214,6 +229,9 @@ class Training(unittest.TestCase):
         before = (self.at / "out" / "last.pt").read_bytes()
         self.graph("learning_rate: 1e30, optimizer: sgd, schedule: constant", epochs=3)
         self.assertIn("lower learning_rate", self.run_graph(expect=1, out="nan"))
+        self.graph("learning_rate: 1e30, optimizer: sgd, schedule: constant", epochs=1, batch=24)
+        self.assertIn("of validation are not finite", self.run_graph(expect=1, out="late"))
+        self.assertFalse((self.at / "late" / "last.pt").exists())
         self.check_foreign_checkpoint()
         self.graph("learning_rate: 0.001", epochs=1)
         torch.save(torchvision.models.resnet50(num_classes=2).state_dict(), self.at / "other.pt")
