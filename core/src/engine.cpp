@@ -181,11 +181,14 @@ void Engine::finish(Job& job) {
   const bool own = job.scope->opener() == node.plan->opener;
   const bool of_run = type.gathers_scopes && job.scope->is_run();
   std::vector<Outputs::Emission> emissions;
+  // What is made of all scopes is not made of those that had ended when the run was stopped.
+  if (of_run && stopping()) job.scope->fail();
   if (own || of_run) {
     try {
       std::vector<Packet> packets = own ? here.intake.scope_packets() : node.outer;
       packets.resize(type.inputs.size());
-      Inputs inputs(type.inputs, std::move(packets), *job.scope, here.state);
+      Inputs inputs(type.inputs, std::move(packets), *job.scope, here.state,
+                    of_run ? done_scopes(node.plan->opener) : std::vector<std::string>{});
       Outputs outputs(type.outputs, nullptr, nullptr, here.emitted, true);
       const auto before = std::chrono::steady_clock::now();
       node.plan->node->finish(inputs, outputs);
@@ -208,6 +211,13 @@ void Engine::finish(Job& job) {
   node_finished(job.scope, job.node);
 }
 
+std::vector<std::string> Engine::done_scopes(int opener) {
+  if (opener < 0) return {};
+  std::scoped_lock lock(results_mutex_);
+  const auto& done = at(opener).done;
+  return {done.begin(), done.end()};
+}
+
 void Engine::release(const ScopePtr& scope, int node, int packets) {
   if ((scope->at(node).pending -= packets) == 0)
     dispatch(std::make_shared<Job>(Job{Job::Kind::finish, node, scope}));
@@ -223,7 +233,8 @@ void Engine::node_finished(const ScopePtr& scope, int node) {
   }
   if (scope->is_run()) at(node).outer.clear();
   if (--scope->unfinished == 0) scope_ended(scope);
-  if (!scope->is_run()) release(run_scope_, node);
+  // What gathers scopes waits for them to be published.
+  if (!scope->is_run() && !at(node).plan->type->gathers_scopes) release(run_scope_, node);
 }
 
 void Engine::settle(const ScopePtr& scope, int node) {
@@ -232,30 +243,7 @@ void Engine::settle(const ScopePtr& scope, int node) {
   if (--scope->unsettled == 0) budget_.unblock(*at(scope->opener()).account);
 }
 
-/// All scopes within the run have ended: what nodes write of all of them together.
-void Engine::finish_run() {
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    const PlanNode& node = *nodes_[i].plan;
-    if (node.opener < 0) continue;
-    std::vector<std::string> done;
-    const std::string& kind = plan_.nodes[static_cast<std::size_t>(node.opener)].type->outputs.front().name;
-    {
-      std::scoped_lock lock(results_mutex_);
-      for (const ScopeResult& scope : scopes_)
-        if (scope.kind == kind && (scope.status == "done" || scope.status == "done before"))
-          done.push_back(scope.name);
-    }
-    std::sort(done.begin(), done.end());
-    try {
-      node.node->finish_run(*run_scope_, done);
-    } catch (...) {
-      report(run_scope_, static_cast<int>(i), OnError::fail, std::current_exception());
-    }
-  }
-}
-
 void Engine::scope_ended(const ScopePtr& scope) {
-  if (scope->is_run() && !scope->failed() && !stopping()) finish_run();
   if (!scope->failed()) {
     try {
       if (const std::string broken = scope->broken_sum(plan_); !broken.empty())
@@ -289,8 +277,14 @@ void Engine::scope_ended(const ScopePtr& scope) {
     const char* status = !failed ? "done" : scope->said ? "failed" : "interrupted";
     scopes_.push_back({scope->kind(), scope->name(), status, scope->counts(plan_)});
     ++(!failed ? scopes_done_ : scope->said ? scopes_failed_ : scopes_interrupted_);
+    if (!failed) at(scope->opener()).done.insert(scope->name());
   }
   scope->lease.reset();
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const PlanNode& node = *nodes_[i].plan;
+    if (node.opener == scope->opener() && node.type->gathers_scopes)
+      release(run_scope_, static_cast<int>(i));
+  }
 }
 
 void Engine::report(const ScopePtr& scope, int node, OnError policy, std::exception_ptr error) {

@@ -49,6 +49,7 @@ class Engine {
     std::atomic<std::uint64_t> expected = 0;  // packets that its generators announced
     std::vector<Packet> outer;                // by input: the packet of the run that all scopes see
     bool redoing = false;                     // a successive opener: what follows is done anew, too
+    std::set<std::string> done;  // an opener: names of its scopes, also of earlier runs; under results_mutex_
   };
 
   // engine.cpp: jobs, scopes, finishing
@@ -60,9 +61,9 @@ class Engine {
   void finish(Job& job);
   void release(const ScopePtr& scope, int node, int packets = 1);
   void node_finished(const ScopePtr& scope, int node);
+  std::vector<std::string> done_scopes(int opener);
   void settle(const ScopePtr& scope, int node);
   void scope_ended(const ScopePtr& scope);
-  void finish_run();
   void report(const ScopePtr& scope, int node, OnError policy, std::exception_ptr error);
   void resolve_stall();
   bool stopping() const;

@@ -156,6 +156,7 @@ Engine::ScopePtr Engine::open_scope(int opener, NewScope spec, Lease lease) {
   if (done_before(spec.name, spec.identity, opener)) {
     ++scopes_skipped_;
     std::scoped_lock lock(results_mutex_);
+    at(opener).done.insert(spec.name);
     scopes_.push_back({plan_.nodes[static_cast<std::size_t>(opener)].type->outputs.front().name,
                        spec.name,
                        "done before",

@@ -3,7 +3,6 @@
 
 #include <flowrun/node.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>

@@ -92,6 +92,7 @@ RunResult Engine::result() {
     result.nodes.push_back({node.plan->name, node.plan->type->name, node.counts.in, node.counts.out,
                             node.counts.dropped, node.counts.failed, node.counts.reasons.counts(),
                             static_cast<double>(node.nanoseconds) * 1e-9});
+  result.counts = run_scope_->counts(plan_);
   result.scopes = std::move(scopes_);
   std::sort(result.scopes.begin(), result.scopes.end(),
             [](auto& a, auto& b) { return std::tie(a.name, a.status) < std::tie(b.name, b.status); });
@@ -165,6 +166,7 @@ std::string summary_text(const RunResult& result) {
         out += fmt::format(", {} {}", node.name, scope.counts[node.name]["out"].get<std::uint64_t>());
     out += "\n" + notes_text(scope.counts);
   }
+  out += notes_text(result.counts);
   for (const RunFailure& failure : result.failures)
     out += fmt::format("{}: {}{}{}{}\n", policy_effect(failure.policy), failure.scope,
                        failure.scope.empty() ? "" : ": ", failure.node.empty() ? "" : failure.node + ": ",
@@ -186,6 +188,7 @@ nlohmann::json summary_json(const RunResult& result) {
                              {"peak_rss_bytes", result.peak_rss},
                              {"nodes", nlohmann::json::array()},
                              {"scopes", nlohmann::json::array()},
+                             {"counts", result.counts},
                              {"failures", nlohmann::json::array()}};
   for (const NodeResult& n : result.nodes)
     out["nodes"].push_back({{"name", n.name},

@@ -50,6 +50,7 @@ struct RunResult {
   std::size_t peak_rss = 0;     ///< bytes, of the process so far
   std::vector<NodeResult> nodes;
   std::vector<ScopeResult> scopes;
+  nlohmann::json counts;  ///< of what belongs to the run itself, as those of a scope
   std::vector<RunFailure> failures;
 };
 

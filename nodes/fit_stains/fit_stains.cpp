@@ -50,6 +50,8 @@ void FitStains::describe(Description<FitStains>& d) {
           "Slides without "
           "stain are left out, and the summary says so.")
       .example("fit: {type: fit_stains, from: {slide: slides, mask: tissue}, dir: out_stains}")
+      .gathers_scopes()
+      .resumes()
       .optional_input<Slide>("slide")
       .optional_input<Mask>("mask");
   d.option("dir", &FitStains::dir, "folder to write to").required().output_folder();
@@ -93,8 +95,7 @@ void FitStains::process(Inputs& in, Outputs& out) {
              StainsFile{*report, method, io, fmt::format("slide {}", in.scope().name())}.text());
 }
 
-void FitStains::finish(Inputs& in, Outputs& out) {
-  if (!tiles || in.scope().failed()) return;
+std::vector<Member> FitStains::members_of_folder(Outputs& out) const {
   std::vector<Member> members;
   const auto images = images_in(*tiles);
   for (const auto& path : images)
@@ -103,15 +104,21 @@ void FitStains::finish(Inputs& in, Outputs& out) {
   if (members.size() < images.size())
     out.note(fmt::format("{} tiles without stain are left out", images.size() - members.size()));
   if (members.empty()) throw Error(fmt::format("{}: has no PNG or JPEG with stains", tiles->string()));
-  write(in.scope(), members, "tile");
+  return members;
 }
 
-void FitStains::finish_run(const Scope& run, const std::vector<std::string>& done) {
+std::vector<Member> FitStains::members_of_slides(const std::vector<std::string>& slides) const {
   std::vector<Member> members;
-  for (const std::string& slide : done)
+  for (const std::string& slide : slides)
     if (std::filesystem::exists(dir / unit_of(slide)))
       members.push_back({slide, StainsFile::read(dir / unit_of(slide)).report});
-  if (!members.empty()) write(run, members, "slide");
+  return members;
+}
+
+void FitStains::finish(Inputs& in, Outputs& out) {
+  if (in.scope().failed() || in.scope().kind() != "run") return;
+  const auto members = tiles ? members_of_folder(out) : members_of_slides(in.done_scopes());
+  if (!members.empty()) write(in.scope(), members, tiles ? "tile" : "slide");
 }
 
 void FitStains::write(const Scope& scope, const std::vector<Member>& members, const std::string& what) const {

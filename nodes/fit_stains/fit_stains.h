@@ -26,10 +26,11 @@ struct FitStains : Node, StainMethod {
   void plan(Costs& costs) override;
   void process(Inputs& in, Outputs& out) override;
   void finish(Inputs& in, Outputs& out) override;
-  void finish_run(const Scope& run, const std::vector<std::string>& done) override;
 
  private:
   std::optional<StainReport> report_of(const cv::Mat& rgb) const;
+  std::vector<Member> members_of_folder(Outputs& out) const;
+  std::vector<Member> members_of_slides(const std::vector<std::string>& slides) const;
   void write(const Scope& scope, const std::vector<Member>& members, const std::string& what) const;
 };
 

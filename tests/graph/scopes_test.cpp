@@ -141,6 +141,37 @@ TEST_CASE("a round that fails ends the run: no later round, nothing is made of t
       statuses(run_text(learning(out, 4))).ends_with("round0 done; round1 done; round2 done; round3 done; "));
 }
 
+TEST_CASE("at the end of the run a node knows which of its own scopes are done, also by earlier runs") {
+  TemporaryFolder out;
+  const auto run_boxes = [&](int boxes, int others, int fails) {
+    return run_text(graph(out, fmt::format(R"(
+  boxes: {{{{type: boxes, count: {}}}}}
+  items: {{{{type: unpack, from: boxes, count: 2}}}}
+  summed: {{{{type: add, from: {{{{a: items, b: items}}}}}}}}
+  maybe: {{{{type: fail_at, from: summed, value: {}}}}}
+  done: {{{{type: note_done, from: maybe}}}}
+  linger: {{{{type: linger, from: maybe}}}}
+  files: {{{{type: write, from: maybe, dir: "{{out}}/files"}}}}
+  more: {{{{type: boxes, count: {}}}}}
+  others: {{{{type: unpack, from: more, count: 2}}}}
+  done_others: {{{{type: note_done, from: others}}}}
+  other_files: {{{{type: write, from: others, dir: "{{out}}/others"}}}}
+)",
+                                           boxes, fails, others)));
+  };
+  const RunResult first = run_boxes(3, 1, -1);
+  CHECK(first.counts["done"]["notes"] == nlohmann::json{{"box0 box1 box2", 1}});
+  CHECK(first.counts["done_others"]["notes"] == nlohmann::json{{"box0", 1}});
+  CHECK(summary_text(first).find("  done: box0 box1 box2\n  done_others: box0\n") != std::string::npos);
+  const RunResult second = run_boxes(4, 2, -1);
+  CHECK(second.counts["done"]["notes"] == nlohmann::json{{"box0 box1 box2 box3", 1}});
+  CHECK(second.counts["done_others"]["notes"] == nlohmann::json{{"box0 box1", 1}});
+  const RunResult failed = run_boxes(4, 2, 2);  // in each box
+  CHECK(failed.exit == Exit::failed);
+  CHECK(failed.counts["done"]["notes"] == nlohmann::json{{"", 1}});
+  CHECK(failed.counts["done_others"]["notes"] == nlohmann::json{{"box0 box1", 1}});
+}
+
 TEST_CASE("a node that may only emit at the end of the run is told so") {
   TemporaryFolder out;
   const RunResult result = run_text(graph(out, R"(

@@ -2,11 +2,14 @@
 // Nodes to test scopes with: rounds stand for epochs, learners for what trains a model.
 #include <flowrun/plugin.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <fstream>
 #include <mutex>
+#include <thread>
 
 #include "packets.h"
 
@@ -131,6 +134,24 @@ struct Early : Node {
   void process(Inputs&, Outputs& out) override { out.emit("item", Item{}); }
 };
 
+/// Takes a while to finish a scope.
+struct Linger : Node {
+  static void describe(Description<Linger>& d) { d.summary("Lingers.").input<Item>("item"); }
+  void process(Inputs&, Outputs&) override {}
+  void finish(Inputs&, Outputs&) override { std::this_thread::sleep_for(std::chrono::milliseconds(30)); }
+};
+
+/// Notes which of its scopes are done at the end of the run.
+struct NoteDone : Node {
+  static void describe(Description<NoteDone>& d) {
+    d.summary("Notes what is done.").gathers_scopes().resumes().input<Item>("item");
+  }
+  void process(Inputs&, Outputs&) override {}
+  void finish(Inputs& in, Outputs& out) override {
+    if (in.scope().kind() == "run") out.note(fmt::format("{}", fmt::join(in.done_scopes(), " ")));
+  }
+};
+
 /// Gathers items, lets their bytes go and keeps their leases.
 struct Pile : Node {
   int size = 4;
@@ -165,5 +186,7 @@ FLOWRUN_PLUGIN("test_scopes", "1.0.0", registry) {
       .node<Scale>("scale")
       .node<One>("one")
       .node<Early>("early")
-      .node<Pile>("pile");
+      .node<Pile>("pile")
+      .node<Linger>("linger")
+      .node<NoteDone>("note_done");
 }

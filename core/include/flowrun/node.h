@@ -30,8 +30,12 @@ struct ScopeState {
 class Inputs {
  public:
   Inputs(const std::vector<InputSpec>& ports, std::vector<Packet> packets, const Scope& scope,
-         ScopeState& state)
-      : ports_(&ports), packets_(std::move(packets)), scope_(&scope), state_(&state) {}
+         ScopeState& state, std::vector<std::string> done_scopes = {})
+      : ports_(&ports),
+        packets_(std::move(packets)),
+        scope_(&scope),
+        state_(&state),
+        done_scopes_(std::move(done_scopes)) {}
 
   /// The payload on `port`. Throws Error when the port is unconnected (ask has() for optional ones).
   template <Payload T>
@@ -53,6 +57,9 @@ class Inputs {
   T take(std::string_view port);
 
   const Scope& scope() const { return *scope_; }
+  /// In finish() of the run, of a node that gathers scopes: the names, sorted, of its scopes that are done
+  /// and published, also by earlier runs.
+  const std::vector<std::string>& done_scopes() const { return done_scopes_; }
   /// The packet's index within its scope; packets that a node emits for it keep the index.
   std::uint64_t index() const;
   /// The node's own state for this scope, default-constructed on first use. Calls in one scope may run at
@@ -75,6 +82,7 @@ class Inputs {
   std::vector<Packet> packets_;  // by port; without payload: unconnected
   const Scope* scope_;
   ScopeState* state_;
+  std::vector<std::string> done_scopes_;
 };
 
 template <Payload T>
@@ -193,12 +201,9 @@ class Node {
   virtual std::map<std::string, std::string> depends_on(const std::string& /*scope*/) const { return {}; }
   virtual void process(Inputs& in, Outputs& out) = 0;
   /// Called once when no more packets of the scope can come, also when it failed. A node that gathers may
-  /// emit here, any number of packets; one that gathers scopes in the call for the run.
+  /// emit here, any number of packets; one that gathers scopes in the call for the run, which comes when all
+  /// of its scopes have ended and are published.
   virtual void finish(Inputs&, Outputs&) {}
-  /// Called once at the end of a run that went through, in a node whose scopes lie within the run: for what
-  /// is to be written of all of them together. `done`: their names, sorted, of those that are done and
-  /// published, also by earlier runs. `run.stage` gives paths as in any scope.
-  virtual void finish_run(const Scope& /*run*/, const std::vector<std::string>& /*done*/) {}
 };
 
 /// A scope that a source opens.
