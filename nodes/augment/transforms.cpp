@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transforms.h"
 
-#include <array>
 #include <cmath>
 #include <opencv2/imgproc.hpp>
+
+#include "nodes/stain/density_map.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -91,26 +92,12 @@ cv::Mat change_colour(const cv::Mat& rgb, const ColourChange& change) {
 }
 
 cv::Mat change_stain(const cv::Mat& rgb, const StainChange& change) {
-  static const std::array<float, 256> density = [] {
-    std::array<float, 256> table{};
-    for (int v = 0; v < 256; ++v)
-      table[static_cast<std::size_t>(v)] = static_cast<float>(-std::log((v + 1) / 256.0));
-    return table;
-  }();
-  // od * inverse(stains) = c;  (c * factor + shift) * stains = od * matrix + offset.
+  // (c * factor + shift) * stains, with c = od * inverse(stains), is od * matrix + offset.
   const cv::Matx33d base = stains();
   const cv::Matx33d matrix = base.inv() * cv::Matx33d::diag(change.factor) * base;
-  const cv::Matx13d offset = change.shift.t() * base;
-  cv::Matx34f combined;  // columns become rows: cv::transform multiplies from the left
-  for (int i = 0; i < 3; ++i) {
-    for (int j = 0; j < 3; ++j) combined(i, j) = static_cast<float>(-matrix(j, i));
-    combined(i, 3) = static_cast<float>(-offset(0, i));
-  }
-  cv::Mat densities, out;
-  cv::LUT(rgb, cv::Mat(1, 256, CV_32FC1, const_cast<float*>(density.data())), densities);
-  cv::transform(densities, densities, combined);
-  cv::exp(densities, densities);
-  densities.convertTo(out, CV_8UC3, 256, -1);
+  const cv::Vec3d offset = base.t() * change.shift;
+  cv::Mat out = rgb.clone();
+  DensityMap(matrix.t(), offset, 256, -0.5).apply(out);  // -1 of the density, half a level to round
   return out;
 }
 

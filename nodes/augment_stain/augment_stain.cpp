@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "nodes/stain/density_map.h"
-#include "nodes/wsi/seeded.h"
+#include "nodes/wsi/random.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -53,7 +53,7 @@ void AugmentStain::process(Inputs& in, Outputs& out) {
   std::uint64_t state =
       chance_at(chance_of(static_cast<std::uint64_t>(seed), in.scope().name()), tile.x, tile.y);
   const auto drawn = [&](double most) {
-    state = mixed(state);
+    state = mix(state + splitmix_step);
     return most * (static_cast<double>(state >> 11) * 0x1p-52 - 1);  // evenly from -most to most
   };
   cv::Matx33d factors = cv::Matx33d::eye();

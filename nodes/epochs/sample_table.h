@@ -11,12 +11,18 @@ namespace flowrun::wsi {
 
 /// Adds the rows of a table (see CsvReader) to `samples`. Columns:
 ///
-///   label              name of the class
-///   path               tile image, relative to the table; or, without it or with `slides`, a place in a
-///   slide: slide, x, y        name or path of the slide; left and top edge in level-0 pixels level, size to
-///   read from; pixels a side (optional, as all below) mpp, extent        resolution, instead of the level:
-///   microns per pixel; level-0 pixels a side patient, weight    whom the slide is of; how often the sample
-///   is drawn, compared with others
+///   label            name of the class
+///   path             tile image, relative to the table
+///
+/// or, without a column path or with `slides`, a place in a slide:
+///
+///   slide            its name or path
+///   x, y             left and top edge, level-0 pixels
+///   level            to read from (optional, as all below)
+///   size             pixels a side
+///   mpp, extent      resolution instead of the level: microns per pixel, or level-0 pixels a side
+///   patient          whom the slide is of
+///   weight           how often the sample is drawn, compared with others
 ///
 /// tiles.csv of `save` is such a table. `slides` are looked up by the names in the column `slide`; without
 /// any, that column has paths relative to the table. Throws Error "FILE:LINE: what is wrong".

@@ -220,11 +220,8 @@ void Extract::plan(Costs& costs) {
 
 std::map<std::string, std::string> Extract::depends_on(const std::string& slide) const {
   std::map<std::string, std::string> all;
-  const auto add = [&](const std::string& option, const std::filesystem::path& path) {
-    for (const auto& [what, value] : file_identity(path)) all[option + "." + what] = value;
-  };
-  if (!coordinates.empty()) add("coordinates", first_there(slide_files(coordinates, slide)));
-  if (labels) add("labels", *labels);
+  if (!coordinates.empty()) add_identity("coordinates", first_there(slide_files(coordinates, slide)), all);
+  if (labels) add_identity("labels", *labels, all);
   return all;
 }
 

@@ -6,7 +6,7 @@
 #include <map>
 #include <tuple>
 
-#include "nodes/wsi/seeded.h"
+#include "nodes/wsi/random.h"
 
 namespace flowrun::wsi {
 namespace {

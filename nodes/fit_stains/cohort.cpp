@@ -57,10 +57,7 @@ StainReport middle_of(const std::vector<Member>& members, bool median) {
     middle[i] = median ? median_of(std::move(numbers)) : mean_of(numbers);
   }
   StainReport report = report_of(middle);
-  for (int s = 0; s < 2; ++s) {
-    const double length = cv::norm(report.stains.matrix.col(s));
-    for (int c = 0; c < 3; ++c) report.stains.matrix(c, s) /= length;
-  }
+  report.stains.matrix = of_unit_length(report.stains.matrix);
   return report;
 }
 

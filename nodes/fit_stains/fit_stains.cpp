@@ -19,12 +19,6 @@ std::filesystem::path unit_of(const std::string& slide) {
   return std::filesystem::path("slides") / (slide + ".yaml");
 }
 
-void write_text(const std::filesystem::path& path, const std::string& text) {
-  OutFile file(path);
-  file.write(text);
-  file.close();
-}
-
 std::vector<std::filesystem::path> images_in(const std::filesystem::path& folder) {
   if (!std::filesystem::is_directory(folder)) throw Error(fmt::format("{}: is no folder", folder.string()));
   std::vector<std::filesystem::path> images;
@@ -91,7 +85,7 @@ void FitStains::process(Inputs& in, Outputs& out) {
   const auto report =
       report_of(sample_tissue(slide, mask, light(), {windows, downsample, static_cast<std::uint64_t>(seed)}));
   if (!report) return out.note("no stain was found: the slide is left out");
-  write_text(in.scope().stage(dir, unit_of(in.scope().name())),
+  write_file(in.scope().stage(dir, unit_of(in.scope().name())),
              StainsFile{*report, method, io, fmt::format("slide {}", in.scope().name())}.text());
 }
 
@@ -125,8 +119,8 @@ void FitStains::write(const Scope& scope, const std::vector<Member>& members, co
   const std::string of =
       fmt::format("{} of {} {}{}", statistic, members.size(), what, members.size() == 1 ? "" : "s");
   const StainReport middle = middle_of(members, statistic == "median");
-  write_text(scope.stage(dir, "stains.yaml"), StainsFile{middle, method, io, of}.text());
-  write_text(scope.stage(dir, "stains.csv"), table_of(members, what));
+  write_file(scope.stage(dir, "stains.yaml"), StainsFile{middle, method, io, of}.text());
+  write_file(scope.stage(dir, "stains.csv"), table_of(members, what));
 }
 
 }  // namespace flowrun::wsi

@@ -69,8 +69,7 @@ void Normalize::plan(Costs& costs) {
 
 std::map<std::string, std::string> Normalize::depends_on(const std::string&) const {
   std::map<std::string, std::string> all;
-  if (target)
-    for (const auto& [what, value] : file_identity(*target)) all["target." + what] = value;
+  if (target) add_identity("target", *target, all);
   return all;
 }
 

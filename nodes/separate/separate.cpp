@@ -62,8 +62,7 @@ void Separate::plan(Costs& costs) {
 
 std::map<std::string, std::string> Separate::depends_on(const std::string&) const {
   std::map<std::string, std::string> all;
-  if (matrix)
-    for (const auto& [what, value] : file_identity(*matrix)) all["matrix." + what] = value;
+  if (matrix) add_identity("matrix", *matrix, all);
   return all;
 }
 

@@ -24,14 +24,6 @@ class Transmission {
   std::array<std::uint8_t, 7 * 1024 + 2> levels_{};
 };
 
-StainMatrix of_unit_length(StainMatrix m) {
-  for (int s = 0; s < 2; ++s) {
-    const double length = cv::norm(m.col(s));
-    for (int c = 0; c < 3; ++c) m(c, s) /= length;
-  }
-  return m;
-}
-
 }  // namespace
 
 StainMatrix hematoxylin_eosin() {

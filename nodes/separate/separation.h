@@ -19,10 +19,10 @@ StainMatrix hematoxylin_dab();
 
 /// How much of a stain a picture shows.
 struct StainAmount {
-  double mean_od =
-      0;  ///< mean concentration over all pixels: optical density of the stain, natural logarithm
-  double positive =
-      0;  ///< share of the stained pixels (one channel at least of beta) with at least `positive_od`
+  /// Mean concentration over all pixels: optical density of the stain, natural logarithm.
+  double mean_od = 0;
+  /// Share of the stained pixels (one channel at least of beta) with at least `positive_od`.
+  double positive = 0;
 };
 
 /// Tells two stains of a picture apart. What the two do not explain, a third colour at right angles to both,

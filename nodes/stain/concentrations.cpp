@@ -10,8 +10,6 @@ namespace flowrun::wsi {
 namespace {
 
 constexpr double percent = 99;
-/// What sums in another order can differ by; the rest decides exactly.
-constexpr double rounding = 1e-9;
 
 /// What each grey level of each channel adds to the concentrations of both stains.
 struct Parts {

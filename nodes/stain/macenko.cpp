@@ -12,9 +12,6 @@
 namespace flowrun::wsi {
 namespace {
 
-/// What sums in another order can differ by; the rest decides exactly.
-constexpr double rounding = 1e-9;
-
 /// Grows with the angle of (x, y) from -pi to pi, from -2 to 2, and costs no arctangent. One unit is 1 to 2
 /// radians.
 double pseudo_angle(double x, double y) {

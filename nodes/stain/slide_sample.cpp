@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "nodes/wsi/picture.h"
-#include "nodes/wsi/seeded.h"
+#include "nodes/wsi/random.h"
 
 namespace flowrun::wsi {
 namespace {

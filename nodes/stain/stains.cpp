@@ -5,6 +5,15 @@
 
 namespace flowrun::wsi {
 
+StainMatrix of_unit_length(const StainMatrix& matrix) {
+  StainMatrix out = matrix;
+  for (int s = 0; s < 2; ++s) {
+    const double length = cv::norm(matrix.col(s));
+    for (int c = 0; c < 3; ++c) out(c, s) /= length;
+  }
+  return out;
+}
+
 Unmixing unmixing(const StainMatrix& matrix) {
   return (matrix.t() * matrix).inv() * matrix.t();
 }

@@ -9,6 +9,7 @@ namespace flowrun::wsi {
 /// Optical densities of R, G, B (rows) that one unit of hematoxylin and of eosin (columns) has; columns are
 /// of length 1.
 using StainMatrix = cv::Matx<double, 3, 2>;
+StainMatrix of_unit_length(const StainMatrix& matrix);
 
 /// What a normalisation takes to another slide's: the colours of the stains, and how much there is of them.
 struct Stains {

@@ -81,6 +81,9 @@ class TailTest {
   std::uint64_t terms_[3][256];
 };
 
+/// What sums in another order can differ by; the rest decides exactly.
+constexpr double rounding = 1e-9;
+
 /// In pictures of at least so many pixels, a part is looked at first, to know where to look.
 constexpr std::size_t least_to_sample = std::size_t{1} << 14;
 /// Looks at about 4096 pixels.

@@ -25,7 +25,8 @@ struct Products {
 struct Sums {
   Double4 a_r, a_g, a_b, b_r, b_g, b_b;  // both colours
   Double4 both, scale, sparsity;
-  Double4 aa{}, ab{}, bb{}, ra{}, ga{}, ba{}, rb{}, gb{}, bb_{};
+  Double4 aa{}, ab{}, bb{};  // of concentrations
+  Double4 r_with_a{}, g_with_a{}, b_with_a{}, r_with_b{}, g_with_b{}, b_with_b{};
 
   Sums(const StainMatrix& w, double lambda) {
     const Double4 zero{};
@@ -46,13 +47,14 @@ struct Sums {
     h_a = h_b < 0 ? alone_a : h_a;
     keep(h_a, h_a > 0), keep(h_b, h_b > 0);
     aa += h_a * h_a, ab += h_a * h_b, bb += h_b * h_b;
-    ra += r * h_a, ga += g * h_a, ba += b * h_a;
-    rb += r * h_b, gb += g * h_b, bb_ += b * h_b;
+    r_with_a += r * h_a, g_with_a += g * h_a, b_with_a += b * h_a;
+    r_with_b += r * h_b, g_with_b += g * h_b, b_with_b += b * h_b;
   }
 
   Products products() const {
     return {{total(aa), total(ab), total(ab), total(bb)},
-            {total(ra), total(rb), total(ga), total(gb), total(ba), total(bb_)}};
+            {total(r_with_a), total(r_with_b), total(g_with_a), total(g_with_b), total(b_with_a),
+             total(b_with_b)}};
   }
 };
 
@@ -71,13 +73,9 @@ bool descend(StainMatrix& w, const Products& sums, int j) {
 }
 
 /// Non-negative and with columns of length 1.
-StainMatrix of_unit_length(StainMatrix w) {
-  for (int j = 0; j < 2; ++j) {
-    for (int c = 0; c < 3; ++c) w(c, j) = std::max(0.0, w(c, j));
-    const double length = cv::norm(w.col(j));
-    for (int c = 0; c < 3; ++c) w(c, j) /= length;
-  }
-  return w;
+StainMatrix as_colours(StainMatrix w) {
+  for (double& density : w.val) density = std::max(0.0, density);
+  return of_unit_length(w);
 }
 
 }  // namespace
@@ -88,7 +86,7 @@ std::optional<Stains> fit_vahadane(const cv::Mat& rgb, const Densitometry& light
   const StainedDensities densities(light);
   const int step =
       std::max(1, static_cast<int>(std::ceil(std::sqrt(static_cast<double>(rgb.total()) / most_pixels))));
-  StainMatrix w = of_unit_length(published_stains().matrix);
+  StainMatrix w = as_colours(published_stains().matrix);
   StainMatrix last_better, last_move;
   for (int round = 0; round < search.max_rounds; ++round) {
     Sums summed(w, search.sparsity);
@@ -105,7 +103,7 @@ std::optional<Stains> fit_vahadane(const cv::Mat& rgb, const Densitometry& light
     const StainMatrix change = move - last_move;
     const double ahead =
         round == 0 ? 0 : std::clamp(-move.dot(change) / std::max(change.dot(change), 1e-30), 0.0, most_ahead);
-    const StainMatrix further = of_unit_length(better + ahead * (better - last_better));
+    const StainMatrix further = as_colours(better + ahead * (better - last_better));
     w = usable({further, {1, 1}}) ? further : better;
     last_better = better;
     last_move = move;

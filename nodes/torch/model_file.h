@@ -6,7 +6,6 @@
 #include <flowrun/torch/model.h>
 
 #include <filesystem>
-#include <optional>
 #include <string>
 
 namespace flowrun::torch_nodes {
@@ -28,12 +27,7 @@ Checkpoint read_checkpoint(const std::filesystem::path& file);
 /// Writes the facts as entries of a checkpoint.
 void add_facts(const ModelFacts& facts, c10::impl::GenericDict& checkpoint);
 
-/// The model of a checkpoint of `train`, or a TorchScript module (what `flowrun export` wrote knows its
-/// classes; another gets `classes` and ImageNet's normalisation), not training. Throws Error.
-Model read_model(const std::filesystem::path& file, const std::vector<std::string>& classes = {});
-
-/// Writes the model as TorchScript: a module with torchvision's names, and the facts as the extra file
-/// "flowrun.json". Throws Error.
-void write_script(const std::filesystem::path& file, const Model& model);
+/// The model of a checkpoint of `train`, not training. Throws Error.
+Model read_model(const std::filesystem::path& file);
 
 }  // namespace flowrun::torch_nodes

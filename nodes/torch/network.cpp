@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <map>
 
 #include "efficientnet.h"
@@ -50,6 +51,10 @@ NamedTensors Network::state() const {
 const std::vector<std::string>& architectures() {
   static const std::vector<std::string> names{"resnet18", "resnet34", "resnet50", "efficientnet_b0"};
   return names;
+}
+
+bool is_architecture(const std::string& name) {
+  return std::find(architectures().begin(), architectures().end(), name) != architectures().end();
 }
 
 std::unique_ptr<Network> make_network(const std::string& architecture, std::int64_t classes) {

@@ -35,11 +35,14 @@ c10::IValue read_pickle(const std::filesystem::path& file) {
 
 void write_pickle(const std::filesystem::path& file, const c10::IValue& value) {
   const std::vector<char> bytes = torch::jit::pickle_save(value);
-  wsi::write_file(file, {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+  wsi::write_file(file, std::string_view(bytes.data(), bytes.size()));
 }
 
-at::Tensor to_write(const at::Tensor& tensor) {
-  return tensor.detach().to(at::kCPU).clone(at::MemoryFormat::Contiguous);
+c10::IValue to_dict(const NamedTensors& tensors) {
+  c10::Dict<std::string, at::Tensor> out;
+  for (const auto& [name, tensor] : tensors)
+    out.insert(name, tensor.detach().to(at::kCPU).clone(at::MemoryFormat::Contiguous));
+  return out;
 }
 
 }  // namespace flowrun::torch_nodes

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ATen/core/ivalue.h>
+#include <flowrun/torch/network.h>
 
 #include <filesystem>
 
@@ -14,7 +15,8 @@ c10::IValue read_pickle(const std::filesystem::path& file);
 /// for the same value. Throws Error.
 void write_pickle(const std::filesystem::path& file, const c10::IValue& value);
 
-/// A tensor with a storage of its own, on the CPU: what is written of it is no more than what it shows.
-at::Tensor to_write(const at::Tensor& tensor);
+/// Tensors by name, each with a storage of its own on the CPU: what is written of it is no more than what it
+/// shows.
+c10::IValue to_dict(const NamedTensors& tensors);
 
 }  // namespace flowrun::torch_nodes

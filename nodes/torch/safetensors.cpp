@@ -5,12 +5,10 @@
 #include <flowrun/error.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
-
-#include "nodes/wsi/out_file.h"
-#include "pickle_file.h"
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -89,39 +87,10 @@ class Reader {
   std::uint64_t size_ = 0, begin_ = 0;
 };
 
-const char* type_name(at::ScalarType type) {
-  for (const Type& known : types)
-    if (known.type == type) return known.name;
-  throw Error(fmt::format("safetensors has no type {}", c10::toString(type)));
-}
-
 }  // namespace
 
 std::map<std::string, at::Tensor> read_safetensors(const std::filesystem::path& file) {
   return Reader(file).read();
-}
-
-void write_safetensors(const std::filesystem::path& file, const NamedTensors& tensors) {
-  json header = json::object();
-  std::uint64_t at = 0;
-  for (const auto& [name, tensor] : tensors) {
-    const std::uint64_t bytes = tensor.nbytes();
-    header[name] = {{"dtype", type_name(tensor.scalar_type())},
-                    {"shape", tensor.sizes().vec()},
-                    {"data_offsets", {at, at + bytes}}};
-    at += bytes;
-  }
-  std::string text = header.dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');  // tensors begin at a multiple of 8
-  const std::uint64_t size = text.size();
-  wsi::OutFile out(file);
-  out.write({reinterpret_cast<const std::uint8_t*>(&size), sizeof size});
-  out.write(text);
-  for (const auto& [name, tensor] : tensors) {
-    const at::Tensor plain = to_write(tensor);
-    out.write({static_cast<const std::uint8_t*>(plain.data_ptr()), plain.nbytes()});
-  }
-  out.close();
 }
 
 }  // namespace flowrun::torch_nodes

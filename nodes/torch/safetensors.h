@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <flowrun/torch/network.h>
+#include <ATen/core/Tensor.h>
 
 #include <filesystem>
 #include <map>
@@ -12,7 +12,5 @@ namespace flowrun::torch_nodes {
 /// Reads a safetensors file: 8 bytes N (little endian), N bytes of JSON that say type, shape and place of
 /// each tensor, then the tensors (https://github.com/huggingface/safetensors, "Format"). Throws Error.
 std::map<std::string, at::Tensor> read_safetensors(const std::filesystem::path& file);
-/// Writes one. Throws Error.
-void write_safetensors(const std::filesystem::path& file, const NamedTensors& tensors);
 
 }  // namespace flowrun::torch_nodes

@@ -52,12 +52,6 @@ std::map<std::string, at::Tensor> read_state_dict(const std::filesystem::path& f
   return without_prefix(std::move(tensors));
 }
 
-void write_state_dict(const std::filesystem::path& file, const NamedTensors& tensors) {
-  c10::Dict<std::string, at::Tensor> out;
-  for (const auto& [name, tensor] : tensors) out.insert(name, to_write(tensor));
-  write_pickle(file, out);
-}
-
 Head load_weights(Network& network, const std::map<std::string, at::Tensor>& tensors,
                   const std::string& source) {
   const at::NoGradGuard no_grad;

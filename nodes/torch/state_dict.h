@@ -14,10 +14,6 @@ namespace flowrun::torch_nodes {
 /// may begin with "module.", which DataParallel adds and which is left out. Throws Error when it is neither.
 std::map<std::string, at::Tensor> read_state_dict(const std::filesystem::path& file);
 
-/// Writes a state dict that Python's torch.load reads; parts of larger tensors are written on their own.
-/// Throws Error.
-void write_state_dict(const std::filesystem::path& file, const NamedTensors& tensors);
-
 /// What load_weights found of the last layer.
 enum class Head { loaded, of_other_classes };
 

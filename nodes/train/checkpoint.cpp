@@ -14,12 +14,6 @@
 namespace flowrun::torch_nodes {
 namespace {
 
-c10::IValue to_dict(const NamedTensors& tensors) {
-  c10::Dict<std::string, at::Tensor> out;
-  for (const auto& [name, tensor] : tensors) out.insert(name, to_write(tensor));
-  return out;
-}
-
 std::map<std::string, at::Tensor> to_map(const c10::IValue& dict) {
   std::map<std::string, at::Tensor> out;
   for (const auto& entry : dict.toGenericDict()) out[entry.key().toStringRef()] = entry.value().toTensor();

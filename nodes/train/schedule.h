@@ -18,9 +18,8 @@ struct Course {
 ///   constant
 ///   cosine     to 0 at the end (Loshchilov and Hutter 2017, without restarts)
 ///   step       times step_factor every step_epochs
-///   one_cycle  as torch.optim.lr_scheduler.OneCycleLR by default (Smith and Topin 2018): from a 25th up to
-///   the
-///              learning rate in the first 30 % of steps, then down to a 250000th, along cosines
+///   one_cycle  as torch's OneCycleLR by default (Smith and Topin 2018): from a 25th up to the learning
+///              rate in the first 30 % of steps, then down to a 250000th, along cosines
 /// The first warmup_epochs rise in a straight line to what the schedule begins with (not for one_cycle, which
 /// has its own).
 double learning_rate(const TrainingOptions& options, const Course& course, std::uint64_t step);

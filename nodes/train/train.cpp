@@ -28,15 +28,6 @@ double seconds_since(Clock::time_point then) {
   return std::chrono::duration<double>(Clock::now() - then).count();
 }
 
-void write_text(const fs::path& file, const std::string& text) {
-  wsi::write_file(file, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
-}
-
-bool is_known(const std::string& model) {
-  const auto& all = architectures();
-  return std::find(all.begin(), all.end(), model) != all.end();
-}
-
 /// Activations are freed at each step's end and taken again by the next: the memory is kept meanwhile, rather
 /// than given back to the system and cleared anew page by page.
 void keep_freed_memory() {
@@ -75,9 +66,9 @@ void Train::describe(Description<Train>& d) {
           "epoch, or the "
           "last where none could be compared. Weights (`weights`) are a state dict of torchvision's (.pt in "
           "the zip "
-          "format), safetensors, or a checkpoint; their last layer is left out when it has other classes. On "
-          "a GPU, "
-          "batches are copied while the one before is computed.")
+          "format), safetensors, or a checkpoint; their last layer is left out when it has other classes. "
+          "What "
+          "is there for GPUs (device, fp16, on_oom) has not been tried on one yet.")
       .example("model: {type: train, from: batches, model: resnet18, learning_rate: 0.001, dir: out}")
       .ordered()
       .gathers_scopes()
@@ -137,7 +128,7 @@ void Train::describe(Description<Train>& d) {
 }
 
 void Train::plan(Costs& costs) {
-  if (!is_known(model) && !fs::is_regular_file(model))
+  if (!is_architecture(model) && !fs::is_regular_file(model))
     throw OptionError(
         "model", fmt::format("no network is known as '{}', and there is no such file", model),
         fmt::format("one of {}, or the path of a TorchScript module", fmt::join(architectures(), ", ")));
@@ -158,7 +149,7 @@ void Train::plan(Costs& costs) {
     }
   // Weights, gradients, and what the optimizer keeps: two numbers a weight for adamw, one for sgd.
   std::size_t numbers = 0;
-  const auto network = is_known(model) ? make_network(model, 2) : load_script(model);
+  const auto network = is_architecture(model) ? make_network(model, 2) : load_script(model);
   for (const auto& [name, tensor] : network->parameters())
     numbers += static_cast<std::size_t>(tensor.numel());
   costs.keeps = numbers * sizeof(float) * (optimizer == "adamw" ? 4 : 3);
@@ -167,10 +158,8 @@ void Train::plan(Costs& costs) {
 
 std::map<std::string, std::string> Train::depends_on(const std::string&) const {
   std::map<std::string, std::string> all;
-  if (weights)
-    for (const auto& [what, value] : wsi::file_identity(*weights)) all["weights." + what] = value;
-  if (!is_known(model))
-    for (const auto& [what, value] : wsi::file_identity(model)) all["model." + what] = value;
+  if (weights) wsi::add_identity("weights", *weights, all);
+  if (!is_architecture(model)) wsi::add_identity("model", model, all);
   return all;
 }
 
@@ -223,9 +212,9 @@ void Train::end_epoch(Inputs& in) {
   const auto best = history.best(metric);
   if (best.value_or(history.rows().size() - 1) == history.rows().size() - 1)
     fs::copy_file(last, hand_on("best.pt"), fs::copy_options::overwrite_existing);
-  write_text(hand_on("metrics.csv"), metrics_csv(history));
-  write_text(hand_on("metrics.jsonl"), metrics_jsonl(history));
-  write_text(hand_on("events.out.tfevents.flowrun"), tensorboard_events(history));
+  wsi::write_file(hand_on("metrics.csv"), metrics_csv(history));
+  wsi::write_file(hand_on("metrics.jsonl"), metrics_jsonl(history));
+  wsi::write_file(hand_on("events.out.tfevents.flowrun"), tensorboard_events(history));
   draw_curves(history, hand_on("curves.png"));
   draw_curves(history, hand_on("curves.svg"));
   stopped_early_ = patience && history.stagnates(metric, *patience);

@@ -19,12 +19,7 @@
 namespace flowrun::torch_nodes {
 namespace {
 
-bool is_architecture(const std::string& name) {
-  const auto& all = architectures();
-  return std::find(all.begin(), all.end(), name) != all.end();
-}
-
-std::shared_ptr<Network> make(const TrainingOptions& options, std::size_t classes) {
+std::unique_ptr<Network> make(const TrainingOptions& options, std::size_t classes) {
   at::manual_seed(static_cast<std::uint64_t>(options.seed));
   if (!is_architecture(options.model)) return load_script(options.model);
   return make_network(options.model, static_cast<std::int64_t>(classes));
@@ -66,16 +61,9 @@ std::string first_line(const std::exception& problem) {
 }  // namespace
 
 Trainer::Trainer(TrainingOptions options, const Batch& first)
-    : Trainer(options, first, make(options, first.classes->size())) {
-  if (!options_.weights) return;
-  const auto tensors = read_state_dict(*options_.weights);
-  if (load_weights(*network_, tensors, options_.weights->string()) == Head::of_other_classes)
-    notes_.push_back(fmt::format("{} is of other classes: the last layer begins with random weights",
-                                 options_.weights->string()));
-}
-
-Trainer::Trainer(TrainingOptions options, const Batch& first, std::shared_ptr<Network> network)
-    : options_(std::move(options)), device_(choose_device(options_.device)), network_(std::move(network)) {
+    : options_(std::move(options)),
+      device_(choose_device(options_.device)),
+      network_(make(options_, first.classes->size())) {
   facts_ = {options_.model,       *first.classes, first.images.size(3),
             first.images.size(2), first.mean,     first.std};
   if (facts_.classes.size() < 2)
@@ -86,6 +74,7 @@ Trainer::Trainer(TrainingOptions options, const Batch& first, std::shared_ptr<Ne
   at::Tensor weights = class_weights(
       options_, facts_.classes, first.class_samples ? *first.class_samples : std::vector<std::uint64_t>{});
   if (weights.defined()) class_weights_ = weights.to(device_);
+  load_weights_of_options();
   network_->to(device_);
   if (options_.channels_last)
     for (auto& [name, tensor] : network_->parameters())
@@ -96,6 +85,14 @@ Trainer::Trainer(TrainingOptions options, const Batch& first, std::shared_ptr<Ne
   const auto per_step = static_cast<std::uint64_t>(options_.accumulate);
   course_.epochs = std::max<std::uint64_t>(1, first.epochs);
   course_.steps_per_epoch = std::max<std::uint64_t>(1, (first.training_batches + per_step - 1) / per_step);
+}
+
+void Trainer::load_weights_of_options() {
+  if (!options_.weights) return;
+  const auto tensors = read_state_dict(*options_.weights);
+  if (load_weights(*network_, tensors, options_.weights->string()) == Head::of_other_classes)
+    notes_.push_back(fmt::format("{} is of other classes: the last layer begins with random weights",
+                                 options_.weights->string()));
 }
 
 void Trainer::check(const Batch& batch) const {
@@ -143,7 +140,6 @@ void Trainer::backward(const at::Tensor& images, const at::Tensor& labels, doubl
   const double scale = options_.precision == "fp16" ? scale_ : 1;
   torch::autograd::backward({loss * (share * scale)}, {});
   const auto count = images.size(0);
-  last_loss_ += value * share * static_cast<double>(window_);
   loss_sum_ += value * static_cast<double>(count);
   samples_ += static_cast<std::uint64_t>(count);
   right_ += static_cast<std::uint64_t>(logits.detach().argmax(1).eq(labels).sum().item<std::int64_t>());
@@ -161,7 +157,6 @@ void Trainer::train(const Batch& batch) {
   begin_window(batch);
   for (;;) {
     const auto before = std::tuple(loss_sum_, samples_, right_);
-    last_loss_ = 0;
     try {
       backward_in_parts(batch);
       break;
@@ -172,7 +167,7 @@ void Trainer::train(const Batch& batch) {
       empty_cache(device_);
       const std::int64_t part = part_ ? part_ : batch.images.size(0);
       if (options_.on_oom != "split" || part == 1)
-        throw OutOfDeviceMemory(fmt::format(
+        throw Error(fmt::format(
             "out of memory with {} images of {} x {} pixels at once: {}{}; {}", part, facts_.width,
             facts_.height, first_line(problem),
             [&] {

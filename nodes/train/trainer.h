@@ -2,7 +2,6 @@
 #pragma once
 
 #include <c10/core/Device.h>
-#include <flowrun/error.h>
 #include <flowrun/torch/batch.h>
 #include <flowrun/torch/model.h>
 
@@ -17,23 +16,15 @@
 
 namespace flowrun::torch_nodes {
 
-/// Memory on the device was not enough; says what would be.
-class OutOfDeviceMemory : public Error {
- public:
-  using Error::Error;
-};
-
 /// A model in training. Not thread-safe.
 class Trainer {
  public:
   /// Makes the model for the classes and images of `first`, with the weights that the options name, or random
   /// ones of the seed. Throws Error.
   Trainer(TrainingOptions options, const Batch& first);
-  /// The same with a network of the caller's.
-  Trainer(TrainingOptions options, const Batch& first, std::shared_ptr<Network> network);
 
   /// A training or validation batch of the epoch under way. Throws Error when it does not fit the first one
-  /// or the loss is no number, OutOfDeviceMemory.
+  /// or the loss is no number; when the device's memory is not enough, saying what would be.
   void take(const Batch& batch);
   /// Ends the epoch: adds its numbers to the history.
   void end_epoch();
@@ -47,14 +38,11 @@ class Trainer {
   const History& history() const { return history_; }
   /// The epoch that comes next, from 0.
   std::uint64_t next_epoch() const { return history_.rows().size(); }
-  const ModelFacts& facts() const { return facts_; }
-  std::shared_ptr<Network> network() const { return network_; }
-  const Optimizer& optimizer() const { return *optimizer_; }
-  double last_loss() const { return last_loss_; }  ///< of the last training batch
   /// What the user should know, once: weights without the last layer, batches that were split.
   std::vector<std::string> take_notes() { return std::exchange(notes_, {}); }
 
  private:
+  void load_weights_of_options();
   void check(const Batch& batch) const;
   void train(const Batch& batch);
   void validate(const Batch& batch);
@@ -69,7 +57,7 @@ class Trainer {
   TrainingOptions options_;
   ModelFacts facts_;
   c10::Device device_;
-  std::shared_ptr<Network> network_;
+  std::unique_ptr<Network> network_;
   std::unique_ptr<Optimizer> optimizer_;
   at::Tensor class_weights_;
   Course course_;
@@ -84,7 +72,7 @@ class Trainer {
   std::int64_t finite_steps_ = 0;  // since the scale changed
 
   // Of the epoch under way.
-  double loss_sum_ = 0, validation_loss_sum_ = 0, last_loss_ = 0;
+  double loss_sum_ = 0, validation_loss_sum_ = 0;
   std::uint64_t samples_ = 0, right_ = 0;
   std::vector<Scored> scored_;
 };

@@ -31,6 +31,12 @@ void OutFile::fail() const {
   throw Error(fmt::format("cannot write {}: {}", path_.string(), std::generic_category().message(errno)));
 }
 
+void write_file(const std::filesystem::path& path, std::string_view text) {
+  OutFile file(path);
+  file.write(text);
+  file.close();
+}
+
 void write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes) {
   OutFile file(path);
   file.write(bytes);

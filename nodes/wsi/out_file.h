@@ -30,5 +30,6 @@ class OutFile {
 
 /// Writes a whole file. Throws Error.
 void write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes);
+void write_file(const std::filesystem::path& path, std::string_view text);
 
 }  // namespace flowrun::wsi

@@ -9,6 +9,9 @@
 
 namespace flowrun::wsi {
 
+/// What SplitMix64 (Steele, Lea, Flood, OOPSLA 2014) adds to its state for each number.
+constexpr std::uint64_t splitmix_step = 0x9e3779b97f4a7c15;
+
 /// A good mix of 64 bits (the finaliser of SplitMix64).
 constexpr std::uint64_t mix(std::uint64_t value) {
   value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ULL;
@@ -18,9 +21,22 @@ constexpr std::uint64_t mix(std::uint64_t value) {
 
 /// One number for a seed and a text.
 constexpr std::uint64_t mix(std::uint64_t seed, std::string_view text) {
-  std::uint64_t hash = mix(seed + 0x9e3779b97f4a7c15ULL);
-  for (const char c : text) hash = mix(hash ^ static_cast<unsigned char>(c)) + 0x9e3779b97f4a7c15ULL;
+  std::uint64_t hash = mix(seed + splitmix_step);
+  for (const char c : text) hash = mix(hash ^ static_cast<unsigned char>(c)) + splitmix_step;
   return hash;
+}
+
+/// What chance holds for a slide under a seed, and for a place on it: numbers that depend on nothing else,
+/// whatever runs before or beside it.
+constexpr std::uint64_t chance_of(std::uint64_t seed, std::string_view slide) {
+  std::uint64_t hash = mix(seed + splitmix_step);
+  for (const char c : slide) hash = mix((hash ^ static_cast<unsigned char>(c)) + splitmix_step);
+  return hash;
+}
+constexpr std::uint64_t chance_at(std::uint64_t of_slide, std::int64_t x, std::int64_t y) {
+  const std::uint64_t of_x = mix(static_cast<std::uint64_t>(x) + splitmix_step);
+  const std::uint64_t of_place = mix((of_x ^ static_cast<std::uint64_t>(y)) + splitmix_step);
+  return mix((of_slide ^ of_place) + splitmix_step);
 }
 
 /// SplitMix64. Unlike the standard distributions it draws the same numbers with every standard library, which
@@ -31,7 +47,7 @@ class Random {
   Random(std::uint64_t seed, std::uint64_t stream)
       : state_(mix(seed + 0x632be59bd9b4e019ULL) ^ mix(~stream)) {}
 
-  std::uint64_t bits() { return mix(state_ += 0x9e3779b97f4a7c15ULL); }
+  std::uint64_t bits() { return mix(state_ += splitmix_step); }
   /// In [0, 1).
   double uniform() { return static_cast<double>(bits() >> 11) * 0x1p-53; }
   /// In [low, high).

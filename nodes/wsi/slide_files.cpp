@@ -48,6 +48,11 @@ std::map<std::string, std::string> file_identity(const std::filesystem::path& pa
       {"modified", std::to_string(std::chrono::duration_cast<std::chrono::nanoseconds>(modified).count())}};
 }
 
+void add_identity(const std::string& option, const std::filesystem::path& path,
+                  std::map<std::string, std::string>& all) {
+  for (const auto& [what, value] : file_identity(path)) all[option + "." + what] = value;
+}
+
 std::string in_words(const Paths& paths) {
   std::string out;
   for (const auto& path : paths) out += (out.empty() ? "" : ", ") + path.string();

@@ -18,6 +18,9 @@ std::filesystem::path first_there(const std::vector<std::filesystem::path>& path
 
 /// What tells a file from a changed one of the same name: its path, its size and the time of its last change.
 std::map<std::string, std::string> file_identity(const std::filesystem::path& path);
+/// Adds that of a file that an option names, for Node::depends_on.
+void add_identity(const std::string& option, const std::filesystem::path& path,
+                  std::map<std::string, std::string>& all);
 
 /// For messages: "a, b".
 std::string in_words(const std::vector<std::filesystem::path>& paths);

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "nodes/torch/pickle_file.h"
 #include "nodes/torch/safetensors.h"
 #include "nodes/torch/state_dict.h"
 
@@ -14,7 +15,7 @@ namespace {
 
 using namespace flowrun::torch_nodes;
 
-/// forward ARCHITECTURE CLASSES WEIGHTS IMAGES(safetensors: images) OUT(safetensors: logits)
+/// forward ARCHITECTURE CLASSES WEIGHTS IMAGES(safetensors: images) OUT(.pt: logits)
 /// rewrite ARCHITECTURE CLASSES WEIGHTS OUT: the weights through our network into a state dict
 int run(std::span<char*> arguments) {
   const std::string what = arguments[1];
@@ -24,9 +25,9 @@ int run(std::span<char*> arguments) {
   const at::NoGradGuard no_grad;
   if (what == "forward") {
     const at::Tensor images = read_safetensors(arguments[5]).at("images");
-    write_safetensors(arguments[6], {{"logits", network->forward(images)}});
+    write_pickle(arguments[6], to_dict({{"logits", network->forward(images)}}));
   } else {
-    write_state_dict(arguments[5], network->state());
+    write_pickle(arguments[5], to_dict(network->state()));
   }
   return 0;
 }

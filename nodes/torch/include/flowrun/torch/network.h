@@ -42,6 +42,7 @@ class Network {
 
 /// The architectures that make_network() knows.
 const std::vector<std::string>& architectures();
+bool is_architecture(const std::string& name);
 
 /// A network with random weights, drawn from torch's default generator as torchvision does: resnet18,
 /// resnet34, resnet50 (He et al. 2015, stride in the 3 x 3 convolution), efficientnet_b0 (Tan and Le 2019).
