@@ -17,11 +17,7 @@ namespace fs = std::filesystem;
 
 std::optional<double> number_property(openslide_t* slide, const char* name) {
   const char* text = openslide_get_property_value(slide, name);
-  if (!text) return {};
-  const std::string_view view(text);
-  double number = 0;
-  const auto [rest, problem] = std::from_chars(view.data(), view.data() + view.size(), number);
-  return problem == std::errc() && number > 0 ? std::optional(number) : std::nullopt;
+  return text ? positive_number(text) : std::nullopt;
 }
 
 std::array<std::uint8_t, 3> background_of(openslide_t* slide) {
@@ -32,8 +28,6 @@ std::array<std::uint8_t, 3> background_of(openslide_t* slide) {
           static_cast<std::uint8_t>(rgb)};
 }
 
-/// Plain TIFFs say their resolution in pixels per centimetre, which OpenSlide 3 does not make microns of.
-/// Inches are not believed: they are what programs write that do not know.
 std::optional<double> mpp_of(openslide_t* slide) {
   const auto x = number_property(slide, OPENSLIDE_PROPERTY_NAME_MPP_X);
   const auto y = number_property(slide, OPENSLIDE_PROPERTY_NAME_MPP_Y);
@@ -42,8 +36,7 @@ std::optional<double> mpp_of(openslide_t* slide) {
   if (!unit || unit != std::string_view("centimeter")) return {};
   const auto across = number_property(slide, "tiff.XResolution");
   const auto down = number_property(slide, "tiff.YResolution");
-  constexpr double microns = 10000;
-  return across && down ? std::optional((microns / *across + microns / *down) / 2) : std::nullopt;
+  return across && down ? std::optional(mpp_of_resolution(*across, *down)) : std::nullopt;
 }
 
 cv::Rect2d bounds_of(openslide_t* slide, const Level& base) {
@@ -71,11 +64,14 @@ std::vector<Level> levels_of(openslide_t* slide) {
   return levels;
 }
 
-OpenSlideHandle open_handle(const fs::path& path) {
+void check_file(const fs::path& path) {
   std::error_code ignored;
   if (!fs::exists(path, ignored)) throw Error(fmt::format("{}: there is no such file", path.string()));
   if (fs::is_regular_file(path, ignored) && fs::file_size(path, ignored) == 0)
     throw Error(fmt::format("{}: the file is empty", path.string()));
+}
+
+OpenSlideHandle open_handle(const fs::path& path) {
   OpenSlideHandle handle(openslide_open(path.c_str()));
   if (!handle) throw Error(fmt::format("{}: not a slide in a format that OpenSlide knows", path.string()));
   if (const char* problem = openslide_get_error(handle.get()))
@@ -83,7 +79,42 @@ OpenSlideHandle open_handle(const fs::path& path) {
   return handle;
 }
 
+SlideFacts openslide_facts(openslide_t* slide, const fs::path& path) {
+  SlideFacts facts;
+  facts.vendor = openslide_get_property_value(slide, OPENSLIDE_PROPERTY_NAME_VENDOR);
+  facts.levels = levels_of(slide);
+  if (facts.levels.empty()) throw Error(fmt::format("{}: the slide has no levels", path.string()));
+  facts.mpp = mpp_of(slide);
+  facts.objective_power = number_property(slide, OPENSLIDE_PROPERTY_NAME_OBJECTIVE_POWER);
+  facts.background = background_of(slide);
+  facts.bounds = bounds_of(slide, facts.levels.front());
+  return facts;
+}
+
+/// The reader, or null when OpenSlide is to read and may.
+std::shared_ptr<PixelReader> direct_reader(const std::shared_ptr<const SlideFacts>& facts, Backend backend) {
+  if (backend == Backend::openslide) return nullptr;
+  try {
+    return open_tiff_reader(facts);
+  } catch (const Error&) {
+    if (backend == Backend::tiff) throw;
+    return nullptr;
+  }
+}
+
 }  // namespace
+
+std::optional<double> positive_number(std::string_view text) {
+  double number = 0;
+  const auto [rest, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool whole = problem == std::errc() && rest == text.data() + text.size();
+  return whole && number > 0 ? std::optional(number) : std::nullopt;
+}
+
+double mpp_of_resolution(double across, double down) {
+  constexpr double microns = 10000;
+  return (microns / across + microns / down) / 2;
+}
 
 double SlideFacts::mpp_or_throw() const {
   if (mpp) return *mpp;
@@ -103,25 +134,22 @@ Slide::Slide(std::shared_ptr<const SlideFacts> facts, std::shared_ptr<PixelReade
     : facts_(std::move(facts)), reader_(std::move(reader)) {}
 
 Slide Slide::open(const fs::path& path, std::string name, std::optional<double> mpp, Backend backend) {
-  OpenSlideHandle handle = open_handle(path);
-  auto facts = std::make_shared<SlideFacts>();
-  facts->path = path;
-  facts->name = std::move(name);
-  facts->vendor = openslide_get_property_value(handle.get(), OPENSLIDE_PROPERTY_NAME_VENDOR);
-  facts->levels = levels_of(handle.get());
-  if (facts->levels.empty()) throw Error(fmt::format("{}: the slide has no levels", path.string()));
-  facts->mpp = mpp ? mpp : mpp_of(handle.get());
-  facts->objective_power = number_property(handle.get(), OPENSLIDE_PROPERTY_NAME_OBJECTIVE_POWER);
-  facts->background = background_of(handle.get());
-  facts->bounds = bounds_of(handle.get(), facts->levels.front());
-  std::shared_ptr<PixelReader> reader;
-  if (backend != Backend::openslide) {
-    try {
-      reader = open_tiff_reader(facts);
-    } catch (const Error&) {
-      if (backend == Backend::tiff) throw;
+  check_file(path);
+  const auto completed = [&](SlideFacts facts) {
+    facts.path = path;
+    facts.name = name;
+    if (mpp) facts.mpp = mpp;
+    return std::make_shared<const SlideFacts>(std::move(facts));
+  };
+  if (backend != Backend::openslide)
+    if (auto of_file = aperio_facts(path)) {
+      auto facts = completed(*std::move(of_file));
+      if (auto reader = direct_reader(facts, Backend::automatic))
+        return Slide(std::move(facts), std::move(reader));
     }
-  }
+  OpenSlideHandle handle = open_handle(path);
+  auto facts = completed(openslide_facts(handle.get(), path));
+  auto reader = direct_reader(facts, backend);
   if (!reader) reader = openslide_reader(facts, std::move(handle));
   return Slide(std::move(facts), std::move(reader));
 }

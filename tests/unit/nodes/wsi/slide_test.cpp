@@ -3,6 +3,7 @@
 #include <flowrun/wsi/mask.h>
 #include <flowrun/wsi/slide.h>
 #include <flowrun/wsi/thumbnail.h>
+#include <tiffio.h>
 
 #include <fstream>
 #include <opencv2/core.hpp>
@@ -51,7 +52,57 @@ void compare_readers(const std::filesystem::path& path) {
   }
 }
 
+/// What the TIFF directories say is what OpenSlide says, to the last digit.
+void compare_facts(const std::filesystem::path& path) {
+  REQUIRE(aperio_facts(path));
+  const Slide direct = Slide::open(path, "s", {}, Backend::tiff);
+  const Slide reference = Slide::open(path, "s", {}, Backend::openslide);
+  const SlideFacts &ours = direct.facts(), &theirs = reference.facts();
+  CHECK(ours.vendor == theirs.vendor);
+  CHECK(ours.mpp == theirs.mpp);
+  CHECK(ours.objective_power == theirs.objective_power);
+  CHECK(ours.background == theirs.background);
+  CHECK(ours.bounds == theirs.bounds);
+  REQUIRE(ours.levels.size() == theirs.levels.size());
+  for (std::size_t i = 0; i < ours.levels.size(); ++i) {
+    CAPTURE(i);
+    CHECK(ours.levels[i].width == theirs.levels[i].width);
+    CHECK(ours.levels[i].height == theirs.levels[i].height);
+    CHECK(ours.levels[i].downsample == theirs.levels[i].downsample);
+    CHECK(ours.levels[i].tile_width == theirs.levels[i].tile_width);
+    CHECK(ours.levels[i].tile_height == theirs.levels[i].tile_height);
+  }
+}
+
+void describe_anew(const std::filesystem::path& tiff, const std::string& description) {
+  const std::unique_ptr<TIFF, void (*)(TIFF*)> file(TIFFOpen(tiff.c_str(), "r+"), TIFFClose);
+  REQUIRE(file);
+  REQUIRE(TIFFSetField(file.get(), TIFFTAG_IMAGEDESCRIPTION, description.c_str()) == 1);
+  REQUIRE(TIFFRewriteDirectory(file.get()) == 1);
+}
+
 }  // namespace
+
+TEST_CASE("Aperio's facts are OpenSlide's") {
+  compare_facts(small_slide());
+  for (const char* name : {"CMU-1-Small-Region.svs", "TCGA-CR-7395-01A-01-TS1.svs"})
+    if (const auto path = real_slide(name); !path.empty()) compare_facts(path);
+  TemporaryFolder folder;
+  for (const char* properties :
+       {"", "|", "|MPP", "|MPP = 0,2520|AppMag = 40", "|MPP = 0.25|MPP = 0.5 |x", "|MPP=|AppMag=20", "|mpp = 1",
+        "|MPP = -1|AppMag = 0", "|MPP = 0.25 microns|AppMag = 20x", "|MPP = 1e-1|\nAppMag\t=\r\n20\n",
+        "|xMPP = 3|MPP x = 4|MPP = 0.5 = 6"}) {
+    CAPTURE(properties);
+    std::filesystem::copy_file(small_slide(), folder / "s.svs",
+                               std::filesystem::copy_options::overwrite_existing);
+    describe_anew(folder / "s.svs", std::string("Aperio Image Library\n1x1") + properties);
+    compare_facts(folder / "s.svs");
+  }
+  std::filesystem::copy_file(small_slide(), folder / "other.svs");
+  describe_anew(folder / "other.svs", "Another scanner|MPP = 0.5");
+  CHECK(!aperio_facts(folder / "other.svs"));
+  CHECK(Slide::open(folder / "other.svs", "s").facts().vendor == "generic-tiff");
+}
 
 TEST_CASE("the direct reader gives OpenSlide's pixels") {
   compare_readers(small_slide());

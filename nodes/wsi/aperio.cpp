@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <charconv>
+#include <string>
+#include <string_view>
+
+#include "readers.h"
+#include "tiff_file.h"
+
+namespace flowrun::wsi {
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t\n\r\f\v";
+  const std::size_t first = text.find_first_not_of(blanks);
+  return first == text.npos ? "" : text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+/// The value of `name` in a description "Aperio ... | name = value | ...": the last, as OpenSlide has it.
+std::string_view value_of(std::string_view name, std::string_view description) {
+  for (std::size_t bar = description.rfind('|'); bar != description.npos; bar = description.rfind('|')) {
+    const std::string_view entry = description.substr(bar + 1);
+    const std::size_t equals = entry.find('=');
+    if (equals != entry.npos && trimmed(entry.substr(0, equals)) == name)
+      return trimmed(entry.substr(equals + 1));
+    description = description.substr(0, bar);
+  }
+  return {};
+}
+
+/// Scanners write numbers as their country does.
+std::optional<double> number_of(std::string_view name, std::string_view description) {
+  std::string text(value_of(name, description));
+  std::ranges::replace(text, ',', '.');
+  return positive_number(text);
+}
+
+std::optional<double> mpp_of(TIFF* tiff, std::string_view description) {
+  if (const auto mpp = number_of("MPP", description)) return mpp;
+  std::uint16_t unit = 0;
+  float across = 0, down = 0;
+  const bool known = TIFFGetField(tiff, TIFFTAG_RESOLUTIONUNIT, &unit) == 1 && unit == RESUNIT_CENTIMETER &&
+                     TIFFGetField(tiff, TIFFTAG_XRESOLUTION, &across) == 1 && across > 0 &&
+                     TIFFGetField(tiff, TIFFTAG_YRESOLUTION, &down) == 1 && down > 0;
+  return known ? std::optional(mpp_of_resolution(across, down)) : std::nullopt;
+}
+
+Level level_of(TIFF* tiff, const std::vector<Level>& finer) {
+  Level level;
+  std::uint32_t width = 0, height = 0, tile_width = 0, tile_height = 0;
+  TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &width);
+  TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &height);
+  TIFFGetField(tiff, TIFFTAG_TILEWIDTH, &tile_width);
+  TIFFGetField(tiff, TIFFTAG_TILELENGTH, &tile_height);
+  level.width = width;
+  level.height = height;
+  level.tile_width = static_cast<int>(tile_width);
+  level.tile_height = static_cast<int>(tile_height);
+  if (!finer.empty() && width > 0 && height > 0)
+    level.downsample = (static_cast<double>(finer.front().height) / height +
+                        static_cast<double>(finer.front().width) / width) /
+                       2;
+  return level;
+}
+
+}  // namespace
+
+std::optional<SlideFacts> aperio_facts(const std::filesystem::path& path) {
+  const TiffFile tiff = open_tiff(path);
+  const char* description = nullptr;
+  if (!tiff || !TIFFIsTiled(tiff.get()) ||
+      TIFFGetField(tiff.get(), TIFFTAG_IMAGEDESCRIPTION, &description) != 1 ||
+      !std::string_view(description).starts_with("Aperio"))
+    return {};
+  SlideFacts facts;
+  facts.vendor = "aperio";
+  facts.mpp = mpp_of(tiff.get(), description);
+  facts.objective_power = number_of("AppMag", description);
+  do {  // what is not tiled is a label, a macro image or a thumbnail
+    if (TIFFIsTiled(tiff.get())) facts.levels.push_back(level_of(tiff.get(), facts.levels));
+  } while (TIFFReadDirectory(tiff.get()));
+  facts.bounds = {0, 0, static_cast<double>(facts.width()), static_cast<double>(facts.height())};
+  return facts;
+}
+
+}  // namespace flowrun::wsi
