@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <mutex>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "jpeg2000.h"
 #include "jpeg_stream.h"
 #include "readers.h"
+#include "rgb_jpeg.h"
 #include "tiff_file.h"
 #include "tile_buffers.h"
 
@@ -35,6 +37,19 @@ struct Directory {
     return {tile_bytes(), std::size_t{tile_width} * tile_height, fits};
   }
 };
+
+/// A file handle for one thread, at the directory of a level; libtiff's are not thread-safe.
+struct LevelFile {
+  TiffFile tiff;
+  std::unique_ptr<RgbJpegDecoder> rgb_jpeg;  // where it can decode the level's tiles
+};
+
+std::span<const std::uint8_t> jpeg_tables(TIFF* tiff) {
+  std::uint32_t bytes = 0;
+  const std::uint8_t* tables = nullptr;
+  if (TIFFGetField(tiff, TIFFTAG_JPEGTABLES, &bytes, &tables) != 1) return {};
+  return {tables, bytes};
+}
 
 template <class T>
 T field(TIFF* tiff, std::uint32_t tag, T otherwise) {
@@ -126,17 +141,13 @@ class TiffReader final : public PixelReader {
                        y + size <= d.height;
     if (d.compression != COMPRESSION_JPEG || !whole) return false;
     const auto number = static_cast<std::uint32_t>(y / size * d.columns() + x / size);
-    TiffFile tiff = borrow(level);
+    LevelFile file = borrow(level);
     try {
-      const std::vector<std::uint8_t> raw = raw_tile(tiff.get(), number);
-      std::uint32_t bytes = 0;
-      const std::uint8_t* tables = nullptr;
-      if (TIFFGetField(tiff.get(), TIFFTAG_JPEGTABLES, &bytes, &tables) != 1) bytes = 0;
-      complete_jpeg(raw, {tables, bytes}, d.rgb, jpeg);
+      complete_jpeg(raw_tile(file.tiff.get(), number), jpeg_tables(file.tiff.get()), d.rgb, jpeg);
     } catch (const Error& problem) {
       throw cannot_read(level, x, y, problem);
     }
-    give_back(level, std::move(tiff));
+    give_back(level, std::move(file));
     return true;
   }
 
@@ -190,9 +201,9 @@ class TiffReader final : public PixelReader {
     if (found.decoding && if_decoding == IfDecoding::postpone) return nullptr;
     try {
       TileBuffer pixels = buffers_[static_cast<std::size_t>(level)].take();
-      TiffFile tiff = borrow(level);
-      decode(tiff.get(), d, number, pixels.get());
-      give_back(level, std::move(tiff));
+      LevelFile file = borrow(level);
+      decode(file, d, number, pixels.get());
+      give_back(level, std::move(file));
       cache_.insert(key, pixels, d.cached(), pixels_read);
       return pixels;
     } catch (const Error& problem) {
@@ -204,14 +215,14 @@ class TiffReader final : public PixelReader {
     }
   }
 
-  static void decode(TIFF* tiff, const Directory& d, std::uint32_t number, std::uint8_t* pixels) {
-    if (d.compression != aperio_rgb_jpeg2000) {
-      const auto bytes = static_cast<tmsize_t>(d.tile_bytes());
-      if (TIFFReadEncodedTile(tiff, number, pixels, bytes) != bytes) throw Error(tiff_problem());
-      return;
-    }
-    decode_jpeg2000(raw_tile(tiff, number), static_cast<int>(d.tile_width), static_cast<int>(d.tile_height),
-                    pixels);
+  static void decode(const LevelFile& file, const Directory& d, std::uint32_t number, std::uint8_t* pixels) {
+    TIFF* const tiff = file.tiff.get();
+    const auto width = static_cast<int>(d.tile_width), height = static_cast<int>(d.tile_height);
+    if (d.compression == aperio_rgb_jpeg2000)
+      return decode_jpeg2000(raw_tile(tiff, number), width, height, pixels);
+    if (file.rgb_jpeg && file.rgb_jpeg->decode(raw_tile(tiff, number), width, height, pixels)) return;
+    const auto bytes = static_cast<tmsize_t>(d.tile_bytes());
+    if (TIFFReadEncodedTile(tiff, number, pixels, bytes) != bytes) throw Error(tiff_problem());
   }
 
   static std::vector<std::uint8_t> raw_tile(TIFF* tiff, std::uint32_t number) {
@@ -224,35 +235,38 @@ class TiffReader final : public PixelReader {
     return raw;
   }
 
-  /// A file handle for one thread; libtiff's are not thread-safe. There are never more than threads that
-  /// read at once.
-  TiffFile borrow(int level) {
+  /// There are never more files than threads that read at once.
+  LevelFile borrow(int level) {
     {
       std::scoped_lock lock(mutex_);
       auto& idle = idle_[static_cast<std::size_t>(level)];
       if (!idle.empty()) {
-        TiffFile tiff = std::move(idle.back());
+        LevelFile file = std::move(idle.back());
         idle.pop_back();
-        return tiff;
+        return file;
       }
     }
     const Directory& d = directories_[static_cast<std::size_t>(level)];
-    TiffFile tiff = open_tiff(facts_->path);
-    if (!tiff || !TIFFSetDirectory(tiff.get(), d.number)) throw Error(tiff_problem());
-    if (d.compression == COMPRESSION_JPEG) TIFFSetField(tiff.get(), TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
-    return tiff;
+    LevelFile file{open_tiff(facts_->path), nullptr};
+    if (!file.tiff || !TIFFSetDirectory(file.tiff.get(), d.number)) throw Error(tiff_problem());
+    if (d.compression != COMPRESSION_JPEG) return file;
+    TIFFSetField(file.tiff.get(), TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
+    constexpr std::size_t most_planes = std::size_t{1} << 20;  // they come on top of the tile
+    if (d.rgb && d.tile_bytes() <= most_planes)
+      file.rgb_jpeg = std::make_unique<RgbJpegDecoder>(jpeg_tables(file.tiff.get()));
+    return file;
   }
 
-  void give_back(int level, TiffFile tiff) {
+  void give_back(int level, LevelFile file) {
     std::scoped_lock lock(mutex_);
-    idle_[static_cast<std::size_t>(level)].push_back(std::move(tiff));
+    idle_[static_cast<std::size_t>(level)].push_back(std::move(file));
   }
 
   std::shared_ptr<const SlideFacts> facts_;
   const std::vector<Directory> directories_;  // by level
   std::mutex mutex_;
-  std::vector<std::vector<TiffFile>> idle_;  // by level
-  std::vector<TileBuffers> buffers_;         // by level; levels of one tile size share
+  std::vector<std::vector<LevelFile>> idle_;  // by level
+  std::vector<TileBuffers> buffers_;          // by level; levels of one tile size share
   DecodedTileCache cache_;
 };
 
