@@ -149,10 +149,14 @@ void Engine::end_generator(const std::shared_ptr<GeneratorRun>& generator) {
 }
 
 Engine::ScopePtr Engine::open_scope(int opener, NewScope spec, Lease lease) {
-  for (const RunNode& node : nodes_)
-    if (node.plan->opener == opener)
-      for (auto& [what, value] : node.plan->node->depends_on(spec.name))
-        spec.identity[node.plan->name + "." + what] = std::move(value);
+  for (const RunNode& node : nodes_) {
+    if (node.plan->opener != opener) continue;
+    for (auto& [what, value] : node.plan->node->depends_on(spec.name))
+      spec.identity[node.plan->name + "." + what] = std::move(value);
+    for (std::size_t i = 0; i < node.outer.size(); ++i)
+      if (const InputSpec& input = node.plan->type->inputs[i]; input.identity && node.outer[i].payload)
+        spec.identity[node.plan->name + "." + input.name] = input.identity(node.outer[i].payload.get());
+  }
   if (done_before(spec.name, spec.identity, opener)) {
     ++scopes_skipped_;
     std::scoped_lock lock(results_mutex_);

@@ -46,6 +46,17 @@ void GeoJsonFile::end() {
   flush();
 }
 
+void GeoJsonFile::square(const GeoObject& object, std::int64_t x, std::int64_t y, double side) {
+  struct Point {
+    double x, y;
+  };
+  const auto left = static_cast<double>(x), top = static_cast<double>(y);
+  begin(object);
+  polygon(std::vector<Point>{{left, top}, {left + side, top}, {left + side, top + side}, {left, top + side}},
+          {});
+  end();
+}
+
 void GeoJsonFile::close() {
   text_ += "\n]}\n";
   file_.write(text_);

@@ -51,6 +51,8 @@ class GeoJsonFile {
     text_ += ']';
   }
   void end();
+  /// A whole feature: a square with its upper left corner, level-0 pixels.
+  void square(const GeoObject& object, std::int64_t x, std::int64_t y, double side);
   /// Ends the collection and the file.
   void close();
 

@@ -32,6 +32,7 @@ GeoObject object_of(const Tile& tile, const std::string& slide, const std::strin
   object.rgb = known ? known->rgb : colour_of_name(tile.label);
   object.name = tile.dropped_because;
   if (tile.coverage) object.measurements.emplace_back("coverage", *tile.coverage);
+  object.measurements.insert(object.measurements.end(), tile.values.begin(), tile.values.end());
   return object;
 }
 
@@ -44,7 +45,9 @@ void SaveGeojson::describe(Description<SaveGeojson>& d) {
           "in "
           "level-0 pixels, in the order of the grid; the tile's label as classification, in the class's "
           "colour "
-          "if `classes` is connected, else in one that the name decides; its coverage as measurement; on a "
+          "if `classes` is connected, else in one that the name decides; its coverage and what stages "
+          "measured, "
+          "such as probabilities, as measurements; on a "
           "filter's port for dropped tiles the reason as name. In QuPath: drop the file onto the open slide.")
       .example("squares: {type: save_geojson, from: tiles, dir: out_geojson}")
       .in_order()
@@ -58,16 +61,11 @@ void SaveGeojson::describe(Description<SaveGeojson>& d) {
 void SaveGeojson::process(Inputs& in, Outputs& out) {
   const Tile& tile = in.get<Tile>("tile");
   const auto classes = in.has("classes") ? in.share<ClassMask>("classes") : nullptr;
-  const double x = static_cast<double>(tile.x), y = static_cast<double>(tile.y), side = tile.extent;
-  out.in_order(
-      [&slide = in.state<SlideFile>(), this, &scope = in.scope(),
-       object = object_of(tile, in.scope().name(), objects, classes.get()),
-       square = std::vector<cv::Point2d>{{x, y}, {x + side, y}, {x + side, y + side}, {x, y + side}}] {
-        slide.open(scope, dir);
-        slide.file->begin(object);
-        slide.file->polygon(square, {});
-        slide.file->end();
-      });
+  out.in_order([&slide = in.state<SlideFile>(), this, &scope = in.scope(), x = tile.x, y = tile.y,
+                side = tile.extent, object = object_of(tile, in.scope().name(), objects, classes.get())] {
+    slide.open(scope, dir);
+    slide.file->square(object, x, y, side);
+  });
 }
 
 void SaveGeojson::finish(Inputs& in, Outputs&) {

@@ -11,8 +11,6 @@
 #include "state_dict.h"
 
 namespace flowrun::torch_nodes {
-namespace {
-
 using nlohmann::json;
 
 std::string to_text(const ModelFacts& facts) {
@@ -30,8 +28,6 @@ ModelFacts facts_from(const std::string& text) {
   return {all.at("architecture"), all.at("classes"), all.at("width"),
           all.at("height"),       all.at("mean"),    all.at("std")};
 }
-
-}  // namespace
 
 bool Checkpoint::has(const std::string& name) const {
   return all.toGenericDict().contains(name);
@@ -61,15 +57,47 @@ void add_facts(const ModelFacts& facts, c10::impl::GenericDict& checkpoint) {
   checkpoint.insert("facts", to_text(facts));
 }
 
-Model read_model(const std::filesystem::path& file) {
-  const Checkpoint checkpoint = read_checkpoint(file);
-  Model model{checkpoint.facts, nullptr};
+namespace {
+
+Model of_checkpoint(const std::filesystem::path& file) {
+  Model model{read_checkpoint(file).facts, nullptr, {}};
   const std::string& architecture = model.facts.architecture;
   model.network = is_architecture(architecture)
                       ? make_network(architecture, static_cast<std::int64_t>(model.facts.classes.size()))
                       : load_script(architecture);
   load_weights(*model.network, read_state_dict(file), file.string());
+  return model;
+}
+
+Model of_script(const std::filesystem::path& file, const std::vector<std::string>& classes) {
+  Model model;
+  std::string facts;
+  model.network = load_script(file.string(), facts_file, facts);
+  if (!facts.empty()) model.facts = facts_from(facts);
+  model.facts.architecture = file.string();
+  if (!classes.empty()) model.facts.classes = classes;
+  if (model.facts.classes.empty())
+    throw Error(fmt::format("{} does not say what its classes are; give `classes`", file.string()));
+  return model;
+}
+
+/// TorchScript is a ZIP file with code.
+bool is_checkpoint(const std::filesystem::path& file) {
+  try {
+    return read_pickle(file).isGenericDict();
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+Model read_model(const std::filesystem::path& file, const std::vector<std::string>& classes) {
+  if (!std::filesystem::is_regular_file(file)) throw Error(fmt::format("there is no file {}", file.string()));
+  Model model = is_checkpoint(file) ? of_checkpoint(file) : of_script(file, classes);
   model.network->train(false);
+  const auto changed = std::filesystem::last_write_time(file).time_since_epoch().count();
+  model.identity = fmt::format("{}, {} bytes, {}", file.string(), std::filesystem::file_size(file), changed);
   return model;
 }
 

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace flowrun::torch_nodes {
 
@@ -27,7 +28,14 @@ Checkpoint read_checkpoint(const std::filesystem::path& file);
 /// Writes the facts as entries of a checkpoint.
 void add_facts(const ModelFacts& facts, c10::impl::GenericDict& checkpoint);
 
-/// The model of a checkpoint of `train`, not training. Throws Error.
-Model read_model(const std::filesystem::path& file);
+/// The facts as JSON, and back. `facts_from` throws when it is none.
+std::string to_text(const ModelFacts& facts);
+ModelFacts facts_from(const std::string& text);
+/// The file that a TorchScript module made by `export` carries them in.
+constexpr const char* facts_file = "flowrun.json";
+
+/// The model of a checkpoint of `train`, or of a TorchScript module, not training. `classes` names the
+/// outputs of a module that does not say them itself. Throws Error.
+Model read_model(const std::filesystem::path& file, const std::vector<std::string>& classes = {});
 
 }  // namespace flowrun::torch_nodes

@@ -32,13 +32,21 @@ class ScriptNetwork final : public Network {
 
 }  // namespace
 
-std::unique_ptr<Network> load_script(const std::string& file) {
+std::unique_ptr<Network> load_script(const std::string& file, const std::string& name, std::string& text) {
   try {
-    return std::make_unique<ScriptNetwork>(torch::jit::load(file, at::kCPU));
+    torch::jit::ExtraFilesMap carried{{name, ""}};
+    auto network = std::make_unique<ScriptNetwork>(torch::jit::load(file, at::kCPU, carried));
+    text = carried[name];
+    return network;
   } catch (const c10::Error& problem) {
     throw Error(fmt::format("{} is no TorchScript module that this libtorch can read: {}", file,
                             problem.what_without_backtrace()));
   }
+}
+
+std::unique_ptr<Network> load_script(const std::string& file) {
+  std::string ignored;
+  return load_script(file, "none", ignored);
 }
 
 }  // namespace flowrun::torch_nodes

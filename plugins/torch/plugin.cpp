@@ -3,6 +3,8 @@
 
 #include <opencv2/core/utility.hpp>
 
+#include "nodes/export/export.h"
+#include "nodes/predict/predict.h"
 #include "nodes/to_tensor/to_tensor.h"
 #include "nodes/train/train.h"
 
@@ -10,6 +12,8 @@ FLOWRUN_PLUGIN("torch", FLOWRUN_VERSION, registry) {
   using namespace flowrun::torch_nodes;
   // OpenCV's own threads would run other packets' work in the middle of a call.
   cv::setNumThreads(1);
+  registry.node<Export>("export");
+  registry.node<Predict>("predict");
   registry.node<ToTensor>("to_tensor");
   registry.node<Train>("train");
 }

@@ -25,6 +25,7 @@
 #include "nodes/save_geojson/save_outlines.h"
 #include "nodes/save_h5/save_h5.h"
 #include "nodes/save_mask/save_mask.h"
+#include "nodes/save_predictions/save_predictions.h"
 #include "nodes/save_tiff/save_tiff.h"
 #include "nodes/separate/separate.h"
 #include "nodes/slide/slide_command.h"
@@ -55,6 +56,7 @@ FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
   registry.node<SaveH5>("save_h5");
   registry.node<SaveMask>("save_mask");
   registry.node<SaveOutlines>("save_outlines");
+  registry.node<SavePredictions>("save_predictions");
   registry.node<SaveTiff>("save_tiff");
   registry.node<Separate>("separate");
   registry.command(collect_command()).command(slide_command()).command(synth_command());

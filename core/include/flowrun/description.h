@@ -52,14 +52,15 @@ class Description {
     return type_.inputs.push_back({std::move(name), std::string(P::packet_type), true}), *this;
   }
   /// An input with one packet per scope, seen by every call in the scope and by finish(). It may also take a
-  /// packet of the run, which every scope sees: scopes are opened once it is there.
+  /// packet of the run, which every scope sees: scopes are opened once it is there, and those that an earlier
+  /// run has done are done anew when P has a member `std::string identity` and that is another.
   template <Payload P>
   Description& scope_input(std::string name) {
-    return type_.inputs.push_back({std::move(name), std::string(P::packet_type), false, true}), *this;
+    return add_scope_input<P>(std::move(name), false);
   }
   template <Payload P>
   Description& optional_scope_input(std::string name) {
-    return type_.inputs.push_back({std::move(name), std::string(P::packet_type), true, true}), *this;
+    return add_scope_input<P>(std::move(name), true);
   }
   template <Payload P>
   Description& output(std::string name) {
@@ -107,6 +108,15 @@ class Description {
   }
 
  private:
+  template <Payload P>
+  Description& add_scope_input(std::string name, bool optional) {
+    InputSpec spec{std::move(name), std::string(P::packet_type), optional, true};
+    if constexpr (requires(const P& payload) { std::string(payload.identity); })
+      spec.identity = [](const void* payload) { return static_cast<const P*>(payload)->identity; };
+    type_.inputs.push_back(std::move(spec));
+    return *this;
+  }
+
   /// An option may be called `bytes` too: then it is a data member.
   template <class Member>
   static constexpr bool overrides_bytes = std::is_member_function_pointer_v<Member> &&

@@ -19,6 +19,8 @@ struct InputSpec {
   std::string type;        ///< packet type, e.g. "wsi.tile/2"
   bool optional = false;   ///< may stay unconnected
   bool per_scope = false;  ///< one packet for the whole scope, seen by every call in it
+  /// Of per_scope: what tells a payload from others, for packets of the run. Empty: nothing does.
+  std::function<std::string(const void*)> identity = {};
 };
 
 /// A typed exit of a node.

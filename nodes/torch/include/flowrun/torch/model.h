@@ -16,10 +16,10 @@ namespace flowrun::torch_nodes {
 struct ModelFacts {
   std::string architecture;          ///< "resnet18", or the path of a TorchScript module
   std::vector<std::string> classes;  ///< by output
-  std::int64_t width = 0;            ///< of the images that it was trained on, pixels
+  std::int64_t width = 0;            ///< of the images that it was trained on, pixels; 0: not known
   std::int64_t height = 0;
-  std::array<double, 3> mean{};  ///< RGB, of pixels scaled to 0..1: subtracted
-  std::array<double, 3> std{};   ///< then divided by
+  std::array<double, 3> mean{0.485, 0.456, 0.406};  ///< RGB, of pixels scaled to 0..1: subtracted
+  std::array<double, 3> std{0.229, 0.224, 0.225};   ///< then divided by
 };
 
 /// A trained model, not training.
@@ -28,6 +28,7 @@ struct Model {
 
   ModelFacts facts;
   std::shared_ptr<Network> network;
+  std::string identity;  ///< of its weights: what was made with others is made anew
 };
 
 }  // namespace flowrun::torch_nodes

@@ -51,5 +51,7 @@ std::unique_ptr<Network> make_network(const std::string& architecture, std::int6
 
 /// A TorchScript module of any kind that maps images to logits. Throws Error when `file` is none.
 std::unique_ptr<Network> load_script(const std::string& file);
+/// The same; `text` gets the content of the file of this name that it carries, or nothing.
+std::unique_ptr<Network> load_script(const std::string& file, const std::string& name, std::string& text);
 
 }  // namespace flowrun::torch_nodes

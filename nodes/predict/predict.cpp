@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "predict.h"
+
+#include <ATen/ATen.h>
+#include <flowrun/torch/model.h>
+#include <flowrun/wsi/tile.h>
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "nodes/to_tensor/normalisation.h"
+#include "nodes/torch/device.h"
+#include "nodes/torch/model_file.h"
+#include "nodes/wsi/slide_files.h"
+
+namespace flowrun::torch_nodes {
+namespace {
+
+/// What the layers of the known architectures hold at once, measured, for a byte of a tile.
+constexpr std::size_t activations_per_byte = 100;
+
+std::vector<double> listed(const std::array<double, 3>& numbers) {
+  return {numbers.begin(), numbers.end()};
+}
+
+}  // namespace
+
+/// A model on its device, ready for tiles.
+struct Predict::Loaded {
+  Loaded(Model of, c10::Device on)
+      : model(std::move(of)), device(on), normalisation(listed(model.facts.mean), listed(model.facts.std)) {
+    model.network->to(device);
+  }
+
+  /// A probability for each class. Thread-safe.
+  at::Tensor probabilities(const cv::Mat& rgb) const {
+    const at::NoGradGuard no_grad;
+    const ModelThreads one(1);  // tiles are what is computed at the same time
+    at::Tensor image = at::empty({1, 3, rgb.rows, rgb.cols}, at::kFloat);
+    normalisation.write(rgb, image.data_ptr<float>());
+    const at::Tensor logits = model.network->forward(image.to(device));
+    const auto count = static_cast<std::int64_t>(model.facts.classes.size());
+    if (logits.dim() != 2 || logits.size(1) != count)
+      throw Error(fmt::format("the model gives {} numbers for a tile, but there are {} classes",
+                              logits.dim() == 2 ? logits.size(1) : logits.numel(), count));
+    return at::softmax(logits.to(at::kFloat), 1).to(at::kCPU).contiguous();
+  }
+
+  const Model model;
+  const c10::Device device;
+  const Normalisation normalisation;
+};
+
+Predict::Predict() = default;
+Predict::~Predict() = default;
+
+void Predict::describe(Description<Predict>& d) {
+  d.summary("Gives each tile the probabilities of a model's classes.")
+      .details(
+          "The model is what `train` made: in the same graph (the input model; the slides are then read "
+          "again, "
+          "by a second node of type read, once it is trained), or its best.pt of an earlier run; or any "
+          "TorchScript module, by path. Tiles must be of the size, and should be of the resolution and the "
+          "stain, that the model was trained with; their pixels are normalised as then. Tables of tiles get "
+          "a "
+          "column p_<class> for each class; save_predictions makes tables, heat maps and QuPath objects of "
+          "them. Tiles are computed on by themselves, as many at a time as the run has threads, so that the "
+          "numbers do not depend on which tiles are beside them.")
+      .example("predicted: {type: predict, from: {tile: tiles, model: model}}")
+      .input<wsi::Tile>("tile")
+      .optional_scope_input<Model>("model")
+      .output<wsi::Tile>("tile");
+  d.option("model", &Predict::model, "checkpoint of `train`, or TorchScript module");
+  d.option("classes", &Predict::classes, "names of the outputs of a module that does not say them itself");
+  d.option("device", &Predict::device, "auto, cpu or cuda:N");
+}
+
+void Predict::plan(Costs& costs) {
+  costs.forwards("tile");
+  costs.scratch = activations_per_byte * costs.in("tile");
+  if (costs.has("model") == model.has_value())
+    throw OptionError("model", model ? "the model comes from the graph and from a file" : "there is no model",
+                      "a file, or from: {model: ...} with a node of type train");
+  if (!classes.empty() && !model)
+    throw OptionError("classes", "the graph's model says its classes itself", "classes only with `model`");
+  c10::Device on(c10::kCPU);
+  try {
+    on = choose_device(device);
+  } catch (const Error& problem) {
+    throw OptionError("device", problem.what());
+  }
+  if (!model) return;
+  try {
+    loaded_ = std::make_unique<Loaded>(read_model(*model, classes), on);
+  } catch (const Error& problem) {
+    throw OptionError("model", problem.what());
+  }
+  for (const auto& [name, tensor] : loaded_->model.network->state()) costs.keeps += tensor.nbytes();
+}
+
+std::map<std::string, std::string> Predict::depends_on(const std::string&) const {
+  std::map<std::string, std::string> all;
+  if (model) wsi::add_identity("model", *model, all);
+  return all;
+}
+
+const Predict::Loaded& Predict::loaded(const Inputs& in) {
+  std::call_once(first_tile_, [&] {
+    if (!loaded_) loaded_ = std::make_unique<Loaded>(in.get<Model>("model"), choose_device(device));
+  });
+  return *loaded_;
+}
+
+void Predict::process(Inputs& in, Outputs& out) {
+  const Loaded& with = loaded(in);
+  wsi::Tile tile = in.get<wsi::Tile>("tile");  // shares the pixels
+  const cv::Mat& rgb = wsi::rgb_of(tile);
+  const ModelFacts& facts = with.model.facts;
+  if (facts.width > 0 && (rgb.cols != facts.width || rgb.rows != facts.height))
+    throw Error(fmt::format("the tile has {} x {} pixels, but the model was trained on {} x {}", rgb.cols,
+                            rgb.rows, facts.width, facts.height));
+  const at::Tensor probabilities = with.probabilities(rgb);
+  for (std::size_t c = 0; c < facts.classes.size(); ++c) {
+    const double probability = probabilities.data_ptr<float>()[c];
+    if (!(probability >= 0))
+      throw Error(fmt::format("the model's probability of {} is {}", facts.classes[c], probability));
+    tile.values.emplace_back("p_" + facts.classes[c], probability);
+  }
+  out.emit("tile", std::move(tile));
+}
+
+}  // namespace flowrun::torch_nodes

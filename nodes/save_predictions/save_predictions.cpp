@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "save_predictions.h"
+
+#include <flowrun/wsi/slide.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <fstream>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "heat_map.h"
+#include "nodes/save_geojson/geojson_file.h"
+#include "nodes/wsi/jpeg.h"
+#include "nodes/wsi/out_file.h"
+#include "nodes/wsi/table_text.h"
+#include "slide_score.h"
+
+namespace flowrun::wsi {
+namespace {
+
+constexpr const char* table_of_slide = "slide.csv";
+
+TableText columns_of(const std::vector<std::string>& classes) {
+  std::vector<std::string> columns{"slide", "x", "y", "level", "size", "mpp", "label", "predicted"};
+  for (const std::string& name : classes) columns.push_back("p_" + name);
+  return {TableText::Format::csv, std::move(columns)};
+}
+
+std::string row_of(const TableText& columns, const std::string& slide, const Tile& tile,
+                   const Probabilities& says) {
+  std::vector<TableCell> cells{slide,
+                               tile.x,
+                               tile.y,
+                               tile.level,
+                               tile.pixels.cols,
+                               tile.mpp,
+                               tile.label,
+                               says.classes[says.predicted()]};
+  for (const double probability : says.of) cells.emplace_back(probability);
+  return columns.row(cells);
+}
+
+GeoObject object_of(const std::string& slide, const Tile& tile, const Probabilities& says) {
+  GeoObject object;
+  object.id = content_uuid(fmt::format("prediction {} {} {} {}", tile.x, tile.y, tile.extent, slide));
+  object.type = "detection";
+  object.class_name = says.classes[says.predicted()];
+  object.rgb = colour_of_name(object.class_name);
+  for (std::size_t c = 0; c < says.of.size(); ++c)
+    object.measurements.emplace_back("p_" + says.classes[c], says.of[c]);
+  return object;
+}
+
+std::string content_of(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string text(std::istreambuf_iterator<char>(in), {});
+  if (!in) throw Error(fmt::format("{}: cannot be read", file.string()));
+  return text;
+}
+
+}  // namespace
+
+struct SavePredictions::SlideFiles {
+  std::once_flag opened;
+  std::filesystem::path folder;
+  std::optional<OutFile> table;
+  std::optional<GeoJsonFile> objects;
+  std::optional<HeatMap> heat;
+  SlideScore score;
+
+  void open(const Inputs& in, const SavePredictions& options) {
+    std::call_once(opened, [&] {
+      folder = in.scope().stage(options.dir, in.scope().name());
+      std::filesystem::create_directories(folder);
+      table.emplace(folder / "predictions.csv");
+      objects.emplace(folder / "predictions.geojson");
+      heat.emplace(in.get<Slide>("slide"));
+    });
+  }
+};
+
+void SavePredictions::describe(Description<SavePredictions>& d) {
+  d.summary("Writes a model's predictions: tables, a heat map over each slide, QuPath objects.")
+      .details(
+          "For each slide a folder in `dir` with predictions.csv, a row for each tile: its place, its label "
+          "if it "
+          "has one, the class predicted, and a probability p_<class> for each class; heatmap.jpg, the "
+          "probability "
+          "of one class (`heat_map`) over the slide, from 0, blue, to 1, red; predictions.geojson, a square "
+          "for "
+          "each tile that QuPath shows in the colour of the class predicted, with the probabilities as "
+          "measurements; and slide.csv, what the tiles say together. At the end of the run slides.csv has "
+          "the "
+          "rows of all slides, also those of earlier runs: number of tiles, label (where all tiles have "
+          "one), "
+          "predicted (the class with the largest mean), p_<class>, the mean of the tiles' probabilities, and "
+          "share_<class>, the share of tiles predicted to be of the class. A slide without tiles has an "
+          "empty "
+          "table and no row.")
+      .example(
+          "scores: {type: save_predictions, from: {tile: predicted, slide: slides}, dir: out_predictions}")
+      .in_order()
+      .gathers_scopes()
+      .resumes()
+      .input<Tile>("tile")
+      .scope_input<Slide>("slide");
+  d.option("dir", &SavePredictions::dir, "folder to write to").required().output_folder();
+  d.option("heat_map", &SavePredictions::heat_map, "class of the heat map; the model's last, if not given");
+}
+
+void SavePredictions::plan(Costs& costs) {
+  costs.keeps = HeatMap::most_bytes;
+}
+
+void SavePredictions::process(Inputs& in, Outputs& out) {
+  const auto tile = in.share<Tile>("tile");
+  Probabilities says(*tile);
+  const std::string& slide = in.scope().name();
+  std::size_t shown = says.of.size() - 1;
+  if (heat_map) {
+    shown = static_cast<std::size_t>(std::ranges::find(says.classes, *heat_map) - says.classes.begin());
+    if (shown == says.classes.size())
+      throw Error(fmt::format("heat_map: no class is called '{}'; the model has {}", *heat_map,
+                              fmt::join(says.classes, ", ")));
+  }
+  auto& files = in.state<SlideFiles>();
+  files.open(in, *this);
+  const TableText columns = columns_of(says.classes);
+  out.in_order([&files, tile, columns, row = row_of(columns, slide, *tile, says),
+                object = object_of(slide, *tile, says), says = std::move(says), shown] {
+    if (files.score.empty()) files.table->write(columns.header());
+    files.score.add(*tile, says);
+    files.table->write(row);
+    files.objects->square(object, tile->x, tile->y, tile->extent);
+    files.heat->add_tile(tile->x, tile->y, tile->extent, says.of[shown]);
+  });
+}
+
+void SavePredictions::finish(Inputs& in, Outputs&) {
+  if (in.scope().failed()) return;
+  if (in.scope().kind() == "run") return finish_run(in);
+  auto& files = in.state<SlideFiles>();
+  files.open(in, *this);
+  files.table->close();
+  files.objects->close();
+  std::vector<std::uint8_t> jpeg;
+  encode_jpeg(files.heat->draw(), 90, jpeg);
+  write_file(files.folder / "heatmap.jpg", jpeg);
+  write_file(files.folder / table_of_slide, files.score.table(in.scope().name()));
+}
+
+void SavePredictions::finish_run(Inputs& in) const {
+  std::string header, rows;
+  for (const std::string& slide : in.done_scopes()) {
+    const std::string table = content_of(dir / slide / table_of_slide);
+    const std::size_t line = table.find('\n');
+    if (line == table.npos) continue;  // a slide without tiles
+    if (header.empty()) header = table.substr(0, line + 1);
+    if (!table.starts_with(header))
+      throw Error(fmt::format("{}: has other classes than those of the slides before: run with --force",
+                              (dir / slide / table_of_slide).string()));
+    rows += table.substr(line + 1);
+  }
+  write_file(in.scope().stage(dir, "slides.csv"), header + rows);
+}
+
+}  // namespace flowrun::wsi
