@@ -18,7 +18,7 @@ void Export::describe(Description<Export>& d) {
           "unchanged; torchscript.pt, which torch.jit.load runs without knowing the architecture, and which "
           "`predict` takes; model.json, the classes by output, the images' size, and mean and std of their "
           "normalisation. The model comes from `train` in the same graph, or from its checkpoint.")
-      .example("files: {type: export, from: model, dir: out_export}")
+      .example("python: {type: export, from: model, dir: out_export}")
       .optional_input<Model>("model");
   d.option("checkpoint", &Export::checkpoint, "best.pt or last.pt of `train`, instead of the graph's model");
   d.option("dir", &Export::dir, "folder to write to").required().output_folder();

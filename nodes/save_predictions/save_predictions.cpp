@@ -164,7 +164,7 @@ void SavePredictions::finish_run(Inputs& in) const {
                               (dir / slide / table_of_slide).string()));
     rows += table.substr(line + 1);
   }
-  write_file(in.scope().stage(dir, "slides.csv"), header + rows);
+  if (!rows.empty()) write_file(in.scope().stage(dir, "slides.csv"), header + rows);
 }
 
 }  // namespace flowrun::wsi

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The documentation: pages of nodes are what the program prints, their examples run, links lead somewhere."""
 import argparse
@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import unittest
+
+import torch
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 PAGES = [SOURCE / "README.md", SOURCE / "plugins/example/README.md", *sorted((SOURCE / "docs").rglob("*.md"))]
@@ -62,6 +64,9 @@ class Docs(unittest.TestCase):
         code, _, problem = flowrun("synth", cls.slide, "--width", 2200, "--height", 1800, "--annotations",
                                    cls.annotations)
         assert code == 0, problem
+        cls.model = pathlib.Path(cls.folder.name) / "model.pt"
+        mean_colour = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 2))
+        torch.jit.script(mean_colour).save(str(cls.model))
 
     @classmethod
     def tearDownClass(cls):
@@ -77,6 +82,7 @@ class Docs(unittest.TestCase):
             (place / table).write_text("slide,x,y,label\n" + "".join(
                 f"slides/small.svs,{300 * i},{300 * i},{i % 2}\n" for i in range(4)))
         shutil.copy(self.annotations, place / "xml")
+        shutil.copy(self.model, place)
 
     def test_graphs_run_as_they_are(self):
         for graph in sorted((SOURCE / "graphs").glob("*.yaml")):

@@ -1,0 +1,238 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""predict, save_predictions and export against torchvision, OpenCV and sums made here."""
+import argparse
+import csv
+import json
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import cv2
+import numpy as np
+import openslide
+import torch
+import torchvision
+
+BUILD = None
+SIDE = 96
+CLASSES = ["glass", "stroma", "tumor"]
+
+TRAIN = """flowrun: 1
+nodes:
+  epochs: {{type: epochs, train_csv: train.csv, count: 1, seed: 1}}
+  samples: {{type: load, from: epochs, size: {side}}}
+  batches: {{type: to_tensor, from: samples, batch: 4, mean: [0.6, 0.5, 0.7], std: [0.2, 0.3, 0.25]}}
+  model: {{type: train, from: batches, model: {model}, seed: 1, dir: model}}
+  python: {{type: export, from: model, dir: python}}
+"""
+
+PREDICT = """flowrun: 1
+nodes:
+  slides: {{type: read, path: "*.svs"}}
+  tiles: {{type: extract, from: slides, size: {side}, stride: {stride}, level: 1}}
+  predicted: {{type: predict, from: tiles, {predict}}}
+  scores: {{type: save_predictions, from: {{tile: predicted, slide: slides}}, dir: out{more}}}
+  files: {{type: save, from: predicted, dir: files}}
+"""
+
+BOTH = """flowrun: 1
+nodes:
+  epochs: {{type: epochs, train_csv: train.csv, count: {epochs}, seed: 1}}
+  samples: {{type: load, from: epochs, size: 96}}
+  batches: {{type: to_tensor, from: samples, batch: 4}}
+  model: {{type: train, from: batches, seed: 1, dir: model}}
+  slides: {{type: read, path: "a.svs"}}
+  tiles: {{type: extract, from: slides, size: 96, level: 1}}
+  predicted: {{type: predict, from: {{tile: tiles, model: model}}}}
+  scores: {{type: save_predictions, from: {{tile: predicted, slide: slides}}, dir: out}}
+"""
+
+
+def rows_of(table):
+    with open(table, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+class Predictions(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="flowrun-predict-")
+        cls.at = Path(cls.folder.name)
+        for seed, name in ((1, "a"), (2, "b")):
+            cls.said("synth", f"{name}.svs", "--width", 3000, "--height", 2400, "--seed", seed)
+        rows = [f"a.svs,{300 * i},{200 * i},{CLASSES[i % 3]}" for i in range(9)]
+        (cls.at / "train.csv").write_text("\n".join(["slide,x,y,label", *rows, ""]))
+        cls.run_graph(TRAIN.format(side=SIDE, model="resnet18"))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    @classmethod
+    def said(cls, *arguments, code=0):
+        done = subprocess.run([BUILD / "bin/flowrun", *map(str, arguments)], cwd=cls.at, capture_output=True, text=True)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    @classmethod
+    def run_graph(cls, text, *arguments, code=0):
+        (cls.at / "graph.yaml").write_text(text)
+        return cls.said("run", "graph.yaml", *arguments, code=code)
+
+    def exported(self):
+        network = torchvision.models.resnet18(num_classes=3).eval()
+        network.load_state_dict(torch.load(self.at / "python/state_dict.pt"))
+        return network
+
+    def test_a_model_goes_to_python(self):
+        facts = json.loads((self.at / "python/model.json").read_text())
+        self.assertEqual(facts["classes"], CLASSES)
+        self.assertEqual((facts["width"], facts["height"], facts["mean"]), (SIDE, SIDE, [0.6, 0.5, 0.7]))
+        script = torch.jit.load(str(self.at / "python/torchscript.pt"))
+        with torch.no_grad():
+            for count, side in ((1, SIDE), (5, SIDE), (2, 160)):
+                images = torch.randn(count, 3, side, side)
+                self.assertLess((script(images) - self.exported()(images)).abs().max(), 1e-5)
+        again = TRAIN.format(side=SIDE, model="resnet18").split("  epochs:")[0]
+        self.run_graph(again + "  python: {type: export, checkpoint: model/best.pt, dir: again}\n")
+        for name, tensor in torch.load(self.at / "again/state_dict.pt").items():
+            self.assertTrue(torch.equal(tensor, self.exported().state_dict()[name]), name)
+
+    def test_a_trained_script_is_exported_with_its_new_weights(self):
+        torch.manual_seed(3)
+        layers = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(),
+                                     torch.nn.Linear(4, 3))
+        torch.jit.script(layers).save(str(self.at / "own.pt"))
+        self.run_graph(TRAIN.format(side=SIDE, model="own.pt").replace("dir: model", "dir: own")
+                       .replace("dir: python", "dir: own_python"))
+        script = torch.jit.load(str(self.at / "own_python/torchscript.pt"))
+        before = layers[3].weight.clone()
+        layers.load_state_dict(torch.load(self.at / "own_python/state_dict.pt"))
+        self.assertGreater((layers[3].weight - before).abs().max(), 1e-5)
+        with torch.no_grad():
+            images = torch.randn(3, 3, SIDE, SIDE)
+            self.assertLess((script(images) - layers(images)).abs().max(), 1e-5)
+
+    def check_predictions(self, network, slide, stride):
+        rows = rows_of(self.at / f"out/{slide}/predictions.csv")
+        tiles = rows_of(self.at / f"files/{slide}/tiles.csv")
+        self.assertGreater(len(rows), 40)
+        self.assertEqual([(r["x"], r["y"]) for r in rows], [(t["x"], t["y"]) for t in tiles])
+        mean, std = (np.array(n, np.float32) for n in ([0.6, 0.5, 0.7], [0.2, 0.3, 0.25]))
+        for row, tile in zip(rows, tiles):
+            rgb = cv2.imread(str(self.at / f"files/{slide}" / tile["path"]))[:, :, ::-1]
+            image = (rgb.astype(np.float32) / 255 - mean) / std
+            with torch.no_grad():
+                expected = torch.softmax(network(torch.from_numpy(image.transpose(2, 0, 1).copy())[None]), 1)[0].numpy()
+            ours = np.array([float(row[f"p_{name}"]) for name in CLASSES])
+            self.assertLess(np.abs(ours - expected).max(), 1e-5)
+            self.assertEqual(row["predicted"], CLASSES[int(ours.argmax())])
+            self.assertEqual([tile[f"p_{name}"] for name in CLASSES], [row[f"p_{name}"] for name in CLASSES])
+        return rows
+
+    def test_probabilities_tables_objects_and_heat_map(self):
+        self.run_graph(PREDICT.format(side=SIDE, stride=72, predict="model: model/best.pt", more=", heat_map: stroma"))
+        network = self.exported()
+        score = {row["slide"]: row for row in rows_of(self.at / "out/slides.csv")}
+        self.assertEqual(sorted(score), ["a", "b"])
+        for slide in "ab":
+            rows = self.check_predictions(network, slide, 72)
+            self.assertEqual(int(score[slide]["tiles"]), len(rows))
+            means = [np.mean([float(row[f"p_{name}"]) for row in rows]) for name in CLASSES]
+            self.assertEqual(score[slide]["predicted"], CLASSES[int(np.argmax(means))])
+            for name, expected in zip(CLASSES, means):
+                self.assertAlmostEqual(float(score[slide][f"p_{name}"]), expected, places=9)
+                share = np.mean([row["predicted"] == name for row in rows])
+                self.assertAlmostEqual(float(score[slide][f"share_{name}"]), share, places=9)
+            self.check_objects(slide, rows)
+            self.check_heat_map(slide, rows)
+
+    def check_objects(self, slide, rows):
+        objects = json.loads((self.at / f"out/{slide}/predictions.geojson").read_text())["features"]
+        self.assertEqual(len(objects), len(rows))
+        for one, row in zip(objects, rows):
+            x, y, side = int(row["x"]), int(row["y"]), SIDE * 4
+            self.assertEqual(one["geometry"]["coordinates"],
+                             [[[x, y], [x + side, y], [x + side, y + side], [x, y + side], [x, y]]])
+            self.assertEqual(one["properties"]["classification"]["name"], row["predicted"])
+            for name in CLASSES:
+                self.assertAlmostEqual(one["properties"]["measurements"][f"p_{name}"], float(row[f"p_{name}"]), places=9)
+
+    def check_heat_map(self, slide, rows):
+        """Level-0 pixels 3 by 3 are a pixel of the picture; JPEG and the colour scale leave some levels."""
+        picture = cv2.imread(str(self.at / f"out/{slide}/heatmap.jpg")).astype(float)
+        self.assertEqual(picture.shape, (800, 1000, 3))
+        level0 = openslide.OpenSlide(str(self.at / f"{slide}.svs")).read_region((0, 0), 0, (3000, 2400)).convert("RGB")
+        thumbnail = cv2.resize(np.array(level0)[:, :, ::-1], (1000, 800), interpolation=cv2.INTER_AREA).astype(float)
+        sums, tiles = np.zeros((800, 1000)), np.zeros((800, 1000))
+        for row in rows:
+            x, y, side = int(row["x"]) // 3, int(row["y"]) // 3, SIDE * 4 // 3
+            sums[y:y + side, x:x + side] += float(row["p_stroma"])
+            tiles[y:y + side, x:x + side] += 1
+        grey = np.rint(255 * sums / np.maximum(tiles, 1)).astype(np.uint8)
+        colours = cv2.applyColorMap(grey, cv2.COLORMAP_TURBO).astype(float)
+        expected = np.where(tiles[:, :, None] > 0, (colours + thumbnail) / 2, thumbnail)
+        self.assertGreater((tiles == 0).mean(), 0.005)
+        # Where tiles meet, the picture's JPEG blurs colours.
+        self.assertLess(np.abs(picture - expected).mean(), 3)
+        self.assertLess(np.median(np.abs(picture - expected)), 3)
+
+    def test_a_module_of_any_kind_needs_names_for_its_outputs(self):
+        layers = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 3))
+        torch.jit.script(layers).save(str(self.at / "plain.pt"))
+
+        def predict(classes, code=0):
+            graph = PREDICT.format(side=64, stride=64, predict="model: plain.pt" + classes, more="")
+            return self.run_graph(graph.replace("dir: ", "dir: plain_"), code=code)
+
+        self.assertIn("plain.pt does not say what its classes are; give `classes`", predict("", code=2))
+        predict(", classes: [x, y, z]")
+        self.assertIn("the model gives 3 numbers for a tile, but there are 2 classes", predict(", classes: [x, y]", code=1))
+        self.assertEqual([name for name in rows_of(self.at / "plain_out/slides.csv")[0] if name.startswith("p_")],
+                         ["p_x", "p_y", "p_z"])
+
+    def test_slides_are_predicted_anew_when_the_model_is_another(self):
+        def tables(epochs):
+            said = self.run_graph(BOTH.format(epochs=epochs).replace("dir: ", "dir: both/"))
+            return said, (self.at / "both/out/a/predictions.csv").read_text()
+        _, first = tables(1)
+        said, second = tables(1)
+        self.assertIn("slide a: done before", said)
+        self.assertEqual(first, second)
+        # The same graph, other samples: another model.
+        table = self.at / "train.csv"
+        before = table.read_text()
+        self.addCleanup(table.write_text, before)
+        table.write_text(before.replace("tumor", "TUMOR").replace("glass", "tumor").replace("TUMOR", "glass"))
+        said, third = tables(1)
+        self.assertIn("slide a: done, ", said)
+        self.assertNotEqual(first, third)
+
+    def test_mistakes_are_told(self):
+        (self.at / "text.pt").write_text("no model\n")
+        for predict, more, code, expected in (
+                ("model: gone.pt", "", 2, "/gone.pt"),
+                ("model: text.pt", "", 2, "text.pt is no TorchScript module that this libtorch can read"),
+                ("device: cpu", "", 2, "there is no model"),
+                ("model: model/best.pt, device: cuda", "", 2, "there is no GPU for 'device: cuda'"),
+                ("model: model/best.pt", ", heat_map: fat", 1,
+                 "heat_map: no class is called 'fat'; the model has glass, stroma, tumor")):
+            with self.subTest(predict + more):
+                text = PREDICT.format(side=SIDE, stride=96, predict=predict, more=more).replace("dir: ", "dir: wrong/")
+                self.assertIn(expected, self.run_graph(text, code=code))
+        text = PREDICT.format(side=128, stride=128, predict="model: model/best.pt", more="").replace("dir: ", "dir: wrong/")
+        self.assertIn("the tile has 128 x 128 pixels, but the model was trained on 96 x 96", self.run_graph(text, code=1))
+        text = text.replace("tile: predicted", "tile: tiles").replace("size: 128", "size: 96")
+        self.assertIn("has no probabilities: take tiles from a node of type predict", self.run_graph(text, code=1))
+        self.assertEqual(list((self.at / "wrong").rglob("*.csv")), [])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=Path, required=True)
+    arguments, rest = parser.parse_known_args()
+    BUILD = arguments.build.resolve()
+    unittest.main(argv=[sys.argv[0], *rest])
