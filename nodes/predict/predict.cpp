@@ -66,7 +66,7 @@ void Predict::describe(Description<Predict>& d) {
           "column p_<class> for each class; save_predictions makes tables, heat maps and QuPath objects of "
           "them. Tiles are computed on by themselves, as many at a time as the run has threads, so that the "
           "numbers do not depend on which tiles are beside them.")
-      .example("predicted: {type: predict, from: tiles, model: model.pt, classes: [stroma, tumor]}")
+      .example("predicted: {type: predict, from: tiles, model: model.pt}")
       .input<wsi::Tile>("tile")
       .optional_scope_input<Model>("model")
       .output<wsi::Tile>("tile");

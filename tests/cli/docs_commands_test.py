@@ -127,10 +127,10 @@ class Pages(support.ProgramTest):
         entries = re.split(r"\n(?=  \w)", part.rstrip("\n"))
         examples = [docs_test.example(name) for name in docs_test.node_types()]
         entries = [entry[2:] for entry in entries]
-        graph = docs_test.graph_of(entries[0], [*examples, *entries])
+        graph = docs_test.graph_of(entries[0], [*entries, *examples])
         for entry in entries[1:]:
             if not re.search(rf"^  {entry.split(':')[0]}:", graph, re.M):
-                more = docs_test.graph_of(entry, [*examples, *entries]).split("nodes:\n")[1]
+                more = docs_test.graph_of(entry, [*entries, *examples]).split("nodes:\n")[1]
                 for line in more.splitlines():
                     if line not in graph:
                         graph += line + "\n"

@@ -66,7 +66,9 @@ class Docs(unittest.TestCase):
         assert code == 0, problem
         cls.model = pathlib.Path(cls.folder.name) / "model.pt"
         mean_colour = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 2))
-        torch.jit.script(mean_colour).save(str(cls.model))
+        facts = {"architecture": "", "classes": ["stroma", "tumor"], "width": 0, "height": 0, "mean": [0, 0, 0],
+                 "std": [1, 1, 1]}
+        torch.jit.save(torch.jit.script(mean_colour), str(cls.model), _extra_files={"flowrun.json": json.dumps(facts)})
 
     @classmethod
     def tearDownClass(cls):
