@@ -195,6 +195,7 @@ void Engine::finish(Job& job) {
       node.nanoseconds += static_cast<std::uint64_t>((std::chrono::steady_clock::now() - before).count());
       emissions = std::move(outputs.emissions());
       for (const std::string& note : outputs.notes()) here.notes.add(note);
+      if (outputs.ends_scopes() && !of_run) at(node.plan->opener).ended = true;
       if (!emissions.empty() && !of_run && !type.gathers)
         throw std::logic_error(
             "only a node described as gathers() may emit in finish(), or as gathers_scopes() in that of the "
@@ -282,8 +283,7 @@ void Engine::scope_ended(const ScopePtr& scope) {
   scope->lease.reset();
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     const PlanNode& node = *nodes_[i].plan;
-    if (node.opener == scope->opener() && node.type->gathers_scopes)
-      release(run_scope_, static_cast<int>(i));
+    if (node.opener == scope->opener() && node.type->gathers_scopes) release(run_scope_, static_cast<int>(i));
   }
 }
 

@@ -49,6 +49,7 @@ class Engine {
     std::atomic<std::uint64_t> expected = 0;  // packets that its generators announced
     std::vector<Packet> outer;                // by input: the packet of the run that all scopes see
     bool redoing = false;                     // a successive opener: what follows is done anew, too
+    std::atomic<bool> ended = false;          // a successive opener: see Outputs::end_scopes
     std::set<std::string> done;  // an opener: names of its scopes, also of earlier runs; under results_mutex_
   };
 

@@ -54,7 +54,7 @@ void Engine::step(Job& job) {
   const ScopePtr scope = job.scope;
   const auto generator = job.generator;
   for (;;) {
-    if (stopping() || scope->failed() || !generator->generator) {
+    if (stopping() || scope->failed() || node.ended || !generator->generator) {
       if (stopping()) scope->fail();
       return end_generator(generator);
     }

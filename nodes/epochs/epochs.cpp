@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <set>
 #include <tuple>
@@ -89,15 +90,36 @@ double largest_ratio(const Samples& samples, OpenSlides& slides) {
   return largest;
 }
 
+/// A warning when slides are both trained and validated with; else nothing.
+std::string said_of_overlap(const Samples& samples, const std::vector<bool>& validation) {
+  std::set<std::string> of[2], both;
+  for (std::size_t i = 0; i < samples.rows.size(); ++i)
+    if (const std::string& name = samples.slides[samples.rows[i].slide].file.name; !name.empty())
+      of[validation[i]].insert(name);
+  std::ranges::set_intersection(of[0], of[1], std::inserter(both, both.end()));
+  if (both.empty()) return {};
+  return fmt::format(
+      "{} slides have samples to train and to validate with ({}): validation does not show what the model "
+      "does "
+      "on new slides",
+      both.size(), *both.begin());
+}
+
 class All final : public Generator {
  public:
-  All(Training training, std::size_t slide_bytes, std::string samples)
-      : training_(std::move(training)), slide_bytes_(slide_bytes), samples_(std::move(samples)) {}
+  All(Training training, std::size_t slide_bytes, std::string samples, std::string warning)
+      : training_(std::move(training)),
+        slide_bytes_(slide_bytes),
+        samples_(std::move(samples)),
+        warning_(std::move(warning)) {}
 
   std::optional<Work> next() override {
     if (next_ == training_.common.set->epochs) return {};
     const std::uint64_t number = next_++;
-    return Work{[this, number](Outputs& out) { out.emit("epoch", training_.epoch(number)); },
+    return Work{[this, number](Outputs& out) {
+                  if (number == 0 && !warning_.empty()) out.note(warning_);
+                  out.emit("epoch", training_.epoch(number));
+                },
                 NewScope{fmt::format("epoch-{:04}", number), {{"samples", samples_}}}};
   }
   std::size_t extra_bytes() const override { return training_.bytes() + slide_bytes_; }
@@ -106,7 +128,7 @@ class All final : public Generator {
  private:
   const Training training_;
   const std::size_t slide_bytes_;
-  const std::string samples_;
+  const std::string samples_, warning_;
   std::uint64_t next_ = 0;
 };
 
@@ -252,7 +274,8 @@ std::unique_ptr<Generator> Epochs::start(Inputs& in) {
   training.common.labels = std::make_shared<const std::vector<std::uint32_t>>(names.label);
   training.common.largest_ratio = largest_ratio(*samples, *training.common.slides);
   return std::make_unique<All>(std::move(training), reads_slides ? most_open * open_slide_bytes : 0,
-                               fingerprint(*samples, for_validation));
+                               fingerprint(*samples, for_validation),
+                               said_of_overlap(*samples, for_validation));
 }
 
 }  // namespace flowrun::wsi

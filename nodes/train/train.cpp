@@ -9,7 +9,6 @@
 #include <malloc.h>
 
 #include <charconv>
-#include <thread>
 
 #include "history_files.h"
 #include "nodes/torch/device.h"
@@ -82,7 +81,8 @@ void Train::describe(Description<Train>& d) {
   option("model", &TrainingOptions::model,
          "resnet18, resnet34, resnet50, efficientnet_b0, or the path of a TorchScript module");
   option("weights", &TrainingOptions::weights, "file to begin with; random weights, if not given");
-  option("freeze_backbone", &TrainingOptions::freeze_backbone, "train the last layer only");
+  option("freeze_backbone", &TrainingOptions::freeze_backbone,
+         "train the last layer only; the others, with their running statistics, stay as they are");
   option("loss", &TrainingOptions::loss, "what is minimised").choices({"cross_entropy", "focal"});
   option("class_weights", &TrainingOptions::class_weights,
          "auto (rare classes weigh more), or a number for each class; all 1, if not given");
@@ -113,7 +113,8 @@ void Train::describe(Description<Train>& d) {
          "compute each block again in the backward pass instead of keeping it: less memory, more time");
   option("channels_last", &TrainingOptions::channels_last, "keep colours beside each other, which is faster");
   option("device", &TrainingOptions::device, "auto, cpu or cuda:N");
-  option("threads", &TrainingOptions::threads, "that the model computes with; on the CPU all, if not given")
+  option("threads", &TrainingOptions::threads,
+         "that the model computes with; as many as the run has, if not given")
       .at_least(1);
   option("empty_cache_steps", &TrainingOptions::empty_cache_steps,
          "steps after which the GPU's unused memory is given back; 0: never")
@@ -152,6 +153,7 @@ void Train::plan(Costs& costs) {
   const auto network = is_architecture(model) ? make_network(model, 2) : load_script(model);
   for (const auto& [name, tensor] : network->parameters())
     numbers += static_cast<std::size_t>(tensor.numel());
+  threads_of_run_ = static_cast<int>(costs.threads);
   costs.keeps = numbers * sizeof(float) * (optimizer == "adamw" ? 4 : 3);
   costs.out("model", numbers * sizeof(float));
 }
@@ -164,12 +166,12 @@ std::map<std::string, std::string> Train::depends_on(const std::string&) const {
 }
 
 int Train::model_threads() const {
-  return threads.value_or(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
+  return threads.value_or(threads_of_run_);
 }
 
 void Train::process(Inputs& in, Outputs& out) {
   const Batch& batch = in.get<Batch>("batch");
-  if (stopped_early_) return out.drop("training stopped early");
+  if (stopped_early_) return out.drop("training has stopped early");
   const ModelThreads share(model_threads());
   if (!trainer_) {
     keep_freed_memory();
@@ -177,7 +179,7 @@ void Train::process(Inputs& in, Outputs& out) {
     if (batch.epoch > 0) trainer_->resume(dir / "last.pt");
     if (patience && trainer_->history().stagnates(metric, *patience)) {
       stopped_early_ = true;
-      return out.drop("training stopped early");
+      return out.drop("training has stopped early");
     }
   } else if (idle_since_ != Clock::time_point{} && !batch.validation) {
     waiting_seconds_ += seconds_since(idle_since_);
@@ -200,6 +202,10 @@ void Train::finish(Inputs& in, Outputs& out) {
   if (in.scope().failed()) return;
   if (in.scope().kind() == "run") return emit_model(out);
   if (trainer_ && !stopped_early_) end_epoch(in);
+  if (stopped_early_) {
+    out.end_scopes();
+    out.note(fmt::format("training stopped early: no better {} in {} epochs", metric, *patience));
+  }
 }
 
 void Train::end_epoch(Inputs& in) {

@@ -31,6 +31,7 @@ struct Train : Node, TrainingOptions {
   void emit_model(Outputs& out);
   int model_threads() const;
 
+  int threads_of_run_ = 1;
   std::unique_ptr<Trainer> trainer_;  // from the first batch on; epochs do not overlap
   bool stopped_early_ = false;
   double busy_seconds_ = 0, waiting_seconds_ = 0;

@@ -153,7 +153,7 @@ void Trainer::begin_window(const Batch& batch) {
 }
 
 void Trainer::train(const Batch& batch) {
-  network_->train(true);
+  network_->train(!options_.freeze_backbone);  // or else running statistics would move
   begin_window(batch);
   for (;;) {
     const auto before = std::tuple(loss_sum_, samples_, right_);

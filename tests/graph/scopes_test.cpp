@@ -141,6 +141,17 @@ TEST_CASE("a round that fails ends the run: no later round, nothing is made of t
       statuses(run_text(learning(out, 4))).ends_with("round0 done; round1 done; round2 done; round3 done; "));
 }
 
+TEST_CASE("a node may end the rounds: none is opened after, and what was learnt goes on") {
+  for (const char* head : {"threads: 1", "threads: 8", "memory: 20 KB"}) {
+    TemporaryFolder out;
+    const RunResult result = run_text(learning(out, 40, "enough_after: 2", head));
+    CHECK(result.exit == Exit::done);
+    CHECK(statuses(result).find("round2 done") != std::string::npos);
+    CHECK(statuses(result).find("round3") == std::string::npos);
+    CHECK(std::filesystem::exists(out / "files/box0.txt"));
+  }
+}
+
 TEST_CASE("at the end of the run a node knows which of its own scopes are done, also by earlier runs") {
   TemporaryFolder out;
   const auto run_boxes = [&](int boxes, int others, int fails) {

@@ -62,11 +62,13 @@ struct Learn : Node {
   std::filesystem::path dir;
   std::int64_t keeps = 0;
   int fail_in = -1;
+  int enough_after = -1;
   static void describe(Description<Learn>& d) {
     d.summary("Learns.").ordered().gathers_scopes().resumes().input<Item>("item").output<Item>("learnt");
     d.option("dir", &Learn::dir, "folder").required().output_folder();
     d.option("keeps", &Learn::keeps, "bytes kept for the run");
     d.option("fail_in", &Learn::fail_in, "the round that fails");
+    d.option("enough_after", &Learn::enough_after, "the last round that is wanted");
   }
   void plan(Costs& costs) override {
     costs.keeps = static_cast<std::size_t>(keeps);
@@ -87,6 +89,7 @@ struct Learn : Node {
     }
     std::ofstream(in.scope().stage(dir, in.scope().name() + ".txt")) << sum << "\n";
     sum = 0;
+    if (round == fmt::format("round{}", enough_after)) out.end_scopes();
     round.clear();
   }
   std::string round;

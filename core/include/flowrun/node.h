@@ -123,6 +123,9 @@ class Outputs {
   void drop(std::string reason) { drop_reason_ = std::move(reason); }
   /// Tells the user in the summary what is no error but worth knowing; a text said again is counted.
   void note(std::string text) { notes_.push_back(std::move(text)); }
+  /// In finish() of a scope whose source is successive(): the source opens none after it (a training that
+  /// gets no better).
+  void end_scopes() { ends_scopes_ = true; }
   /// Gives back what exceeds `bytes` of the lease that Node::bytes asked for.
   void keep_leased(std::size_t bytes);
 
@@ -135,6 +138,7 @@ class Outputs {
   std::function<void()>& in_order_action() { return in_order_; }
   const std::optional<std::string>& drop_reason() const { return drop_reason_; }
   const std::vector<std::string>& notes() const { return notes_; }
+  bool ends_scopes() const { return ends_scopes_; }
   void own_lease(Lease own) { own_ = std::move(own); }
 
  private:
@@ -150,6 +154,7 @@ class Outputs {
   std::function<void()> in_order_;
   std::optional<std::string> drop_reason_;
   std::vector<std::string> notes_;
+  bool ends_scopes_ = false;
 };
 
 /// What one packet costs in bytes, said before anything runs. From these the plan knows the peak cost of a
