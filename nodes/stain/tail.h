@@ -3,9 +3,13 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <opencv2/core/mat.hpp>
+#include <span>
+
+#include "nodes/wsi/avx512.h"
 
 namespace flowrun::wsi {
 
@@ -14,6 +18,9 @@ namespace flowrun::wsi {
 /// all at least zero. The functions are rounded down, to a part in 100,000 of what they can be, and added as
 /// fields of one number: so it is never wrong to pass over a pixel, and those not passed over are to be
 /// looked at exactly.
+///
+/// AVX-512 passes over most of these many 64 at a time, by terms rounded down further: which pixels are seen
+/// stays the same.
 class TailTest {
  public:
   static constexpr int functions = 3;
@@ -32,6 +39,7 @@ class TailTest {
           most = std::max(most, std::abs(terms(c, level)[static_cast<std::size_t>(f)]));
         largest[static_cast<std::size_t>(f)] += most;
       }
+    std::array<std::int64_t, functions> darker{};
     for (int c = 0; c < 3; ++c)
       for (int level = 0; level < 256; ++level) {
         const Terms all = terms(c, level);
@@ -41,6 +49,9 @@ class TailTest {
           std::int64_t term = passed_over(level) ? range
                               : largest[i] > 0   ? std::llround(std::floor(all[i] / largest[i] * (range - 4)))
                                                  : 0;
+          if (level % 2 == 1)
+            rough_[i][static_cast<std::size_t>(c)].set(level / 2, std::min(term, darker[i]));
+          darker[i] = term;
           if (c == 0) term += zero;
           sum = sum * (std::int64_t{1} << field_bits) + term;
         }
@@ -50,12 +61,21 @@ class TailTest {
   }
 
   /// Calls `see(pixel)` for the others among each `step`-th pixel of each `step`-th row.
+  /// `by_64`: only with AVX-512.
   template <class See>
-  void visit(const cv::Mat& rgb, int step, See&& see) const {
+  void visit(const cv::Mat& rgb, int step, See&& see, bool by_64 = has_avx512()) const {
     const std::ptrdiff_t next = 3L * step;
     for (int y = 0; y < rgb.rows; y += step) {
       const std::uint8_t* pixel = rgb.ptr(y);
       const std::uint8_t* const end = pixel + 3L * rgb.cols;
+      for (Masks left; step == 1 && by_64 && end - pixel >= bytes_of_64;)
+        for (std::uint64_t mask : std::span(left).first(find_left(pixel, end, left))) {
+          for (; mask != 0; mask &= mask - 1) {
+            const std::uint8_t* const one = pixel + 3 * std::countr_zero(mask);
+            if (!passes_over(sum(one))) see(one);
+          }
+          pixel += bytes_of_64;
+        }
       for (; end - pixel > 3 * next; pixel += 4 * next) {
         const std::uint64_t sums[4] = {sum(pixel), sum(pixel + next), sum(pixel + 2 * next),
                                        sum(pixel + 3 * next)};
@@ -79,6 +99,24 @@ class TailTest {
     return terms_[0][pixel[0]] + terms_[1][pixel[1]] + terms_[2][pixel[2]];
   }
   std::uint64_t terms_[3][256];
+
+  /// What each two neighbouring grey levels add at least to one function: of 16 bits, which the sum of three
+  /// does not leave.
+  struct Rough {
+    std::array<std::uint8_t, 128> low, high;
+
+    void set(int pair, std::int64_t term) {
+      const auto rounded = static_cast<std::uint16_t>(term >> 4);
+      low[static_cast<std::size_t>(pair)] = static_cast<std::uint8_t>(rounded);
+      high[static_cast<std::size_t>(pair)] = static_cast<std::uint8_t>(rounded >> 8);
+    }
+  };
+  std::array<std::array<Rough, 3>, functions> rough_;
+
+  static constexpr std::ptrdiff_t bytes_of_64 = 64 * 3;
+  using Masks = std::array<std::uint64_t, 8>;
+  /// Masks of those of each 64 pixels that the rough terms do not pass over; says how many masks there are.
+  std::size_t find_left(const std::uint8_t* pixel, const std::uint8_t* end, Masks& left) const;
 };
 
 /// What sums in another order can differ by; the rest decides exactly.

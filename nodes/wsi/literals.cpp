@@ -3,9 +3,7 @@
 
 #include <algorithm>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "avx512.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -26,9 +24,6 @@ void put_one_by_one(BitWriter& writer, std::span<const std::uint8_t> bytes, std:
 }
 
 #if defined(__x86_64__)
-
-#define FLOWRUN_AVX512 __attribute__((target("avx512f,avx512bw,avx512vbmi,bmi2")))
-
 /// 256 bytes, looked up 64 at a time.
 struct Lookup {
   __m512i quarters[4];
@@ -42,9 +37,6 @@ struct Lookup {
                                   _mm512_permutex2var_epi8(quarters[2], index, quarters[3]));
   }
 };
-
-const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                        __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("bmi2");
 #endif
 
 }  // namespace
@@ -109,7 +101,6 @@ FLOWRUN_AVX512 void LiteralCodes::put_64_at_a_time(BitWriter& writer,
       }
     }
   }
-  // Upper halves left in use would slow down all SSE code that follows.
   _mm256_zeroupper();
   writer = local;
   put_one_by_one(writer, bytes.subspan(8 * eights), codes_);
@@ -118,7 +109,7 @@ FLOWRUN_AVX512 void LiteralCodes::put_64_at_a_time(BitWriter& writer,
 
 void LiteralCodes::put(BitWriter& writer, std::span<const std::uint8_t> bytes) const {
 #if defined(__x86_64__)
-  if (has_avx512 && bytes.size() >= 64) return put_64_at_a_time(writer, bytes);
+  if (has_avx512() && bytes.size() >= 64) return put_64_at_a_time(writer, bytes);
 #endif
   put_one_by_one(writer, bytes, codes_);
 }

@@ -77,3 +77,34 @@ TEST_CASE("stain alone changes, as much as drawn") {
   CHECK(least == doctest::Approx(0.7).epsilon(0.05));
   CHECK(most == doctest::Approx(1.3).epsilon(0.05));
 }
+
+TEST_CASE("a shift adds the same to hematoxylin and eosin of each pixel, and nothing else") {
+  const cv::Matx33d colours(0.65, 0.07, 0.27, 0.70, 0.99, 0.57, 0.29, 0.11, 0.78);
+  AugmentStain options;
+  options.scale = 0;
+  options.shift = 0.4;
+  cv::Vec2d least, most;
+  for (int i = 0; i < 300; ++i) {
+    cv::Mat rgb(1, 2, CV_8UC3);
+    rgb.at<cv::Vec3b>(0, 0) = {120, 90, 140};
+    rgb.at<cv::Vec3b>(0, 1) = {150, 130, 150};
+    const cv::Mat out = varied(options, rgb, i);
+    cv::Vec3d amounts[2];
+    for (int pixel = 0; pixel < 2; ++pixel) {
+      cv::Vec3d added;  // optical density, -ln((p + 1) / io) after less that before
+      for (int c = 0; c < 3; ++c)
+        added[c] = std::log((rgb.data[3 * pixel + c] + 1.0) / (out.data[3 * pixel + c] + 1.0));
+      amounts[pixel] = colours.inv() * added;
+      CHECK(std::abs(amounts[pixel][2]) < 0.03);
+      for (int stain = 0; stain < 2; ++stain) {
+        least[stain] = std::min(least[stain], amounts[pixel][stain]);
+        most[stain] = std::max(most[stain], amounts[pixel][stain]);
+      }
+    }
+    CHECK(cv::norm(amounts[0] - amounts[1], cv::NORM_INF) < 0.04);
+  }
+  for (int stain = 0; stain < 2; ++stain) {
+    CHECK(least[stain] == doctest::Approx(-0.4).epsilon(0.05));
+    CHECK(most[stain] == doctest::Approx(0.4).epsilon(0.05));
+  }
+}

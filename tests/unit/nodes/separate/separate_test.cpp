@@ -77,6 +77,21 @@ TEST_CASE("stains are told apart, and their amounts are those put in") {
   CHECK(runner.output<Tile>("tile").pixels.data != nullptr);
 }
 
+TEST_CASE("positive pixels are counted among the stained ones alone") {
+  Separate options;
+  options.stains = "h-dab";
+  options.positive_od = 0.05;
+  Tile tile = tile_of_quarters();
+  tile.pixels.setTo(colour(0, 0.12));  // no density reaches beta, but there is more DAB than positive_od
+  tile.pixels(cv::Rect(0, 0, 20, 20)).setTo(colour(1.5, 0));
+  testing::NodeRunner<Separate> runner;
+  separate(runner, options, tile);
+  const auto& values = runner.output<Tile>("tile").values;
+  CHECK(values[1].second == 1);
+  CHECK(values[2].second == doctest::Approx(0.12 * 3 / 4).epsilon(0.1));
+  CHECK(values[3].second == 0);
+}
+
 TEST_CASE("tiles of one pixel, of one colour, without light") {
   for (const cv::Scalar& of : {cv::Scalar::all(0), cv::Scalar::all(255), cv::Scalar::all(128)})
     for (const int side : {1, 7}) {
