@@ -4,6 +4,14 @@
 namespace flowrun::wsi {
 
 #if defined(__x86_64__)
+namespace {
+
+FLOWRUN_AVX512 inline __m512i look_up(const std::array<std::uint8_t, 128>& bytes, __m512i index) {
+  return _mm512_permutex2var_epi8(_mm512_loadu_si512(&bytes[0]), index, _mm512_loadu_si512(&bytes[64]));
+}
+
+}  // namespace
+
 FLOWRUN_AVX512 std::size_t TailTest::find_left(const std::uint8_t* pixel, const std::uint8_t* end,
                                                Masks& left) const {
   static constexpr auto places = [] {
@@ -12,9 +20,6 @@ FLOWRUN_AVX512 std::size_t TailTest::find_left(const std::uint8_t* pixel, const 
       for (std::size_t i = 0; i < 64; ++i) of_channel[c][i] = static_cast<std::uint8_t>(3 * i + c);
     return of_channel;
   }();
-  const auto look_up = [](const std::array<std::uint8_t, 128>& bytes, __m512i index) FLOWRUN_AVX512 {
-    return _mm512_permutex2var_epi8(_mm512_loadu_si512(&bytes[0]), index, _mm512_loadu_si512(&bytes[64]));
-  };
   const __m512i one = _mm512_set1_epi8(1);
   const auto sets = std::min<std::size_t>(left.size(), static_cast<std::size_t>((end - pixel) / bytes_of_64));
   for (std::size_t set = 0; set < sets; ++set, pixel += bytes_of_64) {

@@ -259,11 +259,23 @@ class Training(unittest.TestCase):
         self.assertIn("is not a checkpoint that this training can go on from: its classes are",
                       self.run_graph(expect=1, out="foreign"))
 
+    def test_a_frozen_backbone_stays_as_it_is(self):
+        self.graph(epochs=1)
+        self.run_graph(out="first")
+        before = torch.load(self.at / "first/last.pt")["model"]
+        self.graph("weights: first/last.pt, freeze_backbone: true, learning_rate: 0.01", epochs=1)
+        self.run_graph(out="second")
+        after = torch.load(self.at / "second/last.pt")["model"]
+        changed = {name for name in before if not torch.equal(before[name], after[name])}
+        self.assertEqual(changed, {"fc.weight", "fc.bias"})
+
     def test_early_stopping(self):
         self.graph("patience: 1, learning_rate: 1e-12, metric: accuracy, optimizer: sgd, freeze_backbone: true", epochs=5)
-        self.run_graph()
-        self.assertLess(len(self.rows()), 5)
+        said = self.run_graph()
+        self.assertIn("training stopped early: no better accuracy in 1 epochs", said)
         rows = self.rows()
+        self.assertLess(len(rows), 5)
+        self.assertNotIn(f"epoch-{len(rows):04}", said)  # the next epoch is not even opened
         self.run_graph()
         self.assertEqual(self.rows(), rows)
 

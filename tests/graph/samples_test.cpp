@@ -224,7 +224,25 @@ TEST_CASE(
 
   const auto larger = list(source, "threads: 2", "size: 32, on_error: skip");
   CHECK(larger->result.failures.size() == 7);
-  CHECK(larger->result.failures.front().message.find("expected 32 x 32") != std::string::npos);
+  CHECK(std::ranges::count_if(larger->result.failures, [](const RunFailure& failure) {
+          return failure.message.find("expected 32 x 32") != std::string::npos;
+        }) == 4);
+}
+
+TEST_CASE("slides that are both trained and validated with are warned of, and only they") {
+  TemporaryFolder folder;
+  const auto warned = [&](const std::string& validated) {
+    write_file(folder / "train.csv", "slide,x,y,label\ns1,300,300,a\ns1,600,300,b\n");
+    write_file(folder / "val.csv", fmt::format("slide,x,y,label\n{},900,300,a\n", validated));
+    const auto listing = list(epochs_of(
+        fmt::format("train_csv: {0}/train.csv, val_csv: {0}/val.csv, slides: \"{1}/*.svs\", count: 1",
+                    folder.path().string(), cohort().folder.path().string())));
+    REQUIRE(listing->result.exit == Exit::done);
+    const std::string said = listing->result.scopes.front().counts.dump();
+    return said.find("1 slides have samples to train and to validate with (s1)") != std::string::npos;
+  };
+  CHECK(warned("s1"));
+  CHECK(!warned("s2"));
 }
 
 TEST_CASE("a table of no use ends the run with what is wrong in it") {
