@@ -5,6 +5,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "nodes/stain/density_map.h"
+#include "nodes/stain/stain_colours.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -39,9 +40,9 @@ void turn_hue(cv::Mat& rgb, double turns) {
   rgb *= 255;
 }
 
-/// Rows: optical densities of haematoxylin, eosin and DAB in R, G, B.
+/// Rows: optical densities of hematoxylin, eosin and DAB in R, G, B, of unit length.
 cv::Matx33d stains() {
-  cv::Matx33d rows(0.650, 0.704, 0.286, 0.072, 0.990, 0.105, 0.268, 0.570, 0.776);
+  cv::Matx33d rows = stain_colours().t();
   for (int i = 0; i < 3; ++i) {
     const double length = cv::norm(rows.row(i));
     for (int j = 0; j < 3; ++j) rows(i, j) /= length;

@@ -7,16 +7,10 @@
 #include <utility>
 
 #include "nodes/stain/density_map.h"
+#include "nodes/stain/stain_colours.h"
 #include "nodes/wsi/random.h"
 
 namespace flowrun::wsi {
-namespace {
-
-/// Hematoxylin, eosin and DAB, the last for what the first two do not explain (Ruifrok and Johnston, 2001);
-/// in columns.
-const cv::Matx33d colours(0.65, 0.07, 0.27, 0.70, 0.99, 0.57, 0.29, 0.11, 0.78);
-
-}  // namespace
 
 void AugmentStain::describe(Description<AugmentStain>& d) {
   d.summary("Makes tiles look as if they had been stained otherwise, at random, for training.")
@@ -63,6 +57,7 @@ void AugmentStain::process(Inputs& in, Outputs& out) {
     raised[stain] = drawn(shift);
   }
   // With add -1 what is not changed comes back as it was; half a level more rounds to the nearest.
+  const cv::Matx33d colours = stain_colours();
   DensityMap(colours * factors * colours.inv(), colours * raised, io, -0.5).apply(tile.own_pixels());
   tile.untouched = false;
   out.emit("tile", std::move(tile));

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <opencv2/core.hpp>
 
+#include "nodes/stain/stain_colours.h"
+
 namespace flowrun::wsi {
 namespace {
 
@@ -24,13 +26,17 @@ class Transmission {
   std::array<std::uint8_t, 7 * 1024 + 2> levels_{};
 };
 
+StainMatrix beside(const cv::Vec3d& first, const cv::Vec3d& second) {
+  return {first[0], second[0], first[1], second[1], first[2], second[2]};
+}
+
 }  // namespace
 
 StainMatrix hematoxylin_eosin() {
-  return {0.65, 0.07, 0.70, 0.99, 0.29, 0.11};
+  return beside(hematoxylin, eosin);
 }
 StainMatrix hematoxylin_dab() {
-  return {0.650, 0.268, 0.704, 0.570, 0.286, 0.776};
+  return beside(hematoxylin, dab);
 }
 
 Separation::Separation(const StainMatrix& matrix, const Densitometry& light, double positive_od)
