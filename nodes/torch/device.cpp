@@ -5,6 +5,7 @@
 #include <ATen/Parallel.h>
 #include <flowrun/error.h>
 #include <fmt/format.h>
+#include <omp.h>
 
 #if __has_include(<c10/cuda/CUDACachingAllocator.h>) && __has_include(<cuda_runtime_api.h>)
 #include <c10/cuda/CUDACachingAllocator.h>
@@ -48,12 +49,14 @@ void empty_cache(c10::Device) {}
 #endif
 
 ModelThreads::ModelThreads(int threads) : before_(at::get_num_threads()) {
-  // Asking first matters: a thread's first use sets its number to the one that any thread set last.
-  at::set_num_threads(threads);
+  // Asking first matters: a thread's first use sets its number to the one that any thread set last. OpenMP is
+  // told alone: at::set_num_threads would make the threads of another pool anew each time, which nothing here
+  // uses.
+  omp_set_num_threads(threads);
 }
 
 ModelThreads::~ModelThreads() {
-  at::set_num_threads(before_);
+  omp_set_num_threads(before_);
 }
 
 }  // namespace flowrun::torch_nodes

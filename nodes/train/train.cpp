@@ -6,13 +6,13 @@
 #include <flowrun/torch/model.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <malloc.h>
 
 #include <charconv>
 
 #include "history_files.h"
 #include "nodes/torch/device.h"
 #include "nodes/torch/model_file.h"
+#include "nodes/torch/tensor_memory.h"
 #include "nodes/wsi/out_file.h"
 #include "nodes/wsi/slide_files.h"
 #include "trainer.h"
@@ -27,14 +27,12 @@ double seconds_since(Clock::time_point then) {
   return std::chrono::duration<double>(Clock::now() - then).count();
 }
 
-/// Activations are freed at each step's end and taken again by the next: the memory is kept meanwhile, rather
-/// than given back to the system and cleared anew page by page.
-void keep_freed_memory() {
-  static const bool done = [] {
-    ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
-    return ::mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max()) == 1;
-  }();
-  (void)done;
+/// Finished files are only ever replaced as a whole, so that two names may stand for one.
+void copy_whole(const fs::path& from, const fs::path& to) {
+  std::error_code failed;
+  fs::remove(to);
+  fs::create_hard_link(from, to, failed);
+  if (failed) fs::copy_file(from, to);
 }
 
 }  // namespace
@@ -174,7 +172,7 @@ void Train::process(Inputs& in, Outputs& out) {
   if (stopped_early_) return out.drop("training has stopped early");
   const ModelThreads share(model_threads());
   if (!trainer_) {
-    keep_freed_memory();
+    keep_tensor_memory();
     trainer_ = std::make_unique<Trainer>(*this, batch);
     if (batch.epoch > 0) trainer_->resume(dir / "last.pt");
     if (patience && trainer_->history().stagnates(metric, *patience)) {
@@ -217,7 +215,7 @@ void Train::end_epoch(Inputs& in) {
   trainer_->save(last);
   const auto best = history.best(metric);
   if (best.value_or(history.rows().size() - 1) == history.rows().size() - 1)
-    fs::copy_file(last, hand_on("best.pt"), fs::copy_options::overwrite_existing);
+    copy_whole(last, hand_on("best.pt"));
   wsi::write_file(hand_on("metrics.csv"), metrics_csv(history));
   wsi::write_file(hand_on("metrics.jsonl"), metrics_jsonl(history));
   wsi::write_file(hand_on("events.out.tfevents.flowrun"), tensorboard_events(history));
@@ -234,6 +232,7 @@ void Train::emit_model(Outputs& out) {
                          100 * waiting_seconds_ / (busy_seconds_ + waiting_seconds_)));
   }
   trainer_.reset();  // its memory before the model's
+  release_tensor_memory();
   out.emit("model", read_model(dir / "best.pt"));
 }
 

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tensor_memory.h"
+
+#include <c10/core/Allocator.h>
+#include <c10/core/CPUAllocator.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+#include <map>
+#include <mutex>
+#include <new>
+#include <unordered_map>
+
+namespace flowrun::torch_nodes {
+namespace {
+
+constexpr std::size_t least_kept = std::size_t{1} << 20;
+constexpr std::size_t page = 4096, more_at_once = std::size_t{256} << 20;
+
+/// Hands out parts of large mappings, the lowest that is free and large enough. What is mapped and was never
+/// handed out takes no memory.
+class TensorMemory final : public c10::Allocator {
+ public:
+  c10::DataPtr allocate(std::size_t bytes) const override {
+    if (bytes < least_kept) return small_.allocate(bytes);
+    void* const memory = take((bytes + page - 1) / page * page);
+    return {memory, memory, &give_back, c10::Device(c10::kCPU)};
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return &give_back; }
+  /// Newer libtorch asks for it.
+  void copy_data(void* to, const void* from, std::size_t bytes) const { std::memcpy(to, from, bytes); }
+
+  void release() const {
+    std::scoped_lock lock(mutex_);
+    for (const auto& [begin, bytes] : free_) ::munmap(begin, bytes);
+    free_.clear();
+  }
+  static const TensorMemory& instance() {
+    static const TensorMemory& memory = *new TensorMemory;  // tensors may outlive everything static
+    return memory;
+  }
+
+ private:
+  using Ranges = std::map<char*, std::size_t>;  // by address: none begins where another ends
+
+  void* take(std::size_t bytes) const {
+    std::scoped_lock lock(mutex_);
+    auto range = std::ranges::find_if(free_, [&](const auto& one) { return one.second >= bytes; });
+    if (range == free_.end()) range = map_more(bytes);
+    const auto [begin, all] = *range;
+    free_.erase(range);
+    if (all > bytes) free_[begin + bytes] = all - bytes;
+    used_[begin] = bytes;
+    return begin;
+  }
+
+  Ranges::iterator map_more(std::size_t bytes) const {
+    const std::size_t all = std::max(bytes, more_at_once);
+    void* const begin =
+        ::mmap(nullptr, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (begin == MAP_FAILED) throw std::bad_alloc();
+    return add_free(static_cast<char*>(begin), all);
+  }
+
+  Ranges::iterator add_free(char* begin, std::size_t bytes) const {
+    auto next = free_.lower_bound(begin);
+    if (next != free_.end() && begin + bytes == next->first) {
+      bytes += next->second;
+      next = free_.erase(next);
+    }
+    if (next != free_.begin())
+      if (const auto before = std::prev(next); before->first + before->second == begin) {
+        before->second += bytes;
+        return before;
+      }
+    return free_.emplace_hint(next, begin, bytes);
+  }
+
+  static void give_back(void* memory) { instance().free(static_cast<char*>(memory)); }
+  void free(char* memory) const {
+    {
+      std::scoped_lock lock(mutex_);
+      if (const auto found = used_.find(memory); found != used_.end()) {
+        add_free(memory, found->second);
+        used_.erase(found);
+        return;
+      }
+    }
+    small_.raw_deallocate(memory);
+  }
+
+  c10::Allocator& small_ = *c10::GetCPUAllocator();  // the one before
+  mutable std::mutex mutex_;
+  mutable Ranges free_;
+  mutable std::unordered_map<char*, std::size_t> used_;
+};
+
+}  // namespace
+
+void keep_tensor_memory() {
+  static const bool done = [] {
+    // libtorch wants it changeable; it is, under a lock.
+    c10::SetCPUAllocator(const_cast<TensorMemory*>(&TensorMemory::instance()), 1);
+    return true;
+  }();
+  (void)done;
+}
+
+void release_tensor_memory() {
+  TensorMemory::instance().release();
+}
+
+}  // namespace flowrun::torch_nodes
