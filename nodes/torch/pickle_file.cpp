@@ -5,7 +5,7 @@
 #include <caffe2/serialize/inline_container.h>
 #include <flowrun/error.h>
 #include <fmt/format.h>
-#include <torch/csrc/jit/serialization/pickle.h>
+#include <torch/csrc/jit/serialization/pickler.h>
 
 #include "nodes/wsi/out_file.h"
 #include "unpickler.h"
@@ -34,14 +34,33 @@ c10::IValue read_pickle(const std::filesystem::path& file) {
 }
 
 void write_pickle(const std::filesystem::path& file, const c10::IValue& value) {
-  const std::vector<char> bytes = torch::jit::pickle_save(value);
-  wsi::write_file(file, std::string_view(bytes.data(), bytes.size()));
+  // As torch::jit::pickle_save, which holds the whole file in memory.
+  std::string pickle;
+  torch::jit::Pickler pickler([&](const char* bytes, std::size_t count) { pickle.append(bytes, count); });
+  pickler.protocol();
+  pickler.pushIValue(value);
+  pickler.stop();
+  wsi::OutFile out(file);
+  caffe2::serialize::PyTorchStreamWriter zip([&](const void* bytes, std::size_t count) {
+    out.write(std::string_view(static_cast<const char*>(bytes), count));
+    return count;
+  });
+  zip.writeRecord("data.pkl", pickle.data(), pickle.size());
+  for (std::size_t i = 0; i < pickler.tensorData().size(); ++i) {
+    const auto tensor = torch::jit::getWriteableTensorData(pickler.tensorData()[i]);
+    zip.writeRecord(fmt::format("data/{}", i), tensor.data(), tensor.sizeInBytes());
+  }
+  zip.writeEndOfFile();
+  out.close();
 }
 
 c10::IValue to_dict(const NamedTensors& tensors) {
   c10::Dict<std::string, at::Tensor> out;
-  for (const auto& [name, tensor] : tensors)
-    out.insert(name, tensor.detach().to(at::kCPU).clone(at::MemoryFormat::Contiguous));
+  for (const auto& [name, tensor] : tensors) {
+    const at::Tensor here = tensor.detach().to(at::kCPU);
+    const bool alone = here.is_non_overlapping_and_dense() && here.storage().nbytes() == here.nbytes();
+    out.insert(name, alone ? here : here.clone(at::MemoryFormat::Contiguous));
+  }
   return out;
 }
 

@@ -15,8 +15,8 @@ c10::IValue read_pickle(const std::filesystem::path& file);
 /// for the same value. Throws Error.
 void write_pickle(const std::filesystem::path& file, const c10::IValue& value);
 
-/// Tensors by name, each with a storage of its own on the CPU: what is written of it is no more than what it
-/// shows.
+/// Tensors by name, on the CPU, to be written at once: they share memory with those given, unless what these
+/// show is only a part of it.
 c10::IValue to_dict(const NamedTensors& tensors);
 
 }  // namespace flowrun::torch_nodes

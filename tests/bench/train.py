@@ -26,7 +26,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 THREADS = 2
-TILES, EPOCHS = 160, 3  # fewer tiles would time the writing of checkpoints (134 MB)
+TILES, EPOCHS = 320, 2  # fewer tiles would time the writing of checkpoints (134 MB)
 
 CUT = """
 flowrun: 1
@@ -79,7 +79,7 @@ class Bench:
         for name, text in (("cut", CUT), ("train", TRAIN)):
             with open(os.path.join(folder, name + ".yaml"), "w", encoding="utf-8") as file:
                 file.write(text)
-        subprocess.run([self.program, "synth", os.path.join(folder, "slide.svs"), "--width", "6000", "--height", "6000"],
+        subprocess.run([self.program, "synth", os.path.join(folder, "slide.svs"), "--width", "8000", "--height", "8000"],
                        check=True)
 
     def table(self, size, count):
