@@ -34,6 +34,8 @@ demo: build
 bench: build
 	@tests/bench/run.py --build $(BUILD)
 	@tests/bench/knobs.py --build $(BUILD)
+	@tests/bench/train.py --build $(BUILD)
+	@tests/bench/train.py --build $(BUILD) --memory
 
 install: build
 	@cmake --install $(BUILD) --prefix $(PREFIX)

@@ -17,7 +17,8 @@ FROM_FILES = """flowrun: 1
 nodes:
   epochs: {type: epochs, train_csv: all.csv, validation: 0.5, sampling: balanced, count: 2, seed: 1}
   samples: {type: load, from: epochs, size: 96}
-  varied: {type: augment, from: samples, brightness: 0.1, saturation: 0.1, stain: 0.05, seed: 1}
+  stained: {type: normalize, from: samples, scope: tile}
+  varied: {type: augment, from: stained, brightness: 0.1, saturation: 0.1, stain: 0.05, seed: 1}
   batches: {type: to_tensor, from: varied, batch: 16}
   model: {type: train, from: batches, learning_rate: 0.001, schedule: cosine, threads: 1, dir: from_files, seed: 1}
 """
@@ -51,11 +52,31 @@ class TrainGraph(unittest.TestCase):
 
     def test_it_learns_from_scratch(self):
         self.train("out")
-        with open(self.folder / "out/model/metrics.csv", newline="") as table:
-            rows = list(csv.DictReader(table))
+        rows = self.rows("out/model/metrics.csv")
         print("validation AUC by epoch:", ", ".join(row["auc"] for row in rows))
         self.assertEqual(len(rows), 6)
         self.assertGreaterEqual(float(rows[-1]["auc"]), 0.95)
+        self.check_predictions()
+
+    def check_predictions(self):
+        """Tiles that were cut within a region of one class are predicted to be of it, nearly all."""
+        right = total = 0
+        for slide in ("s1", "s2", "s3", "s4"):
+            self.assertTrue((self.folder / f"out/predictions/{slide}/heatmap.jpg").is_file())
+            predicted = {(row["x"], row["y"]): row["predicted"]
+                         for row in self.rows(f"out/predictions/{slide}/predictions.csv")}
+            for row in self.rows(f"out/tiles/{slide}/tiles.csv"):
+                if (row["x"], row["y"]) in predicted:
+                    total += 1
+                    right += predicted[row["x"], row["y"]] == row["label"]
+        self.assertGreater(total, 20)
+        self.assertGreater(right / total, 0.9)
+        scores = self.rows("out/predictions/slides.csv")
+        self.assertEqual([row["slide"] for row in scores], ["s1", "s2", "s3", "s4"])
+
+    def rows(self, table):
+        with open(self.folder / table, newline="") as file:
+            return list(csv.DictReader(file))
 
     def test_weights_are_the_same_for_any_threads_and_from_files(self):
         small = ["--set", "epochs=2", "--set", "tiles=60", "--set", "threads=1"]
