@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "cli/large_buffers.h"
 #include "nodes/extract/grid.h"
 #include "nodes/wsi/out_file.h"
 #include "nodes/wsi/png.h"
@@ -108,6 +109,7 @@ double floor_rate(const Slide& slide) {
 
 int main(int argc, char** argv) {
   if (argc != 4) return fmt::print(stderr, "usage: bench_pipeline SLIDE THREADS REPETITIONS\n"), 2;
+  cli::give_large_buffers_back();  // as the program does
   const std::string path = std::filesystem::absolute(argv[1]);
   const int threads = std::stoi(argv[2]), repetitions = std::stoi(argv[3]);
   std::vector<double> graph, hand, read, floor, openslide;
