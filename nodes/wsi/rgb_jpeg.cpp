@@ -24,7 +24,8 @@ bool RgbJpegDecoder::decode(std::span<const std::uint8_t> jpeg, int width, int h
   int jpeg_width = 0, jpeg_height = 0, subsampling = 0, colours = 0;
   if (tjDecompressHeader3(handle_.get(), jpeg.data(), jpeg.size(), &jpeg_width, &jpeg_height, &subsampling,
                           &colours) != 0 ||
-      jpeg_width != width || jpeg_height != height || subsampling != TJSAMP_444)
+      jpeg_width != width || jpeg_height != height || subsampling != TJSAMP_444 ||
+      (colours != TJCS_RGB && colours != TJCS_YCbCr))  // others have four components
     return false;
   const auto plane_bytes = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
   planes_.resize(3 * plane_bytes);

@@ -4,6 +4,7 @@
 #include <flowrun/wsi/slide.h>
 #include <flowrun/wsi/thumbnail.h>
 #include <tiffio.h>
+#include <turbojpeg.h>
 
 #include <fstream>
 #include <opencv2/core.hpp>
@@ -132,6 +133,25 @@ TEST_CASE("JPEG tiles of red, green and blue are those of OpenSlide, broken ones
   }
   write_rgb_jpeg(folder / "broken.svs", 240, 3);
   compare_readers(folder / "broken.svs");
+}
+
+TEST_CASE("a JPEG tile of four components is refused") {
+  TemporaryFolder folder;
+  write_rgb_jpeg(folder / "s.svs", 240);
+  const cv::Mat pixels(240, 240, CV_8UC4, cv::Scalar(10, 20, 30, 40));
+  const std::unique_ptr<void, int (*)(tjhandle)> encoder(tjInitCompress(), &tjDestroy);
+  std::vector<unsigned char> jpeg(tjBufSize(240, 240, TJSAMP_444));
+  unsigned char* to = jpeg.data();
+  unsigned long bytes = jpeg.size();
+  REQUIRE(tjCompress2(encoder.get(), pixels.data, 240, 0, 240, TJPF_CMYK, &to, &bytes, TJSAMP_444, 80,
+                      TJFLAG_NOREALLOC) == 0);
+  {
+    const std::unique_ptr<TIFF, void (*)(TIFF*)> file(TIFFOpen((folder / "s.svs").c_str(), "r+"), TIFFClose);
+    REQUIRE(TIFFWriteRawTile(file.get(), 0, to, static_cast<tmsize_t>(bytes)) > 0);
+  }
+  cv::Mat rgb(100, 100, CV_8UC3);
+  CHECK_THROWS_WITH_AS(Slide::open(folder / "s.svs", "s", {}, Backend::tiff).read(0, 0, 0, rgb),
+                       doctest::Contains("cannot read level 0 at x=0, y=0"), Error);
 }
 
 TEST_CASE("Aperio's facts are OpenSlide's") {
