@@ -76,9 +76,11 @@ std::optional<SlideFacts> aperio_facts(const std::filesystem::path& path) {
   facts.vendor = "aperio";
   facts.mpp = mpp_of(tiff.get(), description);
   facts.objective_power = number_of("AppMag", description);
-  do {  // what is not tiled is a label, a macro image or a thumbnail
+  for (;;) {  // what is not tiled is a label, a macro image or a thumbnail
     if (TIFFIsTiled(tiff.get())) facts.levels.push_back(level_of(tiff.get(), facts.levels));
-  } while (TIFFReadDirectory(tiff.get()));
+    if (TIFFLastDirectory(tiff.get())) break;
+    if (!TIFFReadDirectory(tiff.get())) return {};  // cut off: OpenSlide says what is wrong
+  }
   facts.bounds = {0, 0, static_cast<double>(facts.width()), static_cast<double>(facts.height())};
   return facts;
 }

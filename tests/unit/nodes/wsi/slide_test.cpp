@@ -135,6 +135,21 @@ TEST_CASE("JPEG tiles of red, green and blue are those of OpenSlide, broken ones
   compare_readers(folder / "broken.svs");
 }
 
+TEST_CASE("a slide that ends before its last directory is refused, not taken for one of fewer levels") {
+  TemporaryFolder folder;
+  const std::string whole = read_file(small_slide());
+  REQUIRE(Slide::open(small_slide(), "s").level_count() > 1);
+  std::uint64_t end_of_first = 0;
+  {
+    const std::unique_ptr<TIFF, void (*)(TIFF*)> file(TIFFOpen(small_slide().c_str(), "r"), TIFFClose);
+    REQUIRE(TIFFReadDirectory(file.get()) == 1);
+    end_of_first = TIFFCurrentDirOffset(file.get());
+  }
+  write_file(folder / "cut.svs", whole.substr(0, end_of_first + 1));
+  CHECK(!aperio_facts(folder / "cut.svs"));
+  CHECK_THROWS_AS(Slide::open(folder / "cut.svs", "s"), Error);
+}
+
 TEST_CASE("a JPEG tile of four components is refused") {
   TemporaryFolder folder;
   write_rgb_jpeg(folder / "s.svs", 240);
