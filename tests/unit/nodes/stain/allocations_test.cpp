@@ -63,10 +63,14 @@ std::size_t Allocations::peak() const {
 
 // Both are replaced together, which g++ does not see.
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-void* operator new(std::size_t bytes) {
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
   void* const memory = std::malloc(bytes);
+  if (memory) flowrun::test::add(static_cast<std::ptrdiff_t>(malloc_usable_size(memory)));
+  return memory;
+}
+void* operator new(std::size_t bytes) {
+  void* const memory = operator new(bytes, std::nothrow);
   if (!memory) throw std::bad_alloc();
-  flowrun::test::add(static_cast<std::ptrdiff_t>(malloc_usable_size(memory)));
   return memory;
 }
 void operator delete(void* memory) noexcept {
