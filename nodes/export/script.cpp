@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/frontend/tracer.h>
+#include <torch/csrc/jit/serialization/export.h>
 
 #include "nodes/torch/model_file.h"
+#include "nodes/torch/zip_file.h"
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -55,7 +57,10 @@ void write_script(const std::filesystem::path& file, const Model& model) {
   // Two images: with one, torch could take the number of images for a constant.
   const at::Tensor example = at::zeros({2, 3, model.facts.height, model.facts.width});
   try {
-    trace(*model.network, example).save(file.string(), {{facts_file, to_text(model.facts)}});
+    ZipFile out(file);
+    torch::jit::ExportModule(trace(*model.network, example), out.writer(),
+                             {{facts_file, to_text(model.facts)}});
+    out.close();
   } catch (const c10::Error& problem) {
     throw Error(fmt::format("{}: {}", file.string(), problem.what_without_backtrace()));
   }

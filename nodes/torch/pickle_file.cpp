@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 #include <torch/csrc/jit/serialization/pickler.h>
 
-#include "nodes/wsi/out_file.h"
 #include "unpickler.h"
+#include "zip_file.h"
 
 namespace flowrun::torch_nodes {
 
@@ -40,11 +40,8 @@ void write_pickle(const std::filesystem::path& file, const c10::IValue& value) {
   pickler.protocol();
   pickler.pushIValue(value);
   pickler.stop();
-  wsi::OutFile out(file);
-  caffe2::serialize::PyTorchStreamWriter zip([&](const void* bytes, std::size_t count) {
-    out.write(std::string_view(static_cast<const char*>(bytes), count));
-    return count;
-  });
+  ZipFile out(file);
+  caffe2::serialize::PyTorchStreamWriter zip(out.writer());
   zip.writeRecord("data.pkl", pickle.data(), pickle.size());
   for (std::size_t i = 0; i < pickler.tensorData().size(); ++i) {
     const auto tensor = torch::jit::getWriteableTensorData(pickler.tensorData()[i]);

@@ -5,6 +5,7 @@ import argparse
 import csv
 import json
 import random
+import resource
 import shutil
 import signal
 import struct
@@ -258,6 +259,18 @@ class Training(unittest.TestCase):
         torch.save(dict(state), last)
         self.assertIn("is not a checkpoint that this training can go on from: its classes are",
                       self.run_graph(expect=1, out="foreign"))
+
+    def test_a_full_disk_is_told(self):
+        """Files of at most 20 MB stand for it; a checkpoint has 130 MB."""
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000_000, 20_000_000))
+        self.graph(epochs=1)
+        done = subprocess.run([BUILD / "bin" / "flowrun", "graph.yaml", "--set", "out=full"], cwd=self.at, text=True,
+                              capture_output=True, timeout=120, preexec_fn=limit)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertRegex(done.stdout + done.stderr, r"cannot write .*last\.pt: File too large")
+        self.assertEqual(list((self.at / "full").glob("*.pt")), [])
 
     def test_a_frozen_backbone_stays_as_it_is(self):
         self.graph(epochs=1)

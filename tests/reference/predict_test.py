@@ -4,6 +4,8 @@
 import argparse
 import csv
 import json
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -210,6 +212,23 @@ class Predictions(unittest.TestCase):
         said, third = tables(1)
         self.assertIn("slide a: done, ", said)
         self.assertNotEqual(first, third)
+
+    def test_a_full_disk_is_told(self):
+        """Files that may not become as large as one of them was stand for it."""
+        (self.at / "graph.yaml").write_text(
+            "flowrun: 1\nnodes:\n  python: {type: export, checkpoint: model/best.pt, dir: full}\n")
+        sizes = {name: (self.at / "python" / name).stat().st_size for name in ("state_dict.pt", "torchscript.pt")}
+        self.assertLess(sizes["state_dict.pt"], sizes["torchscript.pt"])
+        for name, size in sizes.items():
+            def limit():
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1, size - 1))
+            with self.subTest(name):
+                done = subprocess.run([BUILD / "bin/flowrun", "graph.yaml"], cwd=self.at, capture_output=True, text=True,
+                                      preexec_fn=limit)
+                self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+                self.assertRegex(done.stdout + done.stderr, rf"cannot write .*{name}: File too large")
+                self.assertEqual(list((self.at / "full").glob("*.pt")), [])
 
     def test_mistakes_are_told(self):
         (self.at / "text.pt").write_text("no model\n")
