@@ -157,6 +157,7 @@ void Engine::process(Job& job) {
       throw std::logic_error("a node described as gathers_scopes() may emit only in finish() of the run");
     }
     for (const std::string& note : outputs.notes()) here.notes.add(note);
+    if (outputs.ends_scopes()) throw std::logic_error("scopes can be ended in finish() only");
   } catch (...) {
     failed = true;
     report(scope, job.node, node.plan->on_error, std::current_exception());
@@ -195,7 +196,7 @@ void Engine::finish(Job& job) {
       node.nanoseconds += static_cast<std::uint64_t>((std::chrono::steady_clock::now() - before).count());
       emissions = std::move(outputs.emissions());
       for (const std::string& note : outputs.notes()) here.notes.add(note);
-      if (outputs.ends_scopes() && !of_run) at(node.plan->opener).ended = true;
+      if (outputs.ends_scopes()) end_scopes(*job.scope);
       if (!emissions.empty() && !of_run && !type.gathers)
         throw std::logic_error(
             "only a node described as gathers() may emit in finish(), or as gathers_scopes() in that of the "
@@ -238,6 +239,12 @@ void Engine::node_finished(const ScopePtr& scope, int node) {
   if (!scope->is_run() && !at(node).plan->type->gathers_scopes) release(run_scope_, node);
 }
 
+void Engine::end_scopes(const ScopeRun& scope) {
+  if (scope.is_run() || !at(scope.opener()).plan->type->successive)
+    throw std::logic_error("only scopes that are opened one after the other can be ended");
+  at(scope.opener()).ended = true;
+}
+
 void Engine::settle(const ScopePtr& scope, int node) {
   const NodeType& type = *at(node).plan->type;
   if (scope->is_run() || !(type.leases || type.source) || scope->at(node).settled.exchange(true)) return;
@@ -256,6 +263,7 @@ void Engine::scope_ended(const ScopePtr& scope) {
                         {"kind", scope->kind()},
                         {"input", scope->identity},
                         {"recipe", plan_.recipe(scope->opener())},
+                        {"last", at(scope->opener()).ended.load()},
                         {"counts", scope->counts(plan_)}});
     } catch (...) {
       report(scope, -1, OnError::fail, std::current_exception());

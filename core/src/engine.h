@@ -63,6 +63,7 @@ class Engine {
   void release(const ScopePtr& scope, int node, int packets = 1);
   void node_finished(const ScopePtr& scope, int node);
   std::vector<std::string> done_scopes(int opener);
+  void end_scopes(const ScopeRun& scope);
   void settle(const ScopePtr& scope, int node);
   void scope_ended(const ScopePtr& scope);
   void report(const ScopePtr& scope, int node, OnError policy, std::exception_ptr error);

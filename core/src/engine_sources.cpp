@@ -185,12 +185,15 @@ bool Engine::done_before(const std::string& name, const std::map<std::string, st
                          int opener) {
   if (options_.force || folders_.empty() || at(opener).redoing || gathered_anew(opener)) return false;
   const nlohmann::json recipe = plan_.recipe(opener);
+  bool last = false;
   for (const OutputFolder& folder : folders_) {
     const nlohmann::json entry = folder.entry(journal_name(plan_, opener, name));
     if (!entry.is_object() || entry.value("recipe", nlohmann::json()) != recipe ||
         entry.value("input", nlohmann::json()) != nlohmann::json(identity))
       return false;
+    last |= entry.value("last", false);
   }
+  if (last) at(opener).ended = true;
   return true;
 }
 

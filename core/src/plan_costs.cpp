@@ -192,7 +192,8 @@ void check_budget(Plan& plan, Place place, Diagnostics& diagnostics) {
 std::size_t Plan::kept_by_run() const {
   std::size_t kept = 0;
   for (const PlanNode& node : nodes) {
-    if (node.opener < 0 || node.type->gathers_scopes) kept += node.costs.keeps;
+    kept += node.costs.keeps_for_run;
+    if (node.opener < 0) kept += node.costs.keeps;
     if (node.type->gathers_scopes) kept = std::accumulate(node.way.begin(), node.way.end(), kept);
   }
   return kept;
@@ -213,8 +214,7 @@ void work_out_costs(Plan& plan, Place memory_place, Diagnostics& diagnostics) {
   }
   // What nodes keep for a scope is leased with the packet that opens it.
   for (const PlanNode& node : plan.nodes)
-    if (node.opener >= 0 && !node.type->gathers_scopes)
-      plan.nodes[static_cast<std::size_t>(node.opener)].lease += node.costs.keeps;
+    if (node.opener >= 0) plan.nodes[static_cast<std::size_t>(node.opener)].lease += node.costs.keeps;
   plan.scopes_in_flight = std::max(2, plan.threads / 2);
   check_budget(plan, memory_place, diagnostics);
 }

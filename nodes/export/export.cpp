@@ -32,6 +32,7 @@ void Export::plan(Costs& costs) {
   if (!checkpoint) return;
   try {
     read_checkpoint(*checkpoint);
+    costs.keeps = 2 * std::filesystem::file_size(*checkpoint);  // the file, and the model made of it
   } catch (const Error& problem) {
     throw OptionError("checkpoint", problem.what());
   }

@@ -6,6 +6,7 @@
 #include <flowrun/wsi/tile.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "nodes/to_tensor/normalisation.h"
@@ -58,14 +59,12 @@ void Predict::describe(Description<Predict>& d) {
   d.summary("Gives each tile the probabilities of a model's classes.")
       .details(
           "The model is what `train` made: in the same graph (the input model; the slides are then read "
-          "again, "
-          "by a second node of type read, once it is trained), or its best.pt of an earlier run; or any "
-          "TorchScript module, by path. Tiles must be of the size, and should be of the resolution and the "
-          "stain, that the model was trained with; their pixels are normalised as then. Tables of tiles get "
-          "a "
-          "column p_<class> for each class; save_predictions makes tables, heat maps and QuPath objects of "
-          "them. Tiles are computed on by themselves, as many at a time as the run has threads, so that the "
-          "numbers do not depend on which tiles are beside them.")
+          "again, by a second node of type read, once it is trained), or its best.pt of an earlier run; or "
+          "any TorchScript module, by path. Tiles must be of the size, and should be of the resolution and "
+          "the stain, that the model was trained with; their pixels are normalised as then. Tables of tiles "
+          "get a column p_<class> for each class; save_predictions makes tables, heat maps and QuPath "
+          "objects of them. Tiles are computed on by themselves, as many at a time as the run has threads, "
+          "so that the numbers do not depend on which tiles are beside them.")
       .example("predicted: {type: predict, from: tiles, model: model.pt}")
       .input<wsi::Tile>("tile")
       .optional_scope_input<Model>("model")
@@ -89,24 +88,31 @@ void Predict::plan(Costs& costs) {
   } catch (const Error& problem) {
     throw OptionError("device", problem.what());
   }
-  if (!model) return;
+  if (!model) {
+    costs.keeps_for_run = costs.in("model");
+    return;
+  }
   try {
     loaded_ = std::make_unique<Loaded>(read_model(*model, classes), on);
   } catch (const Error& problem) {
     throw OptionError("model", problem.what());
   }
-  for (const auto& [name, tensor] : loaded_->model.network->state()) costs.keeps += tensor.nbytes();
+  for (const auto& [name, tensor] : loaded_->model.network->state()) costs.keeps_for_run += tensor.nbytes();
 }
 
 std::map<std::string, std::string> Predict::depends_on(const std::string&) const {
   std::map<std::string, std::string> all;
-  if (model) wsi::add_identity("model", *model, all);
+  if (!model) return all;
+  wsi::add_identity("model", *model, all);
+  if (const std::string& code = loaded_->model.facts.architecture; !is_architecture(code))
+    wsi::add_identity("code", code, all);
   return all;
 }
 
 const Predict::Loaded& Predict::loaded(const Inputs& in) {
   std::call_once(first_tile_, [&] {
-    if (!loaded_) loaded_ = std::make_unique<Loaded>(in.get<Model>("model"), choose_device(device));
+    // Others have the graph's model too: what is moved to a device is a copy.
+    if (!loaded_) loaded_ = std::make_unique<Loaded>(copy_of(in.get<Model>("model")), choose_device(device));
   });
   return *loaded_;
 }
@@ -121,10 +127,13 @@ void Predict::process(Inputs& in, Outputs& out) {
                             rgb.rows, facts.width, facts.height));
   const at::Tensor probabilities = with.probabilities(rgb);
   for (std::size_t c = 0; c < facts.classes.size(); ++c) {
+    const std::string name = "p_" + facts.classes[c];
     const double probability = probabilities.data_ptr<float>()[c];
+    if (std::ranges::find(tile.values, name, &std::pair<std::string, double>::first) != tile.values.end())
+      throw Error(fmt::format("the tile has a {} of another model already", name));
     if (!(probability >= 0))
       throw Error(fmt::format("the model's probability of {} is {}", facts.classes[c], probability));
-    tile.values.emplace_back("p_" + facts.classes[c], probability);
+    tile.values.emplace_back(name, probability);
   }
   out.emit("tile", std::move(tile));
 }

@@ -53,6 +53,7 @@ ModelThreads::ModelThreads(int threads) : before_(at::get_num_threads()) {
   // told alone: at::set_num_threads would make the threads of another pool anew each time, which nothing here
   // uses.
   omp_set_num_threads(threads);
+  if (at::get_num_threads() != threads) at::set_num_threads(threads);  // a libtorch with an OpenMP of its own
 }
 
 ModelThreads::~ModelThreads() {

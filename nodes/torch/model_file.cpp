@@ -5,8 +5,10 @@
 #include <flowrun/error.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "nodes/wsi/slide_files.h"
 #include "pickle_file.h"
 #include "state_dict.h"
 
@@ -23,11 +25,22 @@ std::string to_text(const ModelFacts& facts) {
       .dump();
 }
 
-ModelFacts facts_from(const std::string& text) {
-  const json all = json::parse(text);
-  return {all.at("architecture"), all.at("classes"), all.at("width"),
-          all.at("height"),       all.at("mean"),    all.at("std")};
+namespace {
+
+ModelFacts facts_from(const std::string& text, const std::filesystem::path& file) {
+  try {
+    const json all = json::parse(text);
+    ModelFacts facts{all.at("architecture"), all.at("classes"), all.at("width"),
+                     all.at("height"),       all.at("mean"),    all.at("std")};
+    if (std::ranges::any_of(facts.std, [](double std) { return !(std > 0); }))
+      throw Error("std must be above 0");
+    return facts;
+  } catch (const std::exception& problem) {
+    throw Error(fmt::format("{} is damaged: {}", file.string(), problem.what()));
+  }
 }
+
+}  // namespace
 
 bool Checkpoint::has(const std::string& name) const {
   return all.toGenericDict().contains(name);
@@ -45,11 +58,8 @@ Checkpoint read_checkpoint(const std::filesystem::path& file) {
            out.entry("format").toStringRef() == checkpoint_format;
   };
   if (!is_checkpoint()) throw Error(fmt::format("{} is no checkpoint of flowrun", file.string()));
-  try {
-    out.facts = facts_from(out.entry("facts").toStringRef());
-  } catch (const std::exception& problem) {
-    throw Error(fmt::format("{} is damaged: {}", file.string(), problem.what()));
-  }
+  const c10::IValue facts = out.entry("facts");
+  out.facts = facts_from(facts.isString() ? facts.toStringRef() : "", file);
   return out;
 }
 
@@ -59,13 +69,16 @@ void add_facts(const ModelFacts& facts, c10::impl::GenericDict& checkpoint) {
 
 namespace {
 
+std::unique_ptr<Network> network_of(const ModelFacts& facts) {
+  return is_architecture(facts.architecture)
+             ? make_network(facts.architecture, static_cast<std::int64_t>(facts.classes.size()))
+             : load_script(facts.architecture);
+}
+
 Model of_checkpoint(const std::filesystem::path& file) {
-  Model model{read_checkpoint(file).facts, nullptr, {}};
-  const std::string& architecture = model.facts.architecture;
-  model.network = is_architecture(architecture)
-                      ? make_network(architecture, static_cast<std::int64_t>(model.facts.classes.size()))
-                      : load_script(architecture);
-  load_weights(*model.network, read_state_dict(file), file.string());
+  const Checkpoint checkpoint = read_checkpoint(file);
+  Model model{checkpoint.facts, network_of(checkpoint.facts), {}};
+  load_weights(*model.network, to_map(checkpoint.entry("model")), file.string());
   return model;
 }
 
@@ -73,7 +86,7 @@ Model of_script(const std::filesystem::path& file, const std::vector<std::string
   Model model;
   std::string facts;
   model.network = load_script(file.string(), facts_file, facts);
-  if (!facts.empty()) model.facts = facts_from(facts);
+  if (!facts.empty()) model.facts = facts_from(facts, file);
   model.facts.architecture = file.string();
   if (!classes.empty()) model.facts.classes = classes;
   if (model.facts.classes.empty())
@@ -81,24 +94,22 @@ Model of_script(const std::filesystem::path& file, const std::vector<std::string
   return model;
 }
 
-/// TorchScript is a ZIP file with code.
-bool is_checkpoint(const std::filesystem::path& file) {
-  try {
-    return read_pickle(file).isGenericDict();
-  } catch (const Error&) {
-    return false;
-  }
-}
-
 }  // namespace
 
 Model read_model(const std::filesystem::path& file, const std::vector<std::string>& classes) {
-  if (!std::filesystem::is_regular_file(file)) throw Error(fmt::format("there is no file {}", file.string()));
-  Model model = is_checkpoint(file) ? of_checkpoint(file) : of_script(file, classes);
+  Model model = is_script(file) ? of_script(file, classes) : of_checkpoint(file);
   model.network->train(false);
-  const auto changed = std::filesystem::last_write_time(file).time_since_epoch().count();
-  model.identity = fmt::format("{}, {} bytes, {}", file.string(), std::filesystem::file_size(file), changed);
+  for (const auto& [what, value] : wsi::file_identity(file)) model.identity += value + "; ";
   return model;
+}
+
+Model copy_of(const Model& model) {
+  Model copy{model.facts, network_of(model.facts), model.identity};
+  std::map<std::string, at::Tensor> tensors;
+  for (const auto& [name, tensor] : model.network->state()) tensors[name] = tensor;
+  load_weights(*copy.network, tensors, model.facts.architecture);
+  copy.network->train(false);
+  return copy;
 }
 
 }  // namespace flowrun::torch_nodes

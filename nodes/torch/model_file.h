@@ -28,14 +28,15 @@ Checkpoint read_checkpoint(const std::filesystem::path& file);
 /// Writes the facts as entries of a checkpoint.
 void add_facts(const ModelFacts& facts, c10::impl::GenericDict& checkpoint);
 
-/// The facts as JSON, and back. `facts_from` throws when it is none.
+/// The facts as JSON.
 std::string to_text(const ModelFacts& facts);
-ModelFacts facts_from(const std::string& text);
 /// The file that a TorchScript module made by `export` carries them in.
 constexpr const char* facts_file = "flowrun.json";
 
 /// The model of a checkpoint of `train`, or of a TorchScript module, not training. `classes` names the
 /// outputs of a module that does not say them itself. Throws Error.
 Model read_model(const std::filesystem::path& file, const std::vector<std::string>& classes = {});
+/// A model with a network of its own, on the CPU.
+Model copy_of(const Model& model);
 
 }  // namespace flowrun::torch_nodes

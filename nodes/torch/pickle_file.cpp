@@ -33,6 +33,14 @@ c10::IValue read_pickle(const std::filesystem::path& file) {
   }
 }
 
+bool is_script(const std::filesystem::path& file) {
+  try {
+    return caffe2::serialize::PyTorchStreamReader(file.string()).hasRecord("constants.pkl");
+  } catch (const std::exception&) {
+    return false;  // not even a ZIP file
+  }
+}
+
 void write_pickle(const std::filesystem::path& file, const c10::IValue& value) {
   // As torch::jit::pickle_save, which holds the whole file in memory.
   std::string pickle;
@@ -58,6 +66,12 @@ c10::IValue to_dict(const NamedTensors& tensors) {
     const bool alone = here.is_non_overlapping_and_dense() && here.storage().nbytes() == here.nbytes();
     out.insert(name, alone ? here : here.clone(at::MemoryFormat::Contiguous));
   }
+  return out;
+}
+
+std::map<std::string, at::Tensor> to_map(const c10::IValue& dict) {
+  std::map<std::string, at::Tensor> out;
+  for (const auto& entry : dict.toGenericDict()) out[entry.key().toStringRef()] = entry.value().toTensor();
   return out;
 }
 

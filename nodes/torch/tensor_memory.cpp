@@ -4,6 +4,8 @@
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 #include <sys/mman.h>
+#include <torch/version.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -17,20 +19,29 @@ namespace flowrun::torch_nodes {
 namespace {
 
 constexpr std::size_t least_kept = std::size_t{1} << 20;
-constexpr std::size_t page = 4096, more_at_once = std::size_t{256} << 20;
+constexpr std::size_t more_at_once = std::size_t{256} << 20;
+const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 
 /// Hands out parts of large mappings, the lowest that is free and large enough. What is mapped and was never
 /// handed out takes no memory.
 class TensorMemory final : public c10::Allocator {
  public:
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 3)
+  c10::DataPtr allocate(std::size_t bytes) override {
+#else
   c10::DataPtr allocate(std::size_t bytes) const override {
+#endif
     if (bytes < least_kept) return small_.allocate(bytes);
     void* const memory = take((bytes + page - 1) / page * page);
     return {memory, memory, &give_back, c10::Device(c10::kCPU)};
   }
-  c10::DeleterFnPtr raw_deleter() const override { return &give_back; }
+  c10::DeleterFnPtr raw_deleter() const override {
+    return &give_back;
+  }
   /// Newer libtorch asks for it.
-  void copy_data(void* to, const void* from, std::size_t bytes) const { std::memcpy(to, from, bytes); }
+  void copy_data(void* to, const void* from, std::size_t bytes) const {
+    std::memcpy(to, from, bytes);
+  }
 
   void release() const {
     std::scoped_lock lock(mutex_);
@@ -58,8 +69,7 @@ class TensorMemory final : public c10::Allocator {
 
   Ranges::iterator map_more(std::size_t bytes) const {
     const std::size_t all = std::max(bytes, more_at_once);
-    void* const begin =
-        ::mmap(nullptr, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* const begin = ::mmap(nullptr, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (begin == MAP_FAILED) throw std::bad_alloc();
     return add_free(static_cast<char*>(begin), all);
   }
@@ -78,7 +88,9 @@ class TensorMemory final : public c10::Allocator {
     return free_.emplace_hint(next, begin, bytes);
   }
 
-  static void give_back(void* memory) { instance().free(static_cast<char*>(memory)); }
+  static void give_back(void* memory) {
+    instance().free(static_cast<char*>(memory));
+  }
   void free(char* memory) const {
     {
       std::scoped_lock lock(mutex_);

@@ -14,12 +14,6 @@
 namespace flowrun::torch_nodes {
 namespace {
 
-std::map<std::string, at::Tensor> to_map(const c10::IValue& dict) {
-  std::map<std::string, at::Tensor> out;
-  for (const auto& entry : dict.toGenericDict()) out[entry.key().toStringRef()] = entry.value().toTensor();
-  return out;
-}
-
 /// What decides how training goes on.
 std::string settings(const TrainingOptions& o) {
   return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", o.loss,

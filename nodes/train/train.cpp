@@ -44,28 +44,19 @@ void Train::describe(Description<Train>& d) {
   d.summary("Trains a classifier of images.")
       .details(
           "Takes the batches of an epoch, training before validation, and trains a network with torch: one "
-          "of "
-          "torchvision's architectures, with its parameter names, or any TorchScript module by its path. "
-          "Each epoch "
-          "leaves in `dir`: last.pt, the whole training (model, optimizer, loss scaling, random state, "
-          "history); "
-          "best.pt, the same of the epoch with the best `metric`; metrics.csv and metrics.jsonl, a row an "
-          "epoch; "
-          "events.out.tfevents.flowrun for TensorBoard; curves.png and curves.svg. They appear together, "
-          "when the "
-          "epoch is done; a run that was killed goes on after the last whole epoch and ends with the same "
-          "weights "
-          "(bit by bit on the CPU). Metrics are those of validation; slide_* average a slide's tiles and are "
-          "given "
-          "when all tiles of each slide have one label. With more than two classes they are means over "
-          "classes, "
-          "each against the rest. The model goes on to `model` when all epochs have ended: of the best "
-          "epoch, or the "
-          "last where none could be compared. Weights (`weights`) are a state dict of torchvision's (.pt in "
-          "the zip "
-          "format), safetensors, or a checkpoint; their last layer is left out when it has other classes. "
-          "What "
-          "is there for GPUs (device, fp16, on_oom) has not been tried on one yet.")
+          "of torchvision's architectures, with its parameter names, or any TorchScript module by its path. "
+          "Each epoch leaves in `dir`: last.pt, the whole training (model, optimizer, loss scaling, random "
+          "state, history); best.pt, the same of the epoch with the best `metric`; metrics.csv and "
+          "metrics.jsonl, a row an epoch; events.out.tfevents.flowrun for TensorBoard; curves.png and "
+          "curves.svg. They appear together, when the epoch is done; a run that was killed goes on after the "
+          "last whole epoch and ends with the same weights (bit by bit on the CPU, with as many threads for "
+          "the model; last.pt and best.pt may be one file under two names: copy before you change one). "
+          "Metrics are those of validation; slide_* average a slide's tiles and are given when all tiles of "
+          "each slide have one label. With more than two classes they are means over classes, each against "
+          "the rest. The model goes on to `model` when all epochs have ended: of the best epoch, or the last "
+          "where none could be compared. Weights (`weights`) are a state dict of torchvision's (.pt in the "
+          "zip format), safetensors, or a checkpoint; their last layer is left out when it has other "
+          "classes. What is there for GPUs (device, fp16, on_oom) has not been tried on one yet.")
       .example("model: {type: train, from: batches, model: resnet18, learning_rate: 0.001, dir: out}")
       .ordered()
       .gathers_scopes()
@@ -80,7 +71,8 @@ void Train::describe(Description<Train>& d) {
          "resnet18, resnet34, resnet50, efficientnet_b0, or the path of a TorchScript module");
   option("weights", &TrainingOptions::weights, "file to begin with; random weights, if not given");
   option("freeze_backbone", &TrainingOptions::freeze_backbone,
-         "train the last layer only; the others, with their running statistics, stay as they are");
+         "train the last layer only; the others, with their running statistics, stay as they are, and "
+         "nothing is dropped out");
   option("loss", &TrainingOptions::loss, "what is minimised").choices({"cross_entropy", "focal"});
   option("class_weights", &TrainingOptions::class_weights,
          "auto (rare classes weigh more), or a number for each class; all 1, if not given");
@@ -152,7 +144,7 @@ void Train::plan(Costs& costs) {
   for (const auto& [name, tensor] : network->parameters())
     numbers += static_cast<std::size_t>(tensor.numel());
   threads_of_run_ = static_cast<int>(costs.threads);
-  costs.keeps = numbers * sizeof(float) * (optimizer == "adamw" ? 4 : 3);
+  costs.keeps_for_run = numbers * sizeof(float) * (optimizer == "adamw" ? 4 : 3);
   costs.out("model", numbers * sizeof(float));
 }
 
@@ -169,16 +161,11 @@ int Train::model_threads() const {
 
 void Train::process(Inputs& in, Outputs& out) {
   const Batch& batch = in.get<Batch>("batch");
-  if (stopped_early_) return out.drop("training has stopped early");
   const ModelThreads share(model_threads());
   if (!trainer_) {
     keep_tensor_memory();
     trainer_ = std::make_unique<Trainer>(*this, batch);
     if (batch.epoch > 0) trainer_->resume(dir / "last.pt");
-    if (patience && trainer_->history().stagnates(metric, *patience)) {
-      stopped_early_ = true;
-      return out.drop("training has stopped early");
-    }
   } else if (idle_since_ != Clock::time_point{} && !batch.validation) {
     waiting_seconds_ += seconds_since(idle_since_);
   }
@@ -199,8 +186,9 @@ void Train::process(Inputs& in, Outputs& out) {
 void Train::finish(Inputs& in, Outputs& out) {
   if (in.scope().failed()) return;
   if (in.scope().kind() == "run") return emit_model(out);
-  if (trainer_ && !stopped_early_) end_epoch(in);
-  if (stopped_early_) {
+  if (!trainer_) return;
+  end_epoch(in);
+  if (patience && trainer_->history().stagnates(metric, *patience)) {
     out.end_scopes();
     out.note(fmt::format("training stopped early: no better {} in {} epochs", metric, *patience));
   }
@@ -221,7 +209,6 @@ void Train::end_epoch(Inputs& in) {
   wsi::write_file(hand_on("events.out.tfevents.flowrun"), tensorboard_events(history));
   draw_curves(history, hand_on("curves.png"));
   draw_curves(history, hand_on("curves.svg"));
-  stopped_early_ = patience && history.stagnates(metric, *patience);
   idle_since_ = {};  // between epochs nobody waits for batches
 }
 

@@ -33,7 +33,6 @@ struct Train : Node, TrainingOptions {
 
   int threads_of_run_ = 1;
   std::unique_ptr<Trainer> trainer_;  // from the first batch on; epochs do not overlap
-  bool stopped_early_ = false;
   double busy_seconds_ = 0, waiting_seconds_ = 0;
   std::uint64_t images_ = 0;
   std::chrono::steady_clock::time_point idle_since_{};

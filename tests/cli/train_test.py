@@ -289,8 +289,10 @@ class Training(unittest.TestCase):
         rows = self.rows()
         self.assertLess(len(rows), 5)
         self.assertNotIn(f"epoch-{len(rows):04}", said)  # the next epoch is not even opened
-        self.run_graph()
+        again = self.run_graph()
         self.assertEqual(self.rows(), rows)
+        self.assertIn(f"epoch-{len(rows) - 1:04}: done before", again)
+        self.assertNotIn(f"epoch-{len(rows):04}", again)
 
 
 if __name__ == "__main__":

@@ -149,6 +149,29 @@ TEST_CASE("a node may end the rounds: none is opened after, and what was learnt 
     CHECK(statuses(result).find("round2 done") != std::string::npos);
     CHECK(statuses(result).find("round3") == std::string::npos);
     CHECK(std::filesystem::exists(out / "files/box0.txt"));
+    const RunResult again = run_text(learning(out, 40, "enough_after: 2", head));
+    CHECK(statuses(again).find("round2 done before") != std::string::npos);
+    CHECK(statuses(again).find("round3") == std::string::npos);
+  }
+}
+
+TEST_CASE("scopes can be ended where they follow each other, at the end of one, and nowhere else") {
+  for (const auto& [source, ends, message] :
+       {std::tuple{"boxes", "finish", "only scopes that are opened one after the other can be ended"},
+        {"boxes", "process", "scopes can be ended in finish() only"},
+        {"rounds", "process", "scopes can be ended in finish() only"}}) {
+    CAPTURE(source);
+    CAPTURE(ends);
+    const RunResult result = run_text(fmt::format(R"(flowrun: 1
+nodes:
+  scopes: {{type: {}, count: 3}}
+  items: {{type: unpack, from: scopes, count: 4}}
+  end: {{type: linger, from: items, ends: {}}}
+)",
+                                                  source, ends));
+    CHECK(result.exit == Exit::failed);
+    REQUIRE(!result.failures.empty());
+    CHECK(result.failures.front().message.find(message) != std::string::npos);
   }
 }
 

@@ -71,7 +71,7 @@ struct Learn : Node {
     d.option("enough_after", &Learn::enough_after, "the last round that is wanted");
   }
   void plan(Costs& costs) override {
-    costs.keeps = static_cast<std::size_t>(keeps);
+    costs.keeps_for_run = static_cast<std::size_t>(keeps);
     costs.out("learnt", 1000);
   }
   void process(Inputs& in, Outputs&) override {
@@ -139,9 +139,18 @@ struct Early : Node {
 
 /// Takes a while to finish a scope.
 struct Linger : Node {
-  static void describe(Description<Linger>& d) { d.summary("Lingers.").input<Item>("item"); }
-  void process(Inputs&, Outputs&) override {}
-  void finish(Inputs&, Outputs&) override { std::this_thread::sleep_for(std::chrono::milliseconds(30)); }
+  std::string ends = "nowhere";
+  static void describe(Description<Linger>& d) {
+    d.summary("Lingers.").input<Item>("item");
+    d.option("ends", &Linger::ends, "where it ends the scopes").choices({"nowhere", "process", "finish"});
+  }
+  void process(Inputs&, Outputs& out) override {
+    if (ends == "process") out.end_scopes();
+  }
+  void finish(Inputs&, Outputs& out) override {
+    if (ends == "finish") out.end_scopes();
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  }
 };
 
 /// Notes which of its scopes are done at the end of the run.

@@ -232,9 +232,17 @@ class Predictions(unittest.TestCase):
 
     def test_mistakes_are_told(self):
         (self.at / "text.pt").write_text("no model\n")
+        (self.at / "cut.pt").write_bytes((self.at / "model/best.pt").read_bytes()[:-1000])
+        layers = torch.jit.script(torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()))
+        torch.jit.save(layers, str(self.at / "odd.pt"), _extra_files={"flowrun.json": "{"})
+        facts = json.loads((self.at / "python/model.json").read_text()) | {"std": [1, 0, 1]}
+        torch.jit.save(layers, str(self.at / "flat.pt"), _extra_files={"flowrun.json": json.dumps(facts)})
         for predict, more, code, expected in (
                 ("model: gone.pt", "", 2, "/gone.pt"),
-                ("model: text.pt", "", 2, "text.pt is no TorchScript module that this libtorch can read"),
+                ("model: text.pt", "", 2, "text.pt is no file of torch.save in the zip format"),
+                ("model: cut.pt", "", 2, "cut.pt is no file of torch.save in the zip format"),
+                ("model: odd.pt", "", 2, "odd.pt is damaged: "),
+                ("model: flat.pt", "", 2, "flat.pt is damaged: std must be above 0"),
                 ("device: cpu", "", 2, "there is no model"),
                 ("model: model/best.pt, device: cuda", "", 2, "there is no GPU for 'device: cuda'"),
                 ("model: model/best.pt", ", heat_map: fat", 1,
@@ -246,7 +254,34 @@ class Predictions(unittest.TestCase):
         self.assertIn("the tile has 128 x 128 pixels, but the model was trained on 96 x 96", self.run_graph(text, code=1))
         text = text.replace("tile: predicted", "tile: tiles").replace("size: 128", "size: 96")
         self.assertIn("has no probabilities: take tiles from a node of type predict", self.run_graph(text, code=1))
+        twice = PREDICT.format(side=SIDE, stride=96, predict="model: model/best.pt", more="") \
+            .replace("from: {tile: predicted", "from: {tile: again").replace("dir: ", "dir: wrong/") \
+            + "  again: {type: predict, from: predicted, model: model/best.pt}\n"
+        self.assertIn("the tile has a p_glass of another model already", self.run_graph(twice, code=1))
         self.assertEqual(list((self.at / "wrong").rglob("*.csv")), [])
+
+    def test_slides_are_predicted_anew_when_the_code_of_a_checkpoint_is_another(self):
+        def module(scale):
+            class Net(torch.nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.scale: float = scale
+                    self.out = torch.nn.Linear(3, 3)
+
+                def forward(self, x):
+                    return self.out(x.mean((2, 3)) * self.scale)
+            torch.manual_seed(5)
+            torch.jit.script(Net()).save(str(self.at / "code.pt"))
+        module(1.0)
+        self.run_graph(TRAIN.format(side=SIDE, model="code.pt").replace("dir: ", "dir: code/"))
+        graph = PREDICT.format(side=SIDE, stride=96, predict="model: code/model/best.pt", more="") \
+            .replace("dir: ", "dir: code/")
+        self.run_graph(graph)
+        first = (self.at / "code/out/a/predictions.csv").read_text()
+        self.assertIn("slide a: done before", self.run_graph(graph))
+        module(9.0)
+        self.assertIn("slide a: done, ", self.run_graph(graph))
+        self.assertNotEqual((self.at / "code/out/a/predictions.csv").read_text(), first)
 
 
 if __name__ == "__main__":

@@ -111,7 +111,9 @@ class Description {
   template <Payload P>
   Description& add_scope_input(std::string name, bool optional) {
     InputSpec spec{std::move(name), std::string(P::packet_type), optional, true};
-    if constexpr (requires(const P& payload) { std::string(payload.identity); })
+    if constexpr (requires(const P& payload) {
+                    { payload.identity } -> std::same_as<const std::string&>;
+                  })
       spec.identity = [](const void* payload) { return static_cast<const P*>(payload)->identity; };
     type_.inputs.push_back(std::move(spec));
     return *this;

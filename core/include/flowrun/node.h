@@ -124,7 +124,8 @@ class Outputs {
   /// Tells the user in the summary what is no error but worth knowing; a text said again is counted.
   void note(std::string text) { notes_.push_back(std::move(text)); }
   /// In finish() of a scope whose source is successive(): the source opens none after it (a training that
-  /// gets no better).
+  /// gets no better), nor do later runs while this scope counts as done. Elsewhere it is the plugin's
+  /// mistake.
   void end_scopes() { ends_scopes_ = true; }
   /// Gives back what exceeds `bytes` of the lease that Node::bytes asked for.
   void keep_leased(std::size_t bytes);
@@ -163,10 +164,11 @@ class Costs {
  public:
   std::size_t threads = 1;  ///< of the run: so many calls may overlap; set before plan()
   std::size_t scratch = 0;  ///< temporary bytes during one call
-  /// Bytes that the node keeps of its own for each scope in flight; of a node in the run, or one that gathers
-  /// scopes: for the whole run. What a node with one call at a time needs then (a model's activations) is
-  /// better counted here once than as scratch of every packet.
+  /// Bytes that the node keeps of its own for each scope in flight; of a node in the run: for the whole run.
   std::size_t keeps = 0;
+  /// Bytes that it keeps once, however many scopes there are: a model. What a node with one call at a time
+  /// needs then (activations) is better counted here than as scratch of every packet.
+  std::size_t keeps_for_run = 0;
   std::size_t leases = 0;  ///< the most that Node::bytes() may ask for
   std::size_t holds = 0;   ///< packets that the node may keep per scope before it lets go (a batch: size - 1)
 

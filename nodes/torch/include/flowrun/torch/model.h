@@ -28,7 +28,7 @@ struct Model {
 
   ModelFacts facts;
   std::shared_ptr<Network> network;
-  std::string identity;  ///< of its weights: what was made with others is made anew
+  std::string identity;  ///< path, size and time of its file: what was made with another is made anew
 };
 
 }  // namespace flowrun::torch_nodes
