@@ -35,16 +35,6 @@ std::optional<double> number_of(std::string_view name, std::string_view descript
   return positive_number(text);
 }
 
-std::optional<double> mpp_of(TIFF* tiff, std::string_view description) {
-  if (const auto mpp = number_of("MPP", description)) return mpp;
-  std::uint16_t unit = 0;
-  float across = 0, down = 0;
-  const bool known = TIFFGetField(tiff, TIFFTAG_RESOLUTIONUNIT, &unit) == 1 && unit == RESUNIT_CENTIMETER &&
-                     TIFFGetField(tiff, TIFFTAG_XRESOLUTION, &across) == 1 && across > 0 &&
-                     TIFFGetField(tiff, TIFFTAG_YRESOLUTION, &down) == 1 && down > 0;
-  return known ? std::optional(mpp_of_resolution(across, down)) : std::nullopt;
-}
-
 Level level_of(TIFF* tiff, const std::vector<Level>& finer) {
   Level level;
   std::uint32_t width = 0, height = 0, tile_width = 0, tile_height = 0;
@@ -74,7 +64,8 @@ std::optional<SlideFacts> aperio_facts(const std::filesystem::path& path) {
     return {};
   SlideFacts facts;
   facts.vendor = "aperio";
-  facts.mpp = mpp_of(tiff.get(), description);
+  facts.mpp = number_of("MPP", description);
+  if (!facts.mpp) return {};  // resolutions in other tags are OpenSlide's affair
   facts.objective_power = number_of("AppMag", description);
   for (;;) {  // what is not tiled is a label, a macro image or a thumbnail
     if (TIFFIsTiled(tiff.get())) facts.levels.push_back(level_of(tiff.get(), facts.levels));

@@ -19,13 +19,9 @@ using OpenSlideHandle = std::unique_ptr<openslide_t, OpenSlideClose>;
 /// The number that all of a property's text is, when it is above 0.
 std::optional<double> positive_number(std::string_view text);
 
-/// Microns per pixel of a resolution in pixels per centimetre, which is how plain TIFFs say it and OpenSlide 3
-/// does not make microns of. Inches are not to be believed: they are what programs write that do not know.
-double mpp_of_resolution(double across, double down);
-
 /// What an Aperio slide's TIFF directories say of it, but for `path` and `name`; nothing when it is no Aperio
-/// slide. The same as OpenSlide says, which opens the file once for each tile of the last level to make a hash
-/// of the slide: slow, the more on a network share.
+/// slide, or does not say its MPP. The same as OpenSlide says, which opens the file once for each tile of the
+/// last level to make a hash of the slide: slow, the more on a network share.
 std::optional<SlideFacts> aperio_facts(const std::filesystem::path& path);
 
 /// Reads any slide that OpenSlide knows. OpenSlide keeps decoded tiles itself, 32 MiB of them.

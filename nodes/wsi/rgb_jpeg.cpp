@@ -28,11 +28,11 @@ bool RgbJpegDecoder::decode(std::span<const std::uint8_t> jpeg, int width, int h
       (colours != TJCS_RGB && colours != TJCS_YCbCr))  // others have four components
     return false;
   const auto plane_bytes = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
-  planes_.resize(3 * plane_bytes);
+  const auto memory = std::make_unique_for_overwrite<std::uint8_t[]>(3 * plane_bytes);
   std::array<unsigned char*, 3> starts{};
   std::array<cv::Mat, 3> planes;
   for (std::size_t i = 0; i < planes.size(); ++i) {
-    starts[i] = planes_.data() + i * plane_bytes;
+    starts[i] = memory.get() + i * plane_bytes;
     planes[i] = cv::Mat(height, width, CV_8UC1, starts[i]);
   }
   // Not converted: what the library calls Y, U and V are the components as they are in the file.

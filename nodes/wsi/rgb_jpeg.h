@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <vector>
 
 namespace flowrun::wsi {
 
@@ -25,7 +24,6 @@ class RgbJpegDecoder {
     void operator()(void* handle) const;
   };
   std::unique_ptr<void, Destroy> handle_;
-  std::vector<std::uint8_t> planes_;
 };
 
 }  // namespace flowrun::wsi

@@ -28,6 +28,8 @@ std::array<std::uint8_t, 3> background_of(openslide_t* slide) {
           static_cast<std::uint8_t>(rgb)};
 }
 
+/// Plain TIFFs say their resolution in pixels per centimetre, which OpenSlide 3 does not make microns of.
+/// Inches are not believed: they are what programs write that do not know.
 std::optional<double> mpp_of(openslide_t* slide) {
   const auto x = number_property(slide, OPENSLIDE_PROPERTY_NAME_MPP_X);
   const auto y = number_property(slide, OPENSLIDE_PROPERTY_NAME_MPP_Y);
@@ -36,7 +38,8 @@ std::optional<double> mpp_of(openslide_t* slide) {
   if (!unit || unit != std::string_view("centimeter")) return {};
   const auto across = number_property(slide, "tiff.XResolution");
   const auto down = number_property(slide, "tiff.YResolution");
-  return across && down ? std::optional(mpp_of_resolution(*across, *down)) : std::nullopt;
+  constexpr double microns = 10000;
+  return across && down ? std::optional((microns / *across + microns / *down) / 2) : std::nullopt;
 }
 
 cv::Rect2d bounds_of(openslide_t* slide, const Level& base) {
@@ -109,11 +112,6 @@ std::optional<double> positive_number(std::string_view text) {
   const auto [rest, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
   const bool whole = problem == std::errc() && rest == text.data() + text.size();
   return whole && number > 0 ? std::optional(number) : std::nullopt;
-}
-
-double mpp_of_resolution(double across, double down) {
-  constexpr double microns = 10000;
-  return (microns / across + microns / down) / 2;
 }
 
 double SlideFacts::mpp_or_throw() const {
