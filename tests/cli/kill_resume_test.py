@@ -90,11 +90,11 @@ class KillResume(support.ProgramTest):
             out = self.fresh()
             with self.subTest(trial=trial):
                 for _ in range(1 + trial % 3):
-                    killed += self.kill_after(self.random.uniform(0.02, 0.9 * seconds), self.arguments(graph, out))
+                    killed += self.kill_after(self.random.uniform(0.02, 0.6 * seconds), self.arguments(graph, out))
                     for folder, files in zip(self.folders(out), expected):
                         self.assert_what_is_there_is_whole(folder, files)
                 self.assert_resumes(graph, out, expected)
-        self.assertGreater(killed, 1)  # of 12: how many depends on how fast the machine is at the moment
+        self.assertGreater(killed, 3)
 
     def test_kill_while_publishing(self):
         """The moments that a random one seldom hits: each step between staged and done."""
