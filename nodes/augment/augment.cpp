@@ -14,14 +14,11 @@ void Augment::describe(Description<Augment>& d) {
        "lab.")
       .details(
           "Flips and quarter turns lose nothing and are on unless turned off; all else is off unless given. "
-          "They come in "
-          "the order of the options; `stain` changes the concentrations of haematoxylin, eosin and DAB "
-          "(Tellez et al. "
-          "2018), the colours are changed as torchvision's ColorJitter does, in the order brightness, "
-          "contrast, "
-          "saturation, hue. What is drawn depends on the seed, the epoch and the sample's index in it alone. "
-          "Validation "
-          "samples pass untouched, and so do tiles outside of a training.")
+          "They come in the order of the options; `stain` changes the concentrations of haematoxylin, eosin "
+          "and DAB (Tellez et al. 2018), the colours are changed as torchvision's ColorJitter does, in the "
+          "order brightness, contrast, saturation, hue. What is drawn depends on the seed, the epoch and the "
+          "sample's index in it alone. Validation samples pass untouched, and so do tiles outside of a "
+          "training.")
       .example("varied: {type: augment, from: samples, degrees: 10, brightness: 0.1, stain: 0.05}")
       .input<Tile>("tile")
       .output<Tile>("tile");

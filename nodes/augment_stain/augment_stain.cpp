@@ -16,16 +16,11 @@ void AugmentStain::describe(Description<AugmentStain>& d) {
   d.summary("Makes tiles look as if they had been stained otherwise, at random, for training.")
       .details(
           "As Tellez et al. (Medical Image Analysis 2019) do it: the concentrations of hematoxylin and of "
-          "eosin (colours "
-          "of Ruifrok and Johnston, 2001) are multiplied by a number from 1 - scale to 1 + scale and raised "
-          "by one "
-          "from -shift to shift (optical density, natural logarithm), each drawn evenly for each tile and "
-          "stain; what "
-          "else there is in a pixel stays. Glass changes too. What is drawn depends on the seed, on the name "
-          "of the "
-          "scope (slide, epoch) and on the tile's place, and on nothing else: for other changes of the same "
-          "tile "
-          "change the seed.")
+          "eosin (colours of Ruifrok and Johnston, 2001) are multiplied by a number from 1 - scale to 1 + "
+          "scale and raised by one from -shift to shift (optical density, natural logarithm), each drawn "
+          "evenly for each tile and stain; what else there is in a pixel stays. Glass changes too. What is "
+          "drawn depends on the seed, on the name of the scope (slide, epoch) and on the tile's place, and "
+          "on nothing else: for other changes of the same tile change the seed.")
       .example("varied: {type: augment_stain, from: tiles, scale: 0.1, shift: 0.05, seed: 7}")
       .input<Tile>("tile")
       .output<Tile>("tile");

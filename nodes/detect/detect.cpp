@@ -49,15 +49,11 @@ void Detect::describe(Description<Detect>& d) {
       .details(
           "otsu: Otsu's threshold on grey, then opening and closing with an ellipse. hsv: pixels whose hue, "
           "saturation and value (0 to 180, 255, 255) lie within ranges, then the same opening and closing. "
-          "saturation: "
-          "CLAM's method, a threshold on the saturation after a median blur, then closing with a square. The "
-          "mask is made at the "
-          "resolution asked for (level 2, or the last level of slides with fewer, if nothing is); it has at "
-          "most "
-          "8.4 million pixels: a larger level is averaged down by a whole factor. Pen marks and what is "
-          "declared as glass "
-          "are painted white before anything else. Areas need the slide's MPP. Two masks are put together by "
-          "the node combine.")
+          "saturation: CLAM's method, a threshold on the saturation after a median blur, then closing with a "
+          "square. The mask is made at the resolution asked for (level 2, or the last level of slides with "
+          "fewer, if nothing is); it has at most 8.4 million pixels: a larger level is averaged down by a "
+          "whole factor. Pen marks and what is declared as glass are painted white before anything else. "
+          "Areas need the slide's MPP. Two masks are put together by the node combine.")
       .example("tissue: {type: detect, from: slides, mpp: 8}")
       .input<Slide>("slide")
       .output<Mask>("mask");

@@ -138,18 +138,13 @@ void Epochs::describe(Description<Epochs>& d) {
   d.summary("Opens the epochs of a training: which samples are drawn, and in which order.")
       .details(
           "Samples are rows of train_csv (and val_csv), or what `index` gathered in the same graph; `load` "
-          "reads their "
-          "pixels. A row is a tile image (columns path, label; paths are relative to the table), or a place "
-          "in a slide "
-          "(slide, x, y, level, size, mpp, label): a tiles.csv of `save` is both, and is read straight from "
-          "the slides "
-          "when `slides` says where they are. Columns weight and patient are optional. `validation` splits "
-          "off that "
-          "share of each class, whole slides or patients at a time. Which samples an epoch has and in which "
-          "order "
-          "depends on the seed and the epoch's number alone; it is a shuffle of all samples, wherever they "
-          "are. Epochs "
-          "come one after the other; a run that goes on after an interruption skips those that are done.")
+          "reads their pixels. A row is a tile image (columns path, label; paths are relative to the table), "
+          "or a place in a slide (slide, x, y, level, size, mpp, label): a tiles.csv of `save` is both, and "
+          "is read straight from the slides when `slides` says where they are. Columns weight and patient "
+          "are optional. `validation` splits off that share of each class, whole slides or patients at a "
+          "time. Which samples an epoch has and in which order depends on the seed and the epoch's number "
+          "alone; it is a shuffle of all samples, wherever they are. Epochs come one after the other; a run "
+          "that goes on after an interruption skips those that are done.")
       .example(
           "epochs: {type: epochs, train_csv: train.csv, val_csv: val.csv, count: 20, sampling: balanced}")
       .optional_input<Samples>("samples")

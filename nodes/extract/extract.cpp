@@ -113,22 +113,16 @@ void Extract::describe(Description<Extract>& d) {
   d.summary("Cuts a slide into square tiles.")
       .details(
           "Tiles lie on a regular grid from the slide's top left corner and come row by row. With a mask, "
-          "tiles with less "
-          "tissue than min_coverage are left out before they are read; with `classes` connected, tiles get a "
-          "label from the "
-          "annotations, and those with less of the wanted classes than min_class_coverage are left out. At "
-          "an MPP or a "
-          "magnification that no level has, tiles are scaled down from the next finer level. Padding has the "
-          "slide's background "
-          "colour, which is white unless the slide says otherwise. With a cap, tiles are drawn at random: "
-          "the same ones "
-          "for the same seed, slide and grid, whatever else runs; a larger cap adds to them. With "
-          "`coordinates` tiles lie "
-          "where a file says, in its order: a table with columns x and y in level-0 pixels (a tiles.csv will "
-          "do), or an HDF5 file "
-          "of CLAM or TRIDENT; the file also tells the resolution, if it does and no option is given, and "
-          "must not contradict "
-          "`size`. Labels come from that file, else from the annotations, else from `labels`.")
+          "tiles with less tissue than min_coverage are left out before they are read; with `classes` "
+          "connected, tiles get a label from the annotations, and those with less of the wanted classes than "
+          "min_class_coverage are left out. At an MPP or a magnification that no level has, tiles are scaled "
+          "down from the next finer level. Padding has the slide's background colour, which is white unless "
+          "the slide says otherwise. With a cap, tiles are drawn at random: the same ones for the same seed, "
+          "slide and grid, whatever else runs; a larger cap adds to them. With `coordinates` tiles lie where "
+          "a file says, in its order: a table with columns x and y in level-0 pixels (a tiles.csv will do), "
+          "or an HDF5 file of CLAM or TRIDENT; the file also tells the resolution, if it does and no option "
+          "is given, and must not contradict `size`. Labels come from that file, else from the annotations, "
+          "else from `labels`.")
       .example("tiles: {type: extract, from: {slide: slides, mask: tissue}, size: 512, min_coverage: 0.1}")
       .input<Slide>("slide")
       .optional_scope_input<Mask>("mask")

@@ -17,11 +17,9 @@ void Filter::describe(Description<Filter>& d) {
   d.summary("Drops tiles that are blank, inked, poor in tissue or out of focus.")
       .details(
           "Only what is given is looked at, in this order: max_white, max_black, max_ink, min_tissue, "
-          "min_sharpness; the "
-          "first that speaks against a tile is its reason (white, black, ink, little tissue, blurred), and "
-          "the summary counts them. "
-          "Dropped tiles go to the port `dropped` with their reason; a save node with `format: none` lists "
-          "them.")
+          "min_sharpness; the first that speaks against a tile is its reason (white, black, ink, little "
+          "tissue, blurred), and the summary counts them. Dropped tiles go to the port `dropped` with their "
+          "reason; a save node with `format: none` lists them.")
       .example("good: {type: filter, from: tiles, max_white: 0.8, min_sharpness: 15}")
       .input<Tile>("tile")
       .output<Tile>("tile")

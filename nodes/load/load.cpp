@@ -92,12 +92,9 @@ void Load::describe(Description<Load>& d) {
   d.summary("Reads the samples of an epoch, as tiles.")
       .details(
           "Tile images (PNG or JPEG) are decoded; places in slides are read straight from them, in the order "
-          "of the "
-          "epoch, so no tile needs to be on disk. Both give the same pixels for lossless images. A sample "
-          "that is "
-          "missing, broken, cut off or of another size is an error of its own, with table and line, dealt "
-          "with as "
-          "on_error says: skip leaves it out, and nothing takes its place.")
+          "of the epoch, so no tile needs to be on disk. Both give the same pixels for lossless images. A "
+          "sample that is missing, broken, cut off or of another size is an error of its own, with table and "
+          "line, dealt with as on_error says: skip leaves it out, and nothing takes its place.")
       .example("samples: {type: load, from: epochs, size: 256, on_error: skip}")
       .input<Epoch>("epoch")
       .output<Tile>("tile");

@@ -18,18 +18,15 @@ void AnnotationMask::describe(Description<AnnotationMask>& d) {
           "Reads Aperio ImageScope XML, ASAP XML and QuPath GeoJSON, told apart by what is in the file. The "
           "class of a region is in ImageScope the annotation's Name, else the Name or Value of one of its "
           "attributes, else the region's Text; in ASAP PartOfGroup, unless that is None, else Name; in "
-          "QuPath "
-          "the classification's name, else the feature's. Regions without a name are of the class 'unnamed'. "
-          "Spaces around names do not count, nor does the case of the letters A to Z: 'Tumor' and 'tumor' "
-          "are one class. A later region is drawn over earlier ones; NegativeROA=\"1\" and classes of value "
-          "0 "
-          "cut holes into them. Without `classes` a slide's classes get 1, 2, ... as they first appear in "
-          "its "
-          "file, which differs from slide to slide: give `classes` for more than one slide. A class has the "
-          "colour that the file gives it, else one by its value. Dots, lines and regions with fewer than 3 "
-          "points are left out; the summary counts them. A pixel belongs to a region when it lies inside, by "
-          "the even-odd rule on vertices divided by the downsample and truncated to whole pixels, or when "
-          "the outline passes through it: the same pixels as cv::fillPoly fills.")
+          "QuPath the classification's name, else the feature's. Regions without a name are of the class "
+          "'unnamed'. Spaces around names do not count, nor does the case of the letters A to Z: 'Tumor' and "
+          "'tumor' are one class. A later region is drawn over earlier ones; NegativeROA=\"1\" and classes "
+          "of value 0 cut holes into them. Without `classes` a slide's classes get 1, 2, ... as they first "
+          "appear in its file, which differs from slide to slide: give `classes` for more than one slide. A "
+          "class has the colour that the file gives it, else one by its value. Dots, lines and regions with "
+          "fewer than 3 points are left out; the summary counts them. A pixel belongs to a region when it "
+          "lies inside, by the even-odd rule on vertices divided by the downsample and truncated to whole "
+          "pixels, or when the outline passes through it: the same pixels as cv::fillPoly fills.")
       .example(
           "classes: {type: mask, from: slides, annotations: \"xml/{slide}.xml\", classes: {tumor: 1, stroma: "
           "2}}")

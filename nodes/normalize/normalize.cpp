@@ -25,20 +25,16 @@ void Normalize::describe(Description<Normalize>& d) {
   d.summary("Makes tiles of all slides look as if they had been stained alike.")
       .details(
           "macenko: the stain matrix is found by the method of Macenko et al. (ISBI 2009), with the values "
-          "of the "
-          "code that its authors published. vahadane: by sparse non-negative factorisation (Vahadane et al., "
-          "IEEE "
-          "TMI 2016). Both then scale the concentrations so that their 99th percentiles are the target's, "
-          "and put "
-          "the target's stain colours in place. reinhard: mean and deviation of Ruderman's l, alpha, beta of "
-          "stained pixels become the target's (Reinhard et al., IEEE CG&A 2001). The target is a picture "
-          "(PNG or "
-          "JPEG), a stains.yaml of fit_stains, or, if none is given, the one that Macenko et al. published "
-          "(reinhard: that of HistomicsTK). With scope slide the stains are found once for each slide, from "
-          "`windows` squares of 256 x 256 pixels of tissue at the tiles' resolution, which `seed` draws; so "
-          "neighbouring tiles do not flicker. With scope tile each tile is taken for itself. Tiles without "
-          "stain "
-          "(glass, pen, black, one colour only) come out unchanged, and the summary counts them.")
+          "of the code that its authors published. vahadane: by sparse non-negative factorisation (Vahadane "
+          "et al., IEEE TMI 2016). Both then scale the concentrations so that their 99th percentiles are the "
+          "target's, and put the target's stain colours in place. reinhard: mean and deviation of Ruderman's "
+          "l, alpha, beta of stained pixels become the target's (Reinhard et al., IEEE CG&A 2001). The "
+          "target is a picture (PNG or JPEG), a stains.yaml of fit_stains, or, if none is given, the one "
+          "that Macenko et al. published (reinhard: that of HistomicsTK). With scope slide the stains are "
+          "found once for each slide, from `windows` squares of 256 x 256 pixels of tissue at the tiles' "
+          "resolution, which `seed` draws; so neighbouring tiles do not flicker. With scope tile each tile "
+          "is taken for itself. Tiles without stain (glass, pen, black, one colour only) come out unchanged, "
+          "and the summary counts them.")
       .example("even: {type: normalize, from: {tile: tiles, slide: slides, mask: tissue}, method: macenko}")
       .input<Tile>("tile")
       .optional_scope_input<Slide>("slide")

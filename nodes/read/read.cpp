@@ -10,12 +10,9 @@ void Read::describe(Description<Read>& d) {
   d.summary("Opens whole-slide images.")
       .details(
           "Slides are sorted by path and opened one after the other, each when there is memory for it; a "
-          "slide is "
-          "closed when the last packet made from it is gone. Every format of OpenSlide is read; tiled JPEG "
-          "and JPEG 2000 "
-          "TIFFs (Aperio) without OpenSlide's detour, with the same pixels. Two slides of one name in "
-          "different folders get the folders' "
-          "names put before theirs.")
+          "slide is closed when the last packet made from it is gone. Every format of OpenSlide is read; "
+          "tiled JPEG and JPEG 2000 TIFFs (Aperio) without OpenSlide's detour, with the same pixels. Two "
+          "slides of one name in different folders get the folders' names put before theirs.")
       .example("slides: {type: read, path: slides/*.svs}")
       .scope_output<Slide>("slide");
   d.option("path", &Read::path,

@@ -89,18 +89,12 @@ void Save::describe(Description<Save>& d) {
   d.summary("Writes tiles as image files, with a table of them.")
       .details(
           "For each slide a folder: <slide>_x<x>_y<y>.png (or .jpg) for each tile, x and y in level-0 "
-          "pixels; tiles.csv (or .tsv, .jsonl) with path "
-          "(relative to the table), slide, x, y, level, size, mpp, coverage, label, in the order of the "
-          "grid; with "
-          "`mask` connected "
-          "mask.png (one bit a pixel, white = tissue); with `slide` connected overview.jpg, the slide with "
-          "the mask's outline "
-          "and the kept tiles. The folder "
-          "appears when all of it is written. With `format: none` only the table is written, and tells why a "
-          "filter "
-          "dropped its tiles. JPEG tiles that lie exactly on the slide's own are copied from the file, if "
-          "`slide` is "
-          "connected and nothing changed them.")
+          "pixels; tiles.csv (or .tsv, .jsonl) with path (relative to the table), slide, x, y, level, size, "
+          "mpp, coverage, label, in the order of the grid; with `mask` connected mask.png (one bit a pixel, "
+          "white = tissue); with `slide` connected overview.jpg, the slide with the mask's outline and the "
+          "kept tiles. The folder appears when all of it is written. With `format: none` only the table is "
+          "written, and tells why a filter dropped its tiles. JPEG tiles that lie exactly on the slide's own "
+          "are copied from the file, if `slide` is connected and nothing changed them.")
       .example("files: {type: save, from: {tile: tiles, slide: slides, mask: tissue}, dir: out}")
       .in_order()
       .input<Tile>("tile")

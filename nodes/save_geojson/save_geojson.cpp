@@ -42,13 +42,10 @@ void SaveGeojson::describe(Description<SaveGeojson>& d) {
   d.summary("Writes tiles as squares that QuPath shows on the slide.")
       .details(
           "For each slide <slide>_tiles.geojson in `dir`: a FeatureCollection with a polygon for each tile, "
-          "in "
-          "level-0 pixels, in the order of the grid; the tile's label as classification, in the class's "
-          "colour "
-          "if `classes` is connected, else in one that the name decides; its coverage and what stages "
-          "measured, "
-          "such as probabilities, as measurements; on a "
-          "filter's port for dropped tiles the reason as name. In QuPath: drop the file onto the open slide.")
+          "in level-0 pixels, in the order of the grid; the tile's label as classification, in the class's "
+          "colour if `classes` is connected, else in one that the name decides; its coverage and what stages "
+          "measured, such as probabilities, as measurements; on a filter's port for dropped tiles the reason "
+          "as name. In QuPath: drop the file onto the open slide.")
       .example("squares: {type: save_geojson, from: tiles, dir: out_geojson}")
       .in_order()
       .input<Tile>("tile")

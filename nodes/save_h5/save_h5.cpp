@@ -71,19 +71,15 @@ void SaveH5::describe(Description<SaveH5>& d) {
   d.summary("Writes where tiles are as HDF5 files that CLAM or TRIDENT go on with.")
       .details(
           "clam: patches/<slide>.h5 in `dir`, for CLAM's extract_features_fp.py. The tiles must be pixels of "
-          "a "
-          "level as they are. trident: patches/<slide>_patches.h5 in `dir`, which is what TRIDENT calls the "
-          "coords folder (<job>/20x_256px_0px_overlap). Each has the dataset coords: int64 (tiles, 2), "
-          "level-0 "
-          "x and y, with the tool's attributes; save_path and savetodir are relative to `dir`. Rows are in "
-          "the order of the grid, row by row; CLAM writes column by column within each "
-          "piece of tissue, but neither tool depends on the order. TRIDENT's magnification of level 0 is "
-          "found "
-          "as TRIDENT finds it: from the MPP (below 0.3: 40, below 0.6: 20, and so on), else the objective "
+          "a level as they are. trident: patches/<slide>_patches.h5 in `dir`, which is what TRIDENT calls "
+          "the coords folder (<job>/20x_256px_0px_overlap). Each has the dataset coords: int64 (tiles, 2), "
+          "level-0 x and y, with the tool's attributes; save_path and savetodir are relative to `dir`. Rows "
+          "are in the order of the grid, row by row; CLAM writes column by column within each piece of "
+          "tissue, but neither tool depends on the order. TRIDENT's magnification of level 0 is found as "
+          "TRIDENT finds it: from the MPP (below 0.3: 40, below 0.6: 20, and so on), else the objective "
           "power; target_magnification is exact and need not be whole. A slide without tiles gets no file in "
           "layout clam; in layout trident a file without rows if `size` is given, else none. `pixels` adds "
-          "the "
-          "dataset imgs: uint8 (tiles, size, size, 3), RGB, a chunk a tile.")
+          "the dataset imgs: uint8 (tiles, size, size, 3), RGB, a chunk a tile.")
       .example("coords: {type: save_h5, from: {tile: tiles, slide: slides}, dir: out_h5}")
       .in_order()
       .input<Tile>("tile")

@@ -86,20 +86,14 @@ void SavePredictions::describe(Description<SavePredictions>& d) {
   d.summary("Writes a model's predictions: tables, a heat map over each slide, QuPath objects.")
       .details(
           "For each slide a folder in `dir` with predictions.csv, a row for each tile: its place, its label "
-          "if it "
-          "has one, the class predicted, and a probability p_<class> for each class; heatmap.jpg, the "
-          "probability "
-          "of one class (`heat_map`) over the slide, from 0, blue, to 1, red; predictions.geojson, a square "
-          "for "
-          "each tile that QuPath shows in the colour of the class predicted, with the probabilities as "
-          "measurements; and slide.csv, what the tiles say together. At the end of the run slides.csv has "
-          "the "
-          "rows of all slides, also those of earlier runs: number of tiles, label (where all tiles have "
-          "one), "
-          "predicted (the class with the largest mean), p_<class>, the mean of the tiles' probabilities, and "
-          "share_<class>, the share of tiles predicted to be of the class. A slide without tiles has an "
-          "empty "
-          "table and no row.")
+          "if it has one, the class predicted, and a probability p_<class> for each class; heatmap.jpg, the "
+          "probability of one class (`heat_map`) over the slide, from 0, blue, to 1, red; "
+          "predictions.geojson, a square for each tile that QuPath shows in the colour of the class "
+          "predicted, with the probabilities as measurements; and slide.csv, what the tiles say together. At "
+          "the end of the run slides.csv has the rows of all slides, also those of earlier runs: number of "
+          "tiles, label (where all tiles have one), predicted (the class with the largest mean), p_<class>, "
+          "the mean of the tiles' probabilities, and share_<class>, the share of tiles predicted to be of "
+          "the class. A slide without tiles has an empty table and no row.")
       .example(
           "scores: {type: save_predictions, from: {tile: predicted, slide: slides}, dir: out_predictions}")
       .in_order()

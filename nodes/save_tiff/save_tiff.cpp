@@ -56,14 +56,11 @@ void SaveTiff::describe(Description<SaveTiff>& d) {
   d.summary("Writes a slide as a pyramidal TIFF.")
       .details(
           "<slide>.tif, which slide viewers open, with its microns per pixel. Connect either `slide`, which "
-          "is "
-          "converted from the resolution asked for, in tiles of 512 x 512 pixels (smaller for a small "
-          "picture without loss); or `tile`: tiles of a grid "
-          "without overlap (from `extract` with stride = size, then changed at will), whose size becomes "
-          "that of "
-          "the file's tiles and must be a multiple of 16. Where there is no tile, the file has the slide's "
-          "background colour. Each further level is half the size and averaged from the one before. Files "
-          "that could pass 4 GB are BigTIFFs.")
+          "is converted from the resolution asked for, in tiles of 512 x 512 pixels (smaller for a small "
+          "picture without loss); or `tile`: tiles of a grid without overlap (from `extract` with stride = "
+          "size, then changed at will), whose size becomes that of the file's tiles and must be a multiple "
+          "of 16. Where there is no tile, the file has the slide's background colour. Each further level is "
+          "half the size and averaged from the one before. Files that could pass 4 GB are BigTIFFs.")
       .example("tiffs: {type: save_tiff, from: {slide: slides}, dir: tiffs}")
       .in_order()
       .optional_input<Slide>("slide")

@@ -14,18 +14,13 @@ void Separate::describe(Description<Separate>& d) {
   d.summary("Gives each stain of a tile as a picture of its own, and says how much of it there is.")
       .details(
           "Concentrations are found by colour deconvolution (Ruifrok and Johnston, 2001): the colours of two "
-          "stains, "
-          "and a third at right angles to both for what they do not explain. The pictures have one channel: "
-          "the light "
-          "that the stain alone lets through, 255 exp(-concentration), white where there is none. "
-          "`hematoxylin` and "
-          "`counterstain` (eosin, or DAB with stains: h-dab) are the pictures; `tile` is the tile itself "
-          "with its "
-          "numbers, which tables of tiles get as columns: hematoxylin_od and eosin_od or dab_od, the mean "
-          "concentrations in optical density (natural logarithm; divide by 2.303 for decimal ones), and "
-          "hematoxylin_positive and eosin_positive or dab_positive, the share of stained pixels with at "
-          "least "
-          "positive_od.")
+          "stains, and a third at right angles to both for what they do not explain. The pictures have one "
+          "channel: the light that the stain alone lets through, 255 exp(-concentration), white where there "
+          "is none. `hematoxylin` and `counterstain` (eosin, or DAB with stains: h-dab) are the pictures; "
+          "`tile` is the tile itself with its numbers, which tables of tiles get as columns: hematoxylin_od "
+          "and eosin_od or dab_od, the mean concentrations in optical density (natural logarithm; divide by "
+          "2.303 for decimal ones), and hematoxylin_positive and eosin_positive or dab_positive, the share "
+          "of stained pixels with at least positive_od.")
       .example("stains: {type: separate, from: tiles, stains: h-dab}")
       .input<Tile>("tile")
       .output<Tile>("tile")

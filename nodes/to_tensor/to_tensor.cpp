@@ -50,12 +50,9 @@ void ToTensor::describe(Description<ToTensor>& d) {
   d.summary("Makes batches of samples: float32 tensors of samples x 3 x height x width, normalised.")
       .details(
           "Pixels are scaled to 0 to 1, then `mean` is subtracted and divided by `std`, by default those of "
-          "ImageNet, "
-          "which pretrained models expect. Batches have the samples in the order of the epoch; training and "
-          "validation "
-          "samples are never in one batch. All images must be of one size. Where there is a GPU, batches lie "
-          "in pinned "
-          "memory. A batch holds the memory leases of its samples.")
+          "ImageNet, which pretrained models expect. Batches have the samples in the order of the epoch; "
+          "training and validation samples are never in one batch. All images must be of one size. Where "
+          "there is a GPU, batches lie in pinned memory. A batch holds the memory leases of its samples.")
       .example("batches: {type: to_tensor, from: samples, batch: 2}")
       .gathers()
       .input<wsi::Tile>("tile")
