@@ -63,7 +63,7 @@ RunStatus Engine::status() const {
   status.memory = budget_.total();
   status.scopes_ended = scopes_done_ + scopes_failed_ + scopes_interrupted_ + scopes_skipped_;
   bool all_known = true;
-  std::uint64_t expected = 0;
+  std::uint64_t expected = 0, busiest = 0;
   for (const RunNode& node : nodes_) {
     const NodeType& type = *node.plan->type;
     if (type.opens_scopes()) {
@@ -72,7 +72,9 @@ RunStatus Engine::status() const {
       expected += node.expected;
       all_known = all_known && node.expected > 0;
     }
-    if (type.outputs.empty() && !type.inputs.empty()) {
+    const bool ends_packets = (type.outputs.empty() || type.gathers_scopes) && !type.inputs.empty();
+    if (ends_packets && (status.packet_name.empty() || node.nanoseconds > busiest)) {
+      busiest = node.nanoseconds;
       status.packet_name = type.inputs.front().name;
       status.packets = node.counts.in;
     }

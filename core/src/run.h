@@ -60,7 +60,7 @@ struct RunStatus {
   std::string scope_kind;  ///< "slide"; empty: no source opens scopes
   std::uint64_t scopes_ended = 0;
   std::optional<std::uint64_t> scopes_expected;
-  std::string packet_name;  ///< "tile": what the last node takes
+  std::string packet_name;  ///< "tile": what the busiest node at which packets end takes
   std::uint64_t packets = 0;
   std::size_t leased = 0;
   std::size_t memory = 0;

@@ -7,10 +7,11 @@
 namespace flowrun::wsi::synth {
 
 /// A file that comes into being under a temporary name beside its target and takes the target's place with
-/// `commit`. Without a commit nothing remains of it. Errors are std::runtime_error naming the target.
+/// `commit`. Without a commit nothing remains of it but the folders made for it. Errors are
+/// std::runtime_error naming the target.
 class TempFile {
  public:
-  /// Throws when the target is a directory or its folder does not take new files.
+  /// Makes the target's folder if need be. Throws when the target is a directory or its folder takes no file.
   explicit TempFile(std::filesystem::path target);
   ~TempFile();
   TempFile(const TempFile&) = delete;

@@ -292,6 +292,23 @@ TEST_CASE("an interrupt ends the run early; what is whole stays, and the next ru
   CHECK(outputs_in(out.path()).size() == 40);
 }
 
+TEST_CASE("the progress of a run is that of the busiest node at which packets end") {
+  TemporaryFolder out;
+  std::uint64_t most = 0;
+  RunOptions options;
+  options.on_progress = [&](const RunStatus& status) { most = std::max(most, status.packets); };
+  options.progress_seconds = 0.001;
+  run_text(graph(out, R"(
+  boxes: {{type: boxes, count: 10}}
+  items: {{type: unpack, from: boxes, count: 40}}
+  files: {{type: write, from: items, dir: "{out}", microseconds: 300}}
+  one: {{type: one}}
+  last: {{type: linger, from: one}}
+)"),
+           options);
+  CHECK(most > 1);
+}
+
 TEST_CASE("an output folder is used by one run at a time") {
   TemporaryFolder out;
   const OutputFolder held(out.path());
