@@ -32,6 +32,12 @@ void filter_band(cv::Mat& image, const Band& band, const std::function<void(cv::
 
 }  // namespace
 
+void for_each_band(int rows, const std::function<void(cv::Range)>& work) {
+  limited_for((rows + band_rows - 1) / band_rows, most_at_once, [&](int band) {
+    work({band * band_rows, std::min((band + 1) * band_rows, rows)});
+  });
+}
+
 void filter_in_bands(cv::Mat& image, int reach, const std::function<void(cv::Mat&)>& filter) {
   std::vector<Band> bands;
   for (int top = 0; top < image.rows; top += band_rows) {

@@ -7,6 +7,9 @@
 
 namespace flowrun::wsi {
 
+/// Calls `work` with each band of an image of so many rows, in parallel.
+void for_each_band(int rows, const std::function<void(cv::Range)>& work);
+
 /// Applies a filter to an image of one channel in place, band of rows by band, in parallel, without a second
 /// copy of the image. `filter` changes the image that it is given in place; a pixel of its result depends on
 /// rows up to `reach` away. What it does at the image's own edges is what it does at the edges of what it

@@ -7,6 +7,8 @@
 #include <opencv2/imgproc.hpp>
 
 #include "bands.h"
+#include "bit_mask.h"
+#include "otsu.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -20,6 +22,13 @@ void paint_glass_white(const Glass& glass, cv::Mat& rgb) {
       if ((glass.white && low >= *glass.white) || (glass.grey && high - low <= *glass.grey))
         *pixel = cv::Vec3b::all(255);
     }
+}
+
+void threshold_at(int value, int type, cv::Mat& scores) {
+  for_each_band(scores.rows, [&](cv::Range band) {
+    cv::Mat part = scores.rowRange(band);
+    cv::threshold(part, part, value, 255, type);
+  });
 }
 
 constexpr std::size_t ink_scratch = 5, hsv_scratch = 3;
@@ -54,18 +63,20 @@ Score within(const HsvBounds& bounds, const Glass& glass) {
 }
 
 void threshold_dark(cv::Mat& luma) {
-  cv::threshold(luma, luma, 0, 255, cv::THRESH_BINARY_INV | cv::THRESH_OTSU);
+  threshold_at(otsu_threshold(luma), cv::THRESH_BINARY_INV, luma);
 }
 
 void threshold_saturated(cv::Mat& saturation, int median, std::optional<int> threshold, int close) {
   if (median > 1)
     filter_in_bands(saturation, median / 2, [&](cv::Mat& part) { cv::medianBlur(part, part, median); });
-  cv::threshold(saturation, saturation, threshold.value_or(0), 255,
-                threshold ? cv::THRESH_BINARY : cv::THRESH_BINARY | cv::THRESH_OTSU);
+  threshold_at(threshold ? *threshold : otsu_threshold(saturation), cv::THRESH_BINARY, saturation);
   if (close <= 1) return;
   const cv::Mat square(close, close, CV_8UC1, cv::Scalar(1));
-  filter_in_bands(saturation, 2 * close,
-                  [&](cv::Mat& part) { cv::morphologyEx(part, part, cv::MORPH_CLOSE, square); });
+  filter_in_bands(saturation, 2 * close, [&](cv::Mat& part) {
+    BitMask bits(part);
+    bits.close(square);
+    bits.write_to(part);
+  });
 }
 
 void open_and_close(cv::Mat& mask, int kernel) {
@@ -73,8 +84,10 @@ void open_and_close(cv::Mat& mask, int kernel) {
   const cv::Mat ellipse = cv::getStructuringElement(cv::MORPH_ELLIPSE, {kernel, kernel});
   const int four_steps = 4 * (kernel / 2);
   filter_in_bands(mask, four_steps, [&](cv::Mat& part) {
-    cv::morphologyEx(part, part, cv::MORPH_OPEN, ellipse);
-    cv::morphologyEx(part, part, cv::MORPH_CLOSE, ellipse);
+    BitMask bits(part);
+    bits.open(ellipse);
+    bits.close(ellipse);
+    bits.write_to(part);
   });
 }
 

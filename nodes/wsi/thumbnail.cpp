@@ -8,6 +8,7 @@
 #include <opencv2/imgproc.hpp>
 #include <utility>
 
+#include "huge_pages.h"
 #include "limited_for.h"
 #include "picture.h"
 
@@ -82,6 +83,7 @@ void read_block(const Slide& slide, int number, const Blocks& blocks, const Scor
 cv::Mat read_blocks(const Slide& slide, const Thumbnail& thumbnail, const Score& score) {
   const Blocks blocks(slide, thumbnail);
   cv::Mat out(thumbnail.rows, thumbnail.cols, score.of ? CV_8UC1 : CV_8UC3);
+  prefer_huge_pages(out.data, out.total() * out.elemSize());
   limited_for(blocks.count(), most_at_once, [&](int number) {
     const cv::Rect place(blocks.x(number), blocks.y(number), blocks.cols, blocks.rows);
     read_block(slide, number, blocks, score, out(place & cv::Rect({}, out.size())));

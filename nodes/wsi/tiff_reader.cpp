@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "decoded_tile_cache.h"
+#include "huge_pages.h"
 #include "jpeg2000.h"
 #include "jpeg_stream.h"
 #include "readers.h"
@@ -21,6 +22,8 @@ namespace flowrun::wsi {
 namespace {
 
 constexpr std::uint16_t aperio_rgb_jpeg2000 = 33005;
+/// Of tiles; the rest of what a slide may keep is for huge pages that are not full.
+constexpr std::size_t most_cached_bytes = Slide::cache_bytes - huge_page;
 
 /// Where a level lies in the file and how its tiles are cut.
 struct Directory {
@@ -33,7 +36,7 @@ struct Directory {
   std::size_t tile_bytes() const { return std::size_t{tile_width} * tile_height * 3; }
   CachedLevel cached() const {
     const auto rows = static_cast<std::size_t>((height + tile_height - 1) / tile_height);
-    const bool fits = static_cast<std::size_t>(columns()) * rows * tile_bytes() <= Slide::cache_bytes;
+    const bool fits = static_cast<std::size_t>(columns()) * rows * tile_bytes() <= most_cached_bytes;
     return {tile_bytes(), std::size_t{tile_width} * tile_height, fits};
   }
 };
@@ -107,7 +110,7 @@ class TiffReader final : public PixelReader {
       : facts_(std::move(facts)),
         directories_(std::move(directories)),
         idle_(directories_.size()),
-        cache_(Slide::cache_bytes) {
+        cache_(most_cached_bytes) {
     for (const Directory& d : directories_) {
       const auto same = std::find_if(buffers_.begin(), buffers_.end(),
                                      [&](const TileBuffers& b) { return b.bytes() == d.tile_bytes(); });

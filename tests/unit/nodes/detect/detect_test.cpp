@@ -17,24 +17,6 @@ using namespace flowrun;
 using namespace flowrun::wsi;
 using namespace flowrun::test;
 
-TEST_CASE("a mask made band by band equals the one made at once") {
-  cv::RNG random(7);
-  for (const cv::Size size :
-       {cv::Size(1, 1), cv::Size(37, 511), cv::Size(200, 512), cv::Size(64, 513), cv::Size(130, 1700)}) {
-    cv::Mat grey(size, CV_8UC1);
-    random.fill(grey, cv::RNG::UNIFORM, 0, 256);
-    cv::GaussianBlur(grey, grey, {9, 9}, 0);
-    cv::Mat expected;
-    cv::threshold(grey, expected, 0, 255, cv::THRESH_BINARY_INV | cv::THRESH_OTSU);
-    const cv::Mat ellipse = cv::getStructuringElement(cv::MORPH_ELLIPSE, {5, 5});
-    cv::morphologyEx(expected, expected, cv::MORPH_OPEN, ellipse);
-    cv::morphologyEx(expected, expected, cv::MORPH_CLOSE, ellipse);
-    threshold_dark(grey);
-    open_and_close(grey, 5);
-    CHECK(cv::norm(grey, expected, cv::NORM_INF) == 0);
-  }
-}
-
 TEST_CASE("tissue is found where it is dark, at the resolution asked for") {
   testing::NodeRunner<Detect> runner;
   runner.node().mpp = 4;

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "otsu.h"
+
+#include <array>
+#include <cfloat>
+#include <cstdint>
+#include <cstring>
+#include <mutex>
+
+#include "bands.h"
+
+namespace flowrun::wsi {
+namespace {
+
+using Counts = std::array<std::uint32_t, 256>;
+
+/// Neighbours are often equal, and a processor waits to count what it has just counted: so they are counted
+/// apart.
+void count_row(const std::uint8_t* pixels, int cols, std::array<Counts, 8>& counts) {
+  int col = 0;
+  for (; col + 8 <= cols; col += 8) {
+    std::uint64_t eight;
+    std::memcpy(&eight, pixels + col, sizeof eight);
+    for (std::size_t i = 0; i < 8; ++i) ++counts[i][eight >> 8 * i & 255];
+  }
+  for (; col < cols; ++col) ++counts[0][pixels[col]];
+}
+
+std::array<double, 256> histogram(const cv::Mat& image) {
+  std::array<double, 256> all{};
+  std::mutex mutex;
+  for_each_band(image.rows, [&](cv::Range band) {
+    std::array<Counts, 8> counts{};
+    for (int row = band.start; row < band.end; ++row)
+      count_row(image.ptr<std::uint8_t>(row), image.cols, counts);
+    const std::scoped_lock lock(mutex);
+    for (const Counts& part : counts)
+      for (std::size_t value = 0; value < all.size(); ++value) all[value] += part[value];
+  });
+  return all;
+}
+
+}  // namespace
+
+int otsu_threshold(const cv::Mat& image) {
+  const std::array<double, 256> counts = histogram(image);
+  double pixels = 0, sum = 0;
+  for (std::size_t value = 0; value < counts.size(); ++value) {
+    pixels += counts[value];
+    sum += static_cast<double>(value) * counts[value];
+  }
+  const double fewest = FLT_EPSILON * pixels;  // of a class, as cv::threshold has it
+  double below = 0, sum_below = 0, most = 0;
+  int threshold = 0;
+  for (std::size_t value = 0; value < counts.size(); ++value) {
+    below += counts[value];
+    sum_below += static_cast<double>(value) * counts[value];
+    const double above = pixels - below;
+    if (below < fewest || above < fewest || below == 0 || above == 0) continue;
+    const double apart = sum_below / below - (sum - sum_below) / above;
+    const double between = below * above * apart * apart;
+    if (between <= most) continue;
+    most = between;
+    threshold = static_cast<int>(value);
+  }
+  return threshold;
+}
+
+}  // namespace flowrun::wsi

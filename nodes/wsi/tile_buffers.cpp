@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tile_buffers.h"
+
+#include <algorithm>
+#include <new>
+
+#include "huge_pages.h"
+
+namespace flowrun::wsi {
+
+std::uint8_t* TileBuffers::Pool::take() {
+  const std::scoped_lock lock(mutex);
+  if (free.empty()) add_slab();
+  std::uint8_t* const buffer = free.back();
+  free.pop_back();
+  return buffer;
+}
+
+void TileBuffers::Pool::add_slab() {
+  constexpr std::size_t usual_slab = 4 * huge_page;
+  const std::size_t buffers = std::max<std::size_t>(usual_slab / bytes, 1);
+  const std::size_t size = (buffers * bytes + huge_page - 1) / huge_page * huge_page;
+  free.reserve((slabs.size() + 1) * buffers);  // giving back allocates nothing
+  slabs.reserve(slabs.size() + 1);
+  Slab slab(static_cast<std::uint8_t*>(std::aligned_alloc(huge_page, size)));
+  if (!slab) throw std::bad_alloc();
+  prefer_huge_pages(slab.get(), size);
+  // The first is taken first: pages are there once something in them was used.
+  for (std::size_t i = buffers; i-- > 0;) free.push_back(slab.get() + i * bytes);
+  slabs.push_back(std::move(slab));
+}
+
+}  // namespace flowrun::wsi
