@@ -149,15 +149,13 @@ void Engine::process(Job& job) {
     const auto before = std::chrono::steady_clock::now();
     node.plan->node->process(inputs, outputs);
     node.nanoseconds += static_cast<std::uint64_t>((std::chrono::steady_clock::now() - before).count());
+    if (type.gathers_scopes && !outputs.emissions().empty())
+      throw std::logic_error("a node described as gathers_scopes() may emit only in finish() of the run");
+    if (outputs.ends_scopes()) throw std::logic_error(ended_elsewhere);
     emissions = std::move(outputs.emissions());
     action = std::move(outputs.in_order_action());
     reason = outputs.drop_reason();
-    if (type.gathers_scopes && !emissions.empty()) {
-      emissions.clear();
-      throw std::logic_error("a node described as gathers_scopes() may emit only in finish() of the run");
-    }
     for (const std::string& note : outputs.notes()) here.notes.add(note);
-    if (outputs.ends_scopes()) throw std::logic_error("scopes can be ended in finish() only");
   } catch (...) {
     failed = true;
     report(scope, job.node, node.plan->on_error, std::current_exception());

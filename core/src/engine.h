@@ -21,6 +21,8 @@
 
 namespace flowrun {
 
+constexpr const char* ended_elsewhere = "scopes can be ended in finish() only";
+
 /// Runs a plan. Every node is one function_node that never rejects; packets travel through our own edges,
 /// so that each is counted before it is sent; only sources wait, for a lease, and waiting takes no thread.
 class Engine {

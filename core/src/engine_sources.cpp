@@ -117,6 +117,7 @@ void Engine::make(Job& job) {
       const auto before = std::chrono::steady_clock::now();
       job.make(outputs);
       node.nanoseconds += static_cast<std::uint64_t>((std::chrono::steady_clock::now() - before).count());
+      if (outputs.ends_scopes()) throw std::logic_error(ended_elsewhere);
       emissions = std::move(outputs.emissions());
       for (const std::string& note : outputs.notes()) target->at(job.node).notes.add(note);
     } catch (...) {

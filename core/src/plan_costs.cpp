@@ -162,10 +162,9 @@ void check_budget(Plan& plan, Place place, Diagnostics& diagnostics) {
       break;
   }
   const Needs needs = needs_with(plan, static_cast<std::size_t>(plan.scopes_in_flight));
-  if (needs.total <= plan.memory || !needs.source) return;
+  if (needs.total <= plan.memory) return;
   const std::string memory = fmt::format("'memory: {}'", format_bytes(plan.memory));
   const std::string fix = fmt::format("raise memory to {} or more", round_up(needs.total));
-  const PlanNode& source = *needs.source;
   if (!needs.holder) {
     std::string parts;
     if (plan.kept_by_run() > 0) parts = fmt::format("for the whole run {}", format_bytes(plan.kept_by_run()));
@@ -177,6 +176,7 @@ void check_budget(Plan& plan, Place place, Diagnostics& diagnostics) {
                                          format_bytes(needs.total), parts, memory),
                              fix);
   }
+  const PlanNode& source = *needs.source;
   const std::size_t others = needs.total - source.need;
   const std::size_t fed = plan.memory > others ? (plan.memory - others) / source.lease : 0;
   diagnostics.error(needs.holder->place,

@@ -51,7 +51,7 @@ void filter_in_bands(cv::Mat& image, int reach, const std::function<void(cv::Mat
 
 std::size_t bands_scratch(int rows, int cols, int reach) {
   // The rows between bands, the bands at work, and the filter's copy of them.
-  const int between = (rows / band_rows + 1) * 2 * reach;
+  const int between = (std::max(rows, 1) - 1) / band_rows * 2 * reach;
   const int at_work = std::min(rows + between, most_at_once * (band_rows + 2 * reach));
   return static_cast<std::size_t>(between + 2 * at_work) * static_cast<std::size_t>(cols);
 }

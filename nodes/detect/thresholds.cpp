@@ -92,7 +92,8 @@ void open_and_close(cv::Mat& mask, int kernel) {
 }
 
 std::size_t mask_scratch(int rows, int cols, int kernel) {
-  return bands_scratch(rows, cols, 2 * kernel);
+  constexpr int least = 16;  // bytes of a row of a BitMask
+  return bands_scratch(rows, std::max(cols, least), 2 * kernel);
 }
 std::size_t most_mask_scratch(std::size_t pixels, int kernel) {
   return most_bands_scratch(pixels, 2 * kernel);

@@ -31,7 +31,9 @@ std::filesystem::path temporary_name(const std::filesystem::path& target) {
 TempFile::TempFile(std::filesystem::path target) : target_(std::move(target)) {
   std::error_code problem;
   if (target_.filename().empty() || std::filesystem::is_directory(target_, problem)) fail(target_, EISDIR);
+  problem.clear();
   if (target_.has_parent_path()) std::filesystem::create_directories(target_.parent_path(), problem);
+  if (problem) fail(target_, problem.value());
   do {
     temporary_ = temporary_name(target_);
     descriptor_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);

@@ -58,6 +58,7 @@ ModelThreads::ModelThreads(int threads) : before_(at::get_num_threads()) {
 
 ModelThreads::~ModelThreads() {
   omp_set_num_threads(before_);
+  if (at::get_num_threads() != before_) at::set_num_threads(before_);
 }
 
 }  // namespace flowrun::torch_nodes

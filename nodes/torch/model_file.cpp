@@ -27,17 +27,25 @@ std::string to_text(const ModelFacts& facts) {
 
 namespace {
 
-ModelFacts facts_from(const std::string& text, const std::filesystem::path& file) {
+/// What `read` gives; what is wrong with it is said of the file.
+template <class Read>
+auto whole(const std::filesystem::path& file, const Read& read) {
   try {
-    const json all = json::parse(text);
-    ModelFacts facts{all.at("architecture"), all.at("classes"), all.at("width"),
-                     all.at("height"),       all.at("mean"),    all.at("std")};
-    if (std::ranges::any_of(facts.std, [](double std) { return !(std > 0); }))
-      throw Error("std must be above 0");
-    return facts;
+    return read();
+  } catch (const c10::Error& problem) {
+    throw Error(fmt::format("{} is damaged: {}", file.string(), problem.what_without_backtrace()));
   } catch (const std::exception& problem) {
     throw Error(fmt::format("{} is damaged: {}", file.string(), problem.what()));
   }
+}
+
+ModelFacts facts_from(const std::string& text) {
+  const json all = json::parse(text);
+  ModelFacts facts{all.at("architecture"), all.at("classes"), all.at("width"),
+                   all.at("height"),       all.at("mean"),    all.at("std")};
+  if (std::ranges::any_of(facts.std, [](double std) { return !(std > 0); }))
+    throw Error("std must be above 0");
+  return facts;
 }
 
 }  // namespace
@@ -58,8 +66,7 @@ Checkpoint read_checkpoint(const std::filesystem::path& file) {
            out.entry("format").toStringRef() == checkpoint_format;
   };
   if (!is_checkpoint()) throw Error(fmt::format("{} is no checkpoint of flowrun", file.string()));
-  const c10::IValue facts = out.entry("facts");
-  out.facts = facts_from(facts.isString() ? facts.toStringRef() : "", file);
+  out.facts = whole(file, [&] { return facts_from(out.entry("facts").toStringRef()); });
   return out;
 }
 
@@ -78,7 +85,8 @@ std::unique_ptr<Network> network_of(const ModelFacts& facts) {
 Model of_checkpoint(const std::filesystem::path& file) {
   const Checkpoint checkpoint = read_checkpoint(file);
   Model model{checkpoint.facts, network_of(checkpoint.facts), {}};
-  load_weights(*model.network, to_map(checkpoint.entry("model")), file.string());
+  const auto weights = whole(file, [&] { return to_map(checkpoint.entry("model")); });
+  load_weights(*model.network, weights, file.string());
   return model;
 }
 
@@ -86,7 +94,7 @@ Model of_script(const std::filesystem::path& file, const std::vector<std::string
   Model model;
   std::string facts;
   model.network = load_script(file.string(), facts_file, facts);
-  if (!facts.empty()) model.facts = facts_from(facts, file);
+  if (!facts.empty()) model.facts = whole(file, [&] { return facts_from(facts); });
   model.facts.architecture = file.string();
   if (!classes.empty()) model.facts.classes = classes;
   if (model.facts.classes.empty())
@@ -98,6 +106,9 @@ Model of_script(const std::filesystem::path& file, const std::vector<std::string
 
 Model read_model(const std::filesystem::path& file, const std::vector<std::string>& classes) {
   Model model = is_script(file) ? of_script(file, classes) : of_checkpoint(file);
+  for (auto name = model.facts.classes.begin(); name != model.facts.classes.end(); ++name)
+    if (std::find(model.facts.classes.begin(), name, *name) != name)
+      throw Error(fmt::format("two classes of {} are called '{}'", file.string(), *name));
   model.network->train(false);
   for (const auto& [what, value] : wsi::file_identity(file)) model.identity += value + "; ";
   return model;

@@ -22,7 +22,7 @@ namespace flowrun::wsi {
 namespace {
 
 constexpr std::uint16_t aperio_rgb_jpeg2000 = 33005;
-/// Of tiles; the rest of what a slide may keep is for huge pages that are not full.
+/// Of tiles; the rest of what a slide may keep is for the huge page that buffers have not filled yet.
 constexpr std::size_t most_cached_bytes = Slide::cache_bytes - huge_page;
 
 /// Where a level lies in the file and how its tiles are cut.

@@ -22,12 +22,13 @@ void TileBuffers::Pool::add_slab() {
   constexpr std::size_t apart = 16;
   const std::size_t each = bytes + apart;
   const std::size_t buffers = std::max<std::size_t>((usual_slab - apart) / each, 1);
-  const std::size_t size = (apart + buffers * each + huge_page - 1) / huge_page * huge_page;
+  const std::size_t used = apart + buffers * each;
   free.reserve((slabs.size() + 1) * buffers);  // giving back allocates nothing
   slabs.reserve(slabs.size() + 1);
-  Slab slab(static_cast<std::uint8_t*>(std::aligned_alloc(huge_page, size)));
+  Slab slab(static_cast<std::uint8_t*>(
+      std::aligned_alloc(huge_page, (used + huge_page - 1) / huge_page * huge_page)));
   if (!slab) throw std::bad_alloc();
-  prefer_huge_pages(slab.get(), size);
+  prefer_huge_pages(slab.get(), used);  // never one that is not filled up
   // The first is taken first: pages are there once something in them was used.
   for (std::size_t i = buffers; i-- > 0;) free.push_back(slab.get() + apart + i * each);
   slabs.push_back(std::move(slab));

@@ -213,6 +213,11 @@ class Predictions(unittest.TestCase):
         self.assertIn("slide a: done, ", said)
         self.assertNotEqual(first, third)
 
+    def test_a_model_larger_than_the_memory_is_told(self):
+        said = self.run_graph("flowrun: 1\nmemory: 1 MiB\nnodes:\n"
+                              "  python: {type: export, checkpoint: model/best.pt, dir: small}\n", code=2)
+        self.assertIn("'memory: 1 MiB' is less", said)
+
     def test_a_full_disk_is_told(self):
         """Files that may not become as large as one of them was stand for it."""
         (self.at / "graph.yaml").write_text(
@@ -237,12 +242,15 @@ class Predictions(unittest.TestCase):
         torch.jit.save(layers, str(self.at / "odd.pt"), _extra_files={"flowrun.json": "{"})
         facts = json.loads((self.at / "python/model.json").read_text()) | {"std": [1, 0, 1]}
         torch.jit.save(layers, str(self.at / "flat.pt"), _extra_files={"flowrun.json": json.dumps(facts)})
+        twins = json.loads((self.at / "python/model.json").read_text()) | {"classes": ["a", "b", "a"]}
+        torch.jit.save(layers, str(self.at / "twins.pt"), _extra_files={"flowrun.json": json.dumps(twins)})
         for predict, more, code, expected in (
                 ("model: gone.pt", "", 2, "/gone.pt"),
                 ("model: text.pt", "", 2, "text.pt is no file of torch.save in the zip format"),
                 ("model: cut.pt", "", 2, "cut.pt is no file of torch.save in the zip format"),
                 ("model: odd.pt", "", 2, "odd.pt is damaged: "),
                 ("model: flat.pt", "", 2, "flat.pt is damaged: std must be above 0"),
+                ("model: twins.pt", "", 2, "two classes of "),
                 ("device: cpu", "", 2, "there is no model"),
                 ("model: model/best.pt, device: cuda", "", 2, "there is no GPU for 'device: cuda'"),
                 ("model: model/best.pt", ", heat_map: fat", 1,

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 
@@ -18,6 +19,20 @@ cv::Mat noise(cv::Size size, int blur, cv::RNG& random) {
   random.fill(grey, cv::RNG::UNIFORM, 0, 256);
   if (blur > 0) cv::GaussianBlur(grey, grey, {blur, blur}, 0);
   return grey;
+}
+
+/// Noise with a rectangle larger than the kernel, which opening leaves, in its left half, and one without
+/// noise, which closing leaves, in its right half.
+cv::Mat structures(cv::Size size, int kernel, cv::RNG& random) {
+  cv::Mat mask = noise(size, 7, random) > 120;
+  for (const int half : {0, 1}) {
+    const int width = size.width / 2, side = std::min({kernel + 2, width, size.height});
+    if (side < 1) continue;
+    const cv::Point corner(half * width + random.uniform(0, width - side + 1),
+                           random.uniform(0, size.height - side + 1));
+    mask(cv::Rect(corner, cv::Size(side, side))).setTo(half == 0 ? 255 : 0);
+  }
+  return mask;
 }
 
 bool equal(const cv::Mat& a, const cv::Mat& b) {
@@ -62,13 +77,14 @@ TEST_CASE("a saturated mask made band by band equals the one made at once") {
 
 TEST_CASE("masks of bits open and close as those of bytes, for each kernel and width") {
   cv::RNG random(9);
+  constexpr int rows = 90;
   for (int kernel = 1; kernel <= 63; ++kernel)
     for (const int shape : {cv::MORPH_ELLIPSE, cv::MORPH_RECT})
       for (const int cols : {1, 2, 63, 64, 65, 127, 128, 129, 200}) {
         CAPTURE(kernel);
         CAPTURE(shape);
         CAPTURE(cols);
-        const cv::Mat mask = noise({cols, 70}, 7, random) > 120;
+        const cv::Mat mask = structures({cols, rows}, kernel, random);
         const cv::Mat element = cv::getStructuringElement(shape, {kernel, kernel});
         cv::Mat opened, closed, bytes(mask.size(), CV_8UC1);
         cv::morphologyEx(mask, opened, cv::MORPH_OPEN, element);
@@ -80,6 +96,10 @@ TEST_CASE("masks of bits open and close as those of bytes, for each kernel and w
         to_close.close(element);
         to_close.write_to(bytes);
         CHECK(equal(bytes, closed));
+        if (cols >= 2 * (kernel + 2)) {  // otherwise there may be nothing left to compare
+          CHECK(cv::countNonZero(opened) > 0);
+          CHECK(cv::countNonZero(closed) < cols * rows);
+        }
       }
 }
 

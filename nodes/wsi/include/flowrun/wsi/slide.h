@@ -74,10 +74,10 @@ class Slide {
   /// Most bytes that an open slide keeps of decoded tiles.
   static constexpr std::size_t cache_bytes = std::size_t{32} << 20;
 
-  /// Opens `path`. OpenSlide says what kind of slide it is, unless the tiff backend reads it and it is Aperio's:
-  /// then its TIFF directories do, to the same effect and faster.
-  /// `name` becomes facts().name; `mpp` overrides what the file says. Throws Error when it is not a slide, or
-  /// not one for the backend.
+  /// Opens `path`. OpenSlide says what kind of slide it is, unless the tiff backend reads it and it is
+  /// Aperio's and says its MPP: then its TIFF directories do, to the same effect and faster. `name` becomes
+  /// facts().name; `mpp` overrides what the file says. Throws Error when it is not a slide, or not one for
+  /// the backend.
   static Slide open(const std::filesystem::path& path, std::string name, std::optional<double> mpp = {},
                     Backend backend = Backend::automatic);
   /// A slide of any other kind: what is known of it, with at least one level, and what reads its pixels. Use
