@@ -27,9 +27,9 @@ std::string to_text(const ModelFacts& facts) {
 
 namespace {
 
-/// What `read` gives; what is wrong with it is said of the file.
+/// What `read` gives, or that the file is damaged.
 template <class Read>
-auto whole(const std::filesystem::path& file, const Read& read) {
+auto or_damaged(const std::filesystem::path& file, const Read& read) {
   try {
     return read();
   } catch (const c10::Error& problem) {
@@ -66,7 +66,7 @@ Checkpoint read_checkpoint(const std::filesystem::path& file) {
            out.entry("format").toStringRef() == checkpoint_format;
   };
   if (!is_checkpoint()) throw Error(fmt::format("{} is no checkpoint of flowrun", file.string()));
-  out.facts = whole(file, [&] { return facts_from(out.entry("facts").toStringRef()); });
+  out.facts = or_damaged(file, [&] { return facts_from(out.entry("facts").toStringRef()); });
   return out;
 }
 
@@ -85,7 +85,7 @@ std::unique_ptr<Network> network_of(const ModelFacts& facts) {
 Model of_checkpoint(const std::filesystem::path& file) {
   const Checkpoint checkpoint = read_checkpoint(file);
   Model model{checkpoint.facts, network_of(checkpoint.facts), {}};
-  const auto weights = whole(file, [&] { return to_map(checkpoint.entry("model")); });
+  const auto weights = or_damaged(file, [&] { return to_map(checkpoint.entry("model")); });
   load_weights(*model.network, weights, file.string());
   return model;
 }
@@ -94,7 +94,7 @@ Model of_script(const std::filesystem::path& file, const std::vector<std::string
   Model model;
   std::string facts;
   model.network = load_script(file.string(), facts_file, facts);
-  if (!facts.empty()) model.facts = whole(file, [&] { return facts_from(facts); });
+  if (!facts.empty()) model.facts = or_damaged(file, [&] { return facts_from(facts); });
   model.facts.architecture = file.string();
   if (!classes.empty()) model.facts.classes = classes;
   if (model.facts.classes.empty())

@@ -28,13 +28,13 @@ class TensorMemory final : public c10::Allocator {
  public:
 #if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 3)
   c10::DataPtr allocate(std::size_t bytes) override {
+    return hand_out(bytes);
+  }
 #else
   c10::DataPtr allocate(std::size_t bytes) const override {
-#endif
-    if (bytes < least_kept) return small_.allocate(bytes);
-    void* const memory = take((bytes + page - 1) / page * page);
-    return {memory, memory, &give_back, c10::Device(c10::kCPU)};
+    return hand_out(bytes);
   }
+#endif
   c10::DeleterFnPtr raw_deleter() const override {
     return &give_back;
   }
@@ -55,6 +55,12 @@ class TensorMemory final : public c10::Allocator {
 
  private:
   using Ranges = std::map<char*, std::size_t>;  // by address: none begins where another ends
+
+  c10::DataPtr hand_out(std::size_t bytes) const {
+    if (bytes < least_kept) return small_.allocate(bytes);
+    void* const memory = take((bytes + page - 1) / page * page);
+    return {memory, memory, &give_back, c10::Device(c10::kCPU)};
+  }
 
   void* take(std::size_t bytes) const {
     std::scoped_lock lock(mutex_);

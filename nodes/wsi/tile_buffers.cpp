@@ -17,7 +17,8 @@ std::uint8_t* TileBuffers::Pool::take() {
 }
 
 void TileBuffers::Pool::add_slab() {
-  constexpr std::size_t usual_slab = 4 * huge_page;
+  // Enough for a slide; what is never used takes no memory.
+  constexpr std::size_t usual_slab = 16 * huge_page;
   // Buffers that all began where a page does would take the same places of the processor's caches.
   constexpr std::size_t apart = 16;
   const std::size_t each = bytes + apart;

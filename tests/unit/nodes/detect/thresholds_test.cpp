@@ -21,17 +21,17 @@ cv::Mat noise(cv::Size size, int blur, cv::RNG& random) {
   return grey;
 }
 
-/// Noise with a rectangle larger than the kernel, which opening leaves, in its left half, and one without
-/// noise, which closing leaves, in its right half.
+/// Noise with squares larger than the kernel, one below the other: in its left half white ones, which opening
+/// leaves, in its right half black ones, which closing leaves.
 cv::Mat structures(cv::Size size, int kernel, cv::RNG& random) {
   cv::Mat mask = noise(size, 7, random) > 120;
-  for (const int half : {0, 1}) {
-    const int width = size.width / 2, side = std::min({kernel + 2, width, size.height});
-    if (side < 1) continue;
-    const cv::Point corner(half * width + random.uniform(0, width - side + 1),
-                           random.uniform(0, size.height - side + 1));
-    mask(cv::Rect(corner, cv::Size(side, side))).setTo(half == 0 ? 255 : 0);
-  }
+  const int width = size.width / 2, side = std::min({kernel + 2, width, size.height});
+  if (side < 1) return mask;
+  for (int top = 0; top + side <= size.height; top += side + random.uniform(1, side + 1))
+    for (const int half : {0, 1}) {
+      const int left = half * width + random.uniform(0, width - side + 1);
+      mask(cv::Rect(left, top, side, side)).setTo(half == 0 ? 255 : 0);
+    }
   return mask;
 }
 
@@ -56,6 +56,11 @@ TEST_CASE("a mask made band by band equals the one made at once") {
       threshold_dark(grey);
       open_and_close(grey, kernel);
       CHECK(equal(grey, expected));
+      cv::Mat mask = structures(size, kernel, random);
+      cv::morphologyEx(mask, expected, cv::MORPH_OPEN, ellipse);
+      cv::morphologyEx(expected, expected, cv::MORPH_CLOSE, ellipse);
+      open_and_close(mask, kernel);
+      CHECK(equal(mask, expected));
     }
 }
 

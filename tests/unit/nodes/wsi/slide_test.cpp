@@ -192,6 +192,7 @@ TEST_CASE("Aperio's facts are OpenSlide's") {
     CHECK(!aperio_facts(path));  // then OpenSlide says what else the file has
     CHECK(Slide::open(path, "s").facts().mpp == Slide::open(path, "s", {}, Backend::openslide).facts().mpp);
   }
+  if (const auto path = real_slide("TCGA-CR-7395-01A-01-TS1.svs"); !path.empty()) CHECK(!aperio_facts(path));
   std::filesystem::copy_file(small_slide(), folder / "other.svs");
   describe_anew(folder / "other.svs", "Another scanner|MPP = 0.5");
   CHECK(!aperio_facts(folder / "other.svs"));
