@@ -8,7 +8,7 @@
 #include <mutex>
 
 #include "commands.h"
-#include "run.h"
+#include "run/run.h"
 
 namespace flowrun::cli {
 namespace {

@@ -9,9 +9,9 @@
 #include <sstream>
 #include <string>
 
-#include "output_folder.h"
-#include "plan.h"
-#include "run.h"
+#include "output/output_folder.h"
+#include "plan/plan.h"
+#include "run/run.h"
 
 namespace flowrun::test {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "intake.h"
+#include "run/intake.h"
 
 #include <doctest/doctest.h>
 #include <flowrun/packet.h>

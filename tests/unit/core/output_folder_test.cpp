@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "output_folder.h"
+#include "output/output_folder.h"
 
 #include <doctest/doctest.h>
 #include <flowrun/error.h>

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/node.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graph/diagnostics.h"
+#include "graph/graph_file.h"
+#include "plugin/plugins.h"
+
+namespace flowrun {
+
+/// The keys that an entry of `nodes:` may have whatever its type.
+inline const std::vector<std::string> runtime_keys{"type", "from", "workers", "on_error"};
+
+/// What to do when a call of a node throws.
+enum class OnError {
+  stop,  ///< end the run
+  skip,  ///< leave the packet out, count and report it
+  fail,  ///< give up the scope (the slide); the others go on
+};
+
+struct PortRef {
+  int node = -1;
+  int port = -1;
+};
+
+/// A node of a checked graph. Nodes are numbered in topological order.
+struct PlanNode {
+  std::string name;
+  Place place;
+  const NodeType* type = nullptr;
+  std::unique_ptr<Node> node;  ///< options set
+  int workers = 0;             ///< most calls at once; 0: as many as there are threads
+  OnError on_error = OnError::fail;
+  std::vector<PortRef> from;             ///< by input; node -1: unconnected
+  std::vector<std::vector<PortRef>> to;  ///< by output: the inputs that it feeds
+  std::vector<bool> outer;               ///< by input: takes a packet of the run into the node's scopes
+  int opener = -1;                       ///< the source whose scopes its packets belong to; -1: the run
+  bool wants_tombstones = false;         ///< it, or a node after it, joins or orders
+  Costs costs;                           ///< bytes of a packet on each port, scratch, packets held
+  std::vector<std::size_t> way;          ///< by output: peak bytes of a packet along its whole way
+  std::size_t lease = 0;                 ///< of a source: bytes leased for each packet
+  std::size_t need = 0;    ///< of a node that leases: least bytes with which its packets get through
+  nlohmann::json options;  ///< as given, for the journal
+  std::map<std::string, Place> option_places;
+
+  /// Nothing feeds it: it begins with the run.
+  bool begins() const;
+};
+
+/// A checked graph: whatever can be known before anything runs is known, and right.
+struct Plan {
+  std::string name;
+  std::string file;
+  std::size_t memory = 0;
+  int threads = 1;
+  int scopes_in_flight = 1;  ///< scopes that one opener may have open at once
+  std::vector<PlanNode> nodes;
+  std::vector<std::filesystem::path> output_folders;
+  std::vector<std::string> notes;  ///< not wrong, but worth saying: an output that nobody takes
+
+  std::size_t kept_by_run() const;  ///< bytes leased for the whole run
+  /// The source to whose scopes packets of an output belong; -1: the run.
+  int opener_of(PortRef output) const;
+  /// All that decides what comes out of the scopes of a source (-1: of the run): types of their nodes and of
+  /// those before them, their versions, options, edges.
+  nlohmann::json recipe(int opener) const;
+};
+
+struct PlanOptions {
+  std::vector<std::filesystem::path> plugin_folders;  ///< searched before all others
+  Settings settings;
+  std::optional<std::string> memory;  ///< instead of the graph's
+  std::optional<int> threads;         ///< instead of the graph's
+};
+
+/// A plan together with the plugins that its nodes live in.
+struct LoadedPlan {
+  std::unique_ptr<Plugins> plugins;
+  Plan plan;
+};
+
+/// A graph that cannot run; what() is the rendered list of all mistakes.
+class GraphError : public Error {
+ public:
+  GraphError(std::string rendered, std::vector<Diagnostic> all)
+      : Error(std::move(rendered)), diagnostics(std::move(all)) {}
+  std::vector<Diagnostic> diagnostics;
+};
+
+/// Reads and checks a graph file. Throws GraphError with every mistake found, Error when the file cannot be
+/// read.
+LoadedPlan load_plan(const std::filesystem::path& file, const PlanOptions& options);
+/// The same from text; `file` is for messages, its folder for relative paths.
+LoadedPlan load_plan_text(const std::string& text, const std::filesystem::path& file,
+                          const PlanOptions& options);
+
+/// The plan in words: nodes, edges, bytes per packet, packets that fit.
+std::string describe_plan(const Plan& plan);
+
+// The parts of planning, in plan_nodes.cpp, plan_scopes.cpp and plan_costs.cpp.
+
+/// Resolves types, options and edges of `graph` into plan.nodes.
+void resolve_nodes(const GraphFile& graph, Plugins& plugins, Plan& plan, Diagnostics& diagnostics);
+/// Gives each node the scopes that its packets belong to.
+void assign_scopes(Plan& plan, Diagnostics& diagnostics);
+/// Works out what packets cost and whether the budget can feed every node. Needs resolved nodes.
+void work_out_costs(Plan& plan, Place memory_place, Diagnostics& diagnostics);
+
+}  // namespace flowrun

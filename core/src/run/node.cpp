@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <flowrun/node.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "graph/diagnostics.h"
+
+namespace flowrun {
+namespace {
+
+template <class Spec>
+const Spec* named(const std::vector<Spec>& specs, std::string_view name) {
+  const auto it = std::find_if(specs.begin(), specs.end(), [&](const Spec& s) { return s.name == name; });
+  return it == specs.end() ? nullptr : &*it;
+}
+
+/// A node asks for a port that its description does not have, or as another type: the plugin's mistake.
+template <class Spec>
+std::size_t port_index(const std::vector<Spec>& ports, std::string_view port, std::string_view type) {
+  const Spec* spec = named(ports, port);
+  if (!spec) throw std::logic_error(fmt::format("the node's description has no port '{}'", port));
+  if (!type.empty() && spec->type != type)
+    throw std::logic_error(fmt::format("port '{}' carries {}, not {}", port, spec->type, type));
+  return static_cast<std::size_t>(spec - ports.data());
+}
+
+std::string plain(double number) {
+  return fmt::format("{}", number);
+}
+
+void check_range(const OptionSpec& option, const Value& value) {
+  if (!std::isfinite(option.least) && !std::isfinite(option.most)) return;
+  for (const Value& item : value.items) check_range(option, item);
+  for (const auto& [key, entry] : value.entries) check_range(option, entry);
+  if (value.kind != Value::Kind::scalar) return;
+  double number = 0;
+  convert(value, number);
+  if (number < option.least || (option.exclusive && number == option.least) || number > option.most)
+    throw ValueError(value.place, fmt::format("expected {}, found {}", option.range(), value.text));
+}
+
+}  // namespace
+
+std::string OptionSpec::range() const {
+  if (!choices.empty()) return fmt::format("one of {}", fmt::join(choices, ", "));
+  const std::string low = !std::isfinite(least) ? "" : (exclusive ? "above " : "at least ") + plain(least);
+  const std::string high = !std::isfinite(most) ? "" : "at most " + plain(most);
+  return low.empty() || high.empty() ? low + high : low + ", " + high;
+}
+
+void OptionSpec::apply(Node& node, const Value& value) const {
+  if (!choices.empty() && value.kind == Value::Kind::scalar &&
+      std::ranges::find(choices, value.text) == choices.end())
+    throw OptionError(name, fmt::format("unknown value '{}'", value.text), nearest_name(value.text, choices));
+  set(node, value);
+  check_range(*this, value);
+}
+
+const InputSpec* NodeType::input(std::string_view port) const {
+  return named(inputs, port);
+}
+const OutputSpec* NodeType::output(std::string_view port) const {
+  return named(outputs, port);
+}
+const OptionSpec* NodeType::option(std::string_view option) const {
+  return named(options, option);
+}
+
+bool Inputs::has(std::string_view port) const {
+  return packets_.at(port_index(*ports_, port, {})).payload != nullptr;
+}
+
+Lease Inputs::lease(std::string_view port) const {
+  return at(port, {}).lease;
+}
+
+const Packet& Inputs::at(std::string_view port, std::string_view type) const {
+  const Packet& packet = packets_.at(port_index(*ports_, port, type));
+  if (!packet.payload) throw Error(fmt::format("input '{}' is not connected", port));
+  return packet;
+}
+
+std::uint64_t Inputs::index() const {
+  for (std::size_t i = 0; i < packets_.size(); ++i)
+    if (packets_[i].payload && !(*ports_)[i].per_scope) return packets_[i].index;
+  return 0;
+}
+
+void Outputs::put(std::string_view port, std::string_view type, Packet packet) {
+  const auto index = static_cast<int>(port_index(*ports_, port, type));
+  for (const Emission& earlier : emissions_) {
+    if (earlier.port != index) continue;
+    if (!several_)
+      throw std::logic_error(fmt::format("a call may emit one packet on port '{}', not two", port));
+    ++packet.index;
+  }
+  emissions_.push_back({index, std::move(packet)});
+}
+
+void Outputs::forward(std::string_view port) {
+  if (!inputs_ || inputs_->packets().empty() || !inputs_->packets().front().payload)
+    throw std::logic_error("forward() without an input packet");
+  put(port, inputs_->ports().front().type, inputs_->packets().front());
+}
+
+void Outputs::keep_leased(std::size_t bytes) {
+  if (own_) own_->shrink_to(bytes);
+}
+
+std::size_t Costs::in(std::string_view port) const {
+  const auto it = inputs.find(port);
+  return it == inputs.end() ? 0 : it->second;
+}
+
+void Costs::out(std::string_view port, std::size_t bytes) {
+  outputs[std::string(port)].bytes = bytes;
+}
+void Costs::set_outputs(const std::vector<OutputSpec>& ports) {
+  std::size_t largest = 0;
+  for (const auto& [port, bytes] : inputs) largest = std::max(largest, bytes);
+  for (const OutputSpec& port : ports) {
+    auto& bytes = outputs[port.name].bytes;
+    bytes = bytes.value_or(largest);
+  }
+}
+void Costs::forwards(std::string_view port) {
+  outputs[std::string(port)].forwarded = true;
+}
+
+}  // namespace flowrun
