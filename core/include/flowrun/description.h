@@ -11,11 +11,24 @@ namespace flowrun {
 /// What T::describe says of a node type. Everything that is checked, printed or documented comes from here.
 template <class T>
 class Description {
+  template <class Base>
+  static constexpr bool is_a = std::derived_from<T, Base>;
+
  public:
   explicit Description(NodeType& type) : type_(type) {
+    static_assert(is_a<Map> + is_a<Write> + is_a<Gather> + is_a<GatherScopes> + is_a<Make> + is_a<Open> == 1,
+                  "a node derives from one role: Map, Write, Gather, GatherScopes, Make or Open");
     type_.create = [] { return std::make_unique<T>(); };
-    type_.source = std::derived_from<T, Source>;
-    type_.leases = overrides_bytes<decltype(&T::bytes)>;
+    if constexpr (is_a<Map>) describe_role(Role::map, &Map::finish);
+    if constexpr (is_a<Write>) describe_role(Role::write, &Write::finish);
+    if constexpr (is_a<Gather>) describe_role(Role::gather, &Gather::finish);
+    if constexpr (is_a<GatherScopes>) {
+      describe_role(Role::gather_scopes, &GatherScopes::finish);
+      type_.finishes_run = !std::same_as<decltype(&T::finish_run), decltype(&GatherScopes::finish_run)>;
+    }
+    if constexpr (is_a<Make>) type_.role = Role::make;
+    if constexpr (is_a<Open>) type_.role = Role::open;
+    if constexpr (is_a<Map>) type_.asks_bytes = overrides_bytes<decltype(&T::bytes)>;
   }
 
   /// One sentence.
@@ -24,20 +37,9 @@ class Description {
   Description& details(std::string text) { return type_.details = std::move(text), *this; }
   /// A complete entry of `nodes:`; a test runs it.
   Description& example(std::string yaml) { return type_.example = std::move(yaml), *this; }
-  /// Packets come by index within the scope, one at a time.
-  Description& ordered() { return type_.ordered = true, *this; }
-  /// Collects packets and emits others, in process() or finish(), numbered in the order of their emission.
-  /// It gets its packets in order.
-  Description& gathers() { return type_.gathers = type_.ordered = true, *this; }
-  /// Takes the packets of many scopes (slides, epochs) and emits for the run, in finish() of the run, once
-  /// all of these scopes have ended. Scopes that an earlier run has done are made again for it, unless it
-  /// resumes().
-  Description& gathers_scopes() { return type_.gathers_scopes = true, *this; }
   /// What it gathered from scopes that an earlier run has done, it has kept by itself: they are not made
   /// again.
-  Description& resumes() { return type_.resumes = true, *this; }
-  /// process() uses Outputs::in_order.
-  Description& in_order() { return type_.in_order = true, *this; }
+  Description& resumes() requires is_a<GatherScopes> { return type_.resumes = true, *this; }
   /// One call at a time, in any scope.
   Description& serial() { return type_.serial = true, *this; }
 
@@ -63,18 +65,18 @@ class Description {
     return add_scope_input<P>(std::move(name), true);
   }
   template <Payload P>
-  Description& output(std::string name) {
+  Description& output(std::string name) requires(!is_a<Write> && !is_a<Open>) {
     return type_.outputs.push_back({std::move(name), std::string(P::packet_type)}), *this;
   }
-  /// An output whose packets each open a scope of their own, called after the port.
+  /// The only output of a node that opens scopes, which are called after it ("slide").
   template <Payload P>
-  Description& scope_output(std::string name) {
-    return type_.outputs.push_back({std::move(name), std::string(P::packet_type), true}), *this;
+  Description& scope_output(std::string name) requires is_a<Open> {
+    type_.outputs = {{std::move(name), std::string(P::packet_type)}};
+    return *this;
   }
-
   /// The scopes of the scope_output build upon each other: each is opened when the one before has ended, all
   /// are made anew from the first on that is not done, and one that fails ends the run.
-  Description& successive() { return type_.successive = true, *this; }
+  Description& successive() requires is_a<Open> { return type_.successive = true, *this; }
 
   /// What may follow an option.
   class Option {
@@ -119,10 +121,17 @@ class Description {
     return *this;
   }
 
+  template <class Finish>
+  void describe_role(Role role, Finish) {
+    type_.role = role;
+    type_.finishes = !std::same_as<decltype(&T::finish), Finish>;
+  }
+
   /// An option may be called `bytes` too: then it is a data member.
   template <class Member>
-  static constexpr bool overrides_bytes = std::is_member_function_pointer_v<Member> &&
-                                          !std::same_as<Member, std::size_t (Node::*)(const Inputs&) const>;
+  static constexpr bool overrides_bytes =
+      std::is_member_function_pointer_v<Member> && !std::same_as<Member, decltype(&Map::bytes)>;
+
   NodeType& type_;
 };
 

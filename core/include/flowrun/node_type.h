@@ -23,11 +23,10 @@ struct InputSpec {
   std::function<std::string(const void*)> identity = {};
 };
 
-/// A typed exit of a node.
+/// A typed exit of a node; that of a node that opens scopes gives them their kind.
 struct OutputSpec {
   std::string name;
   std::string type;
-  bool opens_scope = false;  ///< each packet opens a scope of its own, called after the port
 };
 
 /// One option of a node: what the graph file may say, and how it reaches the node.
@@ -52,6 +51,9 @@ struct OptionSpec {
   void apply(Node& node, const Value& value) const;
 };
 
+/// What a node is: the class that it derives from.
+enum class Role { map, write, gather, gather_scopes, make, open };
+
 /// Everything known of a node type without making one: the only source for checking graphs, for
 /// `flowrun nodes` and for the generated pages.
 struct NodeType {
@@ -60,24 +62,22 @@ struct NodeType {
   std::string details;
   std::string example;  ///< a graph's `nodes:` entry that uses it
   std::string plugin;   ///< name and version of the plugin that it came from
+  Role role = Role::map;
   std::vector<InputSpec> inputs;
   std::vector<OutputSpec> outputs;
   std::vector<OptionSpec> options;
-  bool ordered = false;         ///< gets its packets by index within the scope, one at a time
-  bool in_order = false;        ///< uses Outputs::in_order
-  bool gathers = false;         ///< emits packets of its own numbering, made of several
-  bool serial = false;          ///< one call at a time
-  bool gathers_scopes = false;  ///< what it emits at the end belongs to the run
-  bool resumes = false;         ///< of gathers_scopes: knows by itself what done scopes gave
-  bool successive = false;      ///< opens a scope when the one before has ended
-  bool source = false;          ///< makes packets by a Generator
-  bool leases = false;          ///< asks for bytes of its own before each call (Node::bytes)
+  bool asks_bytes = false;  ///< of map: overrides bytes()
+  bool finishes = false;    ///< overrides finish()
+  bool finishes_run = false;
+  bool serial = false;      ///< one call at a time
+  bool resumes = false;     ///< of gather_scopes: knows by itself what done scopes gave
+  bool successive = false;  ///< of open: a scope when the one before has ended
   std::function<std::unique_ptr<Node>()> create;
 
-  /// The packets that it emits have numbers of their own, not those of its inputs.
-  bool renumbers() const { return gathers || gathers_scopes || source; }
-  /// Its packets open scopes.
-  bool opens_scopes() const { return !outputs.empty() && outputs.front().opens_scope; }
+  /// Calls wait for packets of lower index in the scope.
+  bool in_order() const { return role != Role::map && role != Role::open; }
+  /// What it emits is numbered by itself, not as its inputs are.
+  bool renumbers() const { return role != Role::map; }
   const InputSpec* input(std::string_view port) const;
   const OutputSpec* output(std::string_view port) const;
   const OptionSpec* option(std::string_view option) const;

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <type_traits>
 #include <utility>
-#include <vector>
 
 namespace flowrun {
 
@@ -18,30 +18,9 @@ concept Payload = requires {
   { T::packet_type } -> std::convertible_to<std::string_view>;
 };
 
-class Budget;
-struct Account;
-
-/// A share of the memory budget, in bytes, held by what was made from it and given back when the last of
-/// those dies. Thread-safe.
-class LeasedBytes {
- public:
-  LeasedBytes(Budget& budget, Account& account, std::size_t bytes);
-  /// Holds several leases as one: of a packet that was made from several others.
-  explicit LeasedBytes(std::vector<std::shared_ptr<LeasedBytes>> parts);
-  ~LeasedBytes();
-  LeasedBytes(const LeasedBytes&) = delete;
-  LeasedBytes& operator=(const LeasedBytes&) = delete;
-
-  /// Gives back what exceeds `bytes`; a lease never grows.
-  void shrink_to(std::size_t bytes);
-
- private:
-  Budget* budget_ = nullptr;
-  Account* account_ = nullptr;
-  std::size_t bytes_ = 0;
-  std::vector<std::shared_ptr<LeasedBytes>> parts_;
-};
-using Lease = std::shared_ptr<LeasedBytes>;
+/// Bytes of the memory budget, given back when the last holder lets go. The runtime takes leases and packets
+/// carry them; nodes have nothing to do with them.
+using Lease = std::shared_ptr<const void>;
 
 /// What travels along an edge: a shared immutable payload, its index within its scope, its lease. Without a
 /// payload it is a tombstone: it tells a node that joins or orders that this index will never come.

@@ -63,14 +63,14 @@ struct PluginEntry {
 };
 constexpr std::uint32_t plugin_magic = 0x464c4f57;  // "FLOW"
 /// Raised whenever a header of the SDK changes so that plugins must be built again.
-constexpr std::uint32_t plugin_abi = 3;
+constexpr std::uint32_t plugin_abi = 4;
 /// Tells headers apart whose types differ in size although nobody raised the number.
 constexpr std::uint64_t plugin_layout = [] {
   std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/
   for (const std::size_t size :
        {sizeof(Value), sizeof(InputSpec), sizeof(OutputSpec), sizeof(OptionSpec), sizeof(NodeType),
-        sizeof(Packet), sizeof(LeasedBytes), sizeof(Inputs), sizeof(Outputs), sizeof(Costs), sizeof(NewScope),
-        sizeof(Work), sizeof(Command), sizeof(Registry)})
+        sizeof(Packet), sizeof(Inputs), sizeof(Outputs), sizeof(Costs), sizeof(NewScope), sizeof(Packets),
+        sizeof(Scopes), sizeof(Command), sizeof(Registry)})
     hash = (hash ^ size) * 0x100000001b3;
   return hash;
 }();

@@ -74,10 +74,6 @@ bool Inputs::has(std::string_view port) const {
   return packets_.at(port_index(*ports_, port, {})).payload != nullptr;
 }
 
-Lease Inputs::lease(std::string_view port) const {
-  return at(port, {}).lease;
-}
-
 const Packet& Inputs::at(std::string_view port, std::string_view type) const {
   const Packet& packet = packets_.at(port_index(*ports_, port, type));
   if (!packet.payload) throw Error(fmt::format("input '{}' is not connected", port));
@@ -92,23 +88,20 @@ std::uint64_t Inputs::index() const {
 
 void Outputs::put(std::string_view port, std::string_view type, Packet packet) {
   const auto index = static_cast<int>(port_index(*ports_, port, type));
-  for (const Emission& earlier : emissions_) {
-    if (earlier.port != index) continue;
-    if (!several_)
+  for (const Emission& earlier : emissions_)
+    if (earlier.port == index)
       throw std::logic_error(fmt::format("a call may emit one packet on port '{}', not two", port));
-    ++packet.index;
-  }
   emissions_.push_back({index, std::move(packet)});
 }
 
-void Outputs::forward(std::string_view port) {
-  if (!inputs_ || inputs_->packets().empty() || !inputs_->packets().front().payload)
-    throw std::logic_error("forward() without an input packet");
-  put(port, inputs_->ports().front().type, inputs_->packets().front());
-}
-
-void Outputs::keep_leased(std::size_t bytes) {
-  if (own_) own_->shrink_to(bytes);
+void Outputs::forward(std::string_view port, std::string_view input) {
+  if (!inputs_ || inputs_->ports().empty()) throw std::logic_error("forward() without an input packet");
+  const auto from = input.empty() ? 0 : port_index(inputs_->ports(), input, {});
+  const Packet& packet = inputs_->packets()[from];
+  if (!packet.payload) throw std::logic_error("forward() without an input packet");
+  Packet sent = packet;
+  sent.index = index_;
+  put(port, inputs_->ports()[from].type, std::move(sent));
 }
 
 std::size_t Costs::in(std::string_view port) const {
@@ -119,16 +112,26 @@ std::size_t Costs::in(std::string_view port) const {
 void Costs::out(std::string_view port, std::size_t bytes) {
   outputs[std::string(port)].bytes = bytes;
 }
-void Costs::set_outputs(const std::vector<OutputSpec>& ports) {
+
+void Costs::forwards(std::string_view port, std::string_view input) {
+  outputs[std::string(port)].forwarded = std::string(input);
+}
+
+void Costs::set_defaults(const NodeType& type) {
   std::size_t largest = 0;
   for (const auto& [port, bytes] : inputs) largest = std::max(largest, bytes);
-  for (const OutputSpec& port : ports) {
-    auto& bytes = outputs[port.name].bytes;
-    bytes = bytes.value_or(largest);
+  for (const OutputSpec& port : type.outputs) {
+    Out& out = outputs[port.name];
+    if (out.forwarded && out.forwarded->empty() && !type.inputs.empty()) out.forwarded = type.inputs.front().name;
+    if (!out.bytes) out.bytes = out.forwarded ? in(*out.forwarded) : largest;
   }
 }
-void Costs::forwards(std::string_view port) {
-  outputs[std::string(port)].forwarded = true;
+
+Packets::Packets(std::uint64_t count, std::function<void(std::uint64_t, Outputs&)> make) : total(count) {
+  next = [count, at = std::uint64_t{0}, make = std::make_shared<decltype(make)>(std::move(make))]() mutable {
+    if (at == count) return Make();
+    return Make([make, number = at++](Outputs& out) { (*make)(number, out); });
+  };
 }
 
 }  // namespace flowrun

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/node_type.h>
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace flowrun {
+
+/// What one packet costs in bytes, said before anything runs. From these the plan knows the peak cost of a
+/// packet along its whole way, which is leased before the packet is made.
+class Costs {
+ public:
+  std::size_t threads = 1;  ///< of the run: so many calls may overlap; set before plan()
+  /// Temporary bytes during one call of any function of the node. Of a node that writes in order: with those
+  /// that an action holds until its turn. Of a node with bytes(): the most that it may ask for.
+  std::size_t scratch = 0;
+  /// Bytes that the node keeps of its own for each scope in flight; of a node in the run: for the whole run.
+  std::size_t keeps = 0;
+  /// Bytes that it keeps once, however many scopes there are: a model. What a node with one call at a time
+  /// needs then (activations) is better counted here than as scratch of every packet.
+  std::size_t keeps_for_run = 0;
+  /// Of a node that gathers: packets that it may keep per scope between two calls (a batch: size - 1).
+  std::size_t holds = 0;
+
+  /// The input is connected.
+  bool has(std::string_view port) const { return inputs.contains(port); }
+  /// Bytes of one packet on an input; 0 when unconnected.
+  std::size_t in(std::string_view port) const;
+  /// Sets the most bytes of one packet on an output. Not set: as large as the largest input. Of a node that
+  /// gathers: of a packet made of as many as it may hold and one more; one made of fewer has its share.
+  void out(std::string_view port, std::size_t bytes);
+  /// The packets on `port` are those of an input (the first, if none is named), not copies.
+  void forwards(std::string_view port, std::string_view input = {});
+
+  /// For the runtime: whatever is not set yet gets its default.
+  void set_defaults(const NodeType& type);
+  struct Out {
+    std::optional<std::size_t> bytes;
+    std::optional<std::string> forwarded;  ///< the input whose packets these are
+  };
+  std::map<std::string, std::size_t, std::less<>> inputs;
+  std::map<std::string, Out, std::less<>> outputs;
+};
+
+}  // namespace flowrun

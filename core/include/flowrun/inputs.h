@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/node_type.h>
+#include <flowrun/packet.h>
+#include <flowrun/scope.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+namespace flowrun {
+
+/// What a node keeps for one scope; made on first use, destroyed when the node has finished the scope.
+struct ScopeState {
+  std::mutex making;
+  const std::type_info* type = nullptr;
+  std::shared_ptr<void> value;
+};
+
+/// The packets of one call: one of each connected input. Belongs to the call's thread; what state() gives is
+/// shared by all calls of the scope.
+class Inputs {
+ public:
+  Inputs(const std::vector<InputSpec>& ports, std::vector<Packet> packets, const Scope& scope,
+         ScopeState& state, std::vector<std::string> done_scopes = {})
+      : ports_(&ports),
+        packets_(std::move(packets)),
+        scope_(&scope),
+        state_(&state),
+        done_scopes_(std::move(done_scopes)) {}
+
+  /// The payload on `port`. Throws Error when the port is unconnected (ask has() for optional ones).
+  template <Payload T>
+  const T& get(std::string_view port) const {
+    return *static_cast<const T*>(at(port, T::packet_type).payload.get());
+  }
+  /// The same, to keep until the end of the scope: its bytes stay leased as long as the pointer lives.
+  template <Payload T>
+  std::shared_ptr<const T> share(std::string_view port) const {
+    const Packet& packet = at(port, T::packet_type);
+    return {packet.payload, static_cast<const T*>(packet.payload.get())};
+  }
+  bool has(std::string_view port) const;
+  /// The payload on `port`, to be changed: the payload itself when nobody else holds it, else a copy of it.
+  /// The call then has no packet on that port any more.
+  template <Payload T>
+  T take(std::string_view port);
+
+  const Scope& scope() const { return *scope_; }
+  /// In GatherScopes::finish_run: the names, sorted, of the scopes that are done and published, also by
+  /// earlier runs.
+  const std::vector<std::string>& done_scopes() const { return done_scopes_; }
+  /// The packet's index within its scope; packets that a node emits for it keep the index.
+  std::uint64_t index() const;
+  /// The node's own state for this scope, default-constructed on first use. Calls in one scope may run at the
+  /// same time and share it. Throws std::logic_error when the scope's state is of another type.
+  template <class S>
+  S& state() const {
+    std::scoped_lock lock(state_->making);
+    if (!state_->value) {
+      state_->value = std::make_shared<S>();
+      state_->type = &typeid(S);
+    }
+    if (*state_->type != typeid(S)) throw std::logic_error("state() of a scope has one type, not two");
+    return *static_cast<S*>(state_->value.get());
+  }
+
+  /// For the runtime.
+  const std::vector<Packet>& packets() const { return packets_; }
+  const std::vector<InputSpec>& ports() const { return *ports_; }
+
+ private:
+  const Packet& at(std::string_view port, std::string_view type) const;
+
+  const std::vector<InputSpec>* ports_;
+  std::vector<Packet> packets_;  // by port; without payload: unconnected
+  const Scope* scope_;
+  ScopeState* state_;
+  std::vector<std::string> done_scopes_;
+};
+
+template <Payload T>
+T Inputs::take(std::string_view port) {
+  const auto& packet = at(port, T::packet_type);
+  const std::shared_ptr<const void> payload =
+      std::move(packets_[static_cast<std::size_t>(&packet - packets_.data())].payload);
+  // Whoever held it before let it go with an atomic step, and so does this copy: what the others did with the
+  // payload has happened before it is changed.
+  std::shared_ptr<const void>(payload).reset();
+  const T& value = *static_cast<const T*>(payload.get());
+  // Payloads are made as objects that are not const (Packet::make); with one holder nobody else can look.
+  if (payload.use_count() == 1) return std::move(const_cast<T&>(value));
+  return value;
+}
+
+}  // namespace flowrun
