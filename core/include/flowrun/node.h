@@ -87,7 +87,8 @@ class GatherScopes : public Node {
 /// Makes many packets of one: tiles of a slide, cells of a tile. Without inputs, packets of the run.
 class Make : public Node {
  public:
-  /// Called for each input packet in the order of the index, when what the one before gave has been made.
+  /// Called for each input packet in the order of the index, when the last packet of the one before has been
+  /// begun. Packets are numbered over all inputs of the scope.
   virtual Packets make(Inputs& in) = 0;
 };
 

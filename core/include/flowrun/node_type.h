@@ -74,8 +74,8 @@ struct NodeType {
   bool successive = false;  ///< of open: a scope when the one before has ended
   std::function<std::unique_ptr<Node>()> create;
 
-  /// Calls wait for packets of lower index in the scope.
-  bool in_order() const { return role != Role::map && role != Role::open; }
+  /// What its calls give waits for its turn.
+  bool acts() const { return role == Role::write || role == Role::gather_scopes; }
   /// What it emits is numbered by itself, not as its inputs are.
   bool renumbers() const { return role != Role::map; }
   const InputSpec* input(std::string_view port) const;

@@ -114,6 +114,20 @@ void write_whole(const fs::path& file, const std::string& content) {
   rename_or_throw(temporary, file);
 }
 
+std::vector<std::exception_ptr> publish(std::vector<Publication>& batch) {
+  std::vector<std::exception_ptr> out;
+  for (auto& p : batch) {
+    std::exception_ptr e;
+    try {
+      for (auto* f : p.folders) f->publish(p.scope, p.entry);
+    } catch (...) {
+      e = std::current_exception();
+    }
+    out.push_back(e);
+  }
+  return out;
+}
+
 OutputFolder::OutputFolder(fs::path folder) : folder_(fs::absolute(folder).lexically_normal()) {
   journal_ = folder_ / ".flowrun";
   for (const char* kind : {"done", "publishing", "staging"}) create_or_throw(journal_ / kind);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <exception>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -31,6 +32,7 @@ class OutputFolder {
   const std::filesystem::path& path() const { return folder_; }
   /// The journal entry of a scope whose units all stand, or null.
   nlohmann::json entry(const std::string& scope) const;
+  void check_name(const std::string&) const {}
   /// See Scope::stage.
   std::filesystem::path stage(const std::string& scope, const std::filesystem::path& unit);
   /// See Scope::hand_on.
@@ -62,6 +64,13 @@ class OutputFolder {
   mutable std::mutex mutex_;
   std::map<std::string, Staged> staged_;
 };
+
+struct Publication {
+  std::string scope;
+  std::vector<OutputFolder*> folders;
+  nlohmann::json entry;
+};
+std::vector<std::exception_ptr> publish(std::vector<Publication>& batch);
 
 /// Writes a file whole or not at all: under a temporary name first, then renamed. Throws Error.
 void write_whole(const std::filesystem::path& file, const std::string& content);

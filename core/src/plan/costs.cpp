@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+// What packets cost, and whether the budget can feed every node.
+//
+// Leases are taken where packets come into being: by nodes that make packets or open scopes, by nodes that ask
+// for bytes when they see their packet, and for what is emitted at the end of a scope. A lease covers all that
+// is made of its packet up to the next such places. One pass from the sinks back works it out; where a packet's
+// ways join again, what follows is counted once.
 #include <flowrun/bytes.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "plan/plan.h"
 
@@ -17,131 +22,172 @@ const PlanNode& at(const Plan& plan, int node) {
   return plan.nodes[static_cast<std::size_t>(node)];
 }
 
-std::size_t out_bytes(const PlanNode& node, std::size_t port) {
-  return *node.costs.outputs.at(node.type->outputs[port].name).bytes;
+const Costs::Out& out_of(const PlanNode& node, std::size_t port) {
+  return node.costs.outputs.at(node.type->outputs[port].name);
 }
 
-bool forwarded(const PlanNode& node, std::size_t port) {
-  return node.costs.outputs.at(node.type->outputs[port].name).forwarded;
+std::size_t input_number(const PlanNode& node, const std::string& name) {
+  return static_cast<std::size_t>(node.type->input(name) - node.type->inputs.data());
+}
+
+std::string plan_of(PlanNode& node) {
+  try {
+    node.node->plan(node.costs);
+    return {};
+  } catch (const OptionError&) {
+    throw;
+  } catch (const std::exception& problem) {
+    return problem.what();
+  } catch (...) {
+    return "plan() threw what is no std::exception, a mistake of its plugin";
+  }
+}
+
+void check_costs(const PlanNode& node) {
+  const auto refuse = [&](const std::string& what) {
+    throw Error(fmt::format("node type '{}' {}: a mistake of its plugin", node.type->name, what));
+  };
+  if (node.costs.holds > 0 && node.type->role != Role::gather) refuse("holds packets but is no Gather");
+  for (const auto& [port, out] : node.costs.outputs) {
+    if (!node.type->output(port)) refuse(fmt::format("plans an output '{}' that it does not have", port));
+    if (!out.forwarded) continue;
+    if (!node.type->input(*out.forwarded))
+      refuse(fmt::format("forwards an input '{}' that it does not have", *out.forwarded));
+    if (node.type->role != Role::map || node.type->asks_bytes)
+      refuse("forwards packets; only a Map that does not ask for bytes does");
+  }
 }
 
 void ask_node(PlanNode& node, const Plan& plan, Diagnostics& diagnostics) {
   for (std::size_t i = 0; i < node.from.size(); ++i) {
     const PortRef from = node.from[i];
-    if (from.node < 0) continue;
-    const auto& source = at(plan, from.node);
-    const auto& name = source.type->outputs[static_cast<std::size_t>(from.port)].name;
-    node.costs.inputs[node.type->inputs[i].name] = *source.costs.outputs.at(name).bytes;
+    if (from.node >= 0)
+      node.costs.inputs[node.type->inputs[i].name] =
+          *out_of(at(plan, from.node), static_cast<std::size_t>(from.port)).bytes;
   }
   node.costs.threads = static_cast<std::size_t>(plan.threads);
   try {
-    node.node->plan(node.costs);
+    if (const std::string problem = plan_of(node); !problem.empty()) throw Error(problem);
+    node.costs.set_defaults(*node.type);
+    check_costs(node);
   } catch (const OptionError& problem) {
     const auto place = node.option_places.find(problem.option);
     diagnostics.error(place == node.option_places.end() ? node.place : place->second,
                       fmt::format("'{}': {}", problem.option, problem.what()), problem.fix);
-  } catch (const std::exception& problem) {
+  } catch (const Error& problem) {
     diagnostics.error(node.place, fmt::format("node '{}': {}", node.name, problem.what()));
   }
-  if (node.costs.holds > 0 && !node.type->gathers)
-    diagnostics.error(
-        node.place,
-        fmt::format("node type '{}' holds packets but is not described as gathers()", node.type->name),
-        "a mistake of its plugin");
-  node.costs.set_outputs(node.type->outputs);
+  node.costs.set_defaults(*node.type);
 }
 
-/// A consumer that leases for itself adds nothing to the packet's own way.
-bool leases_for_itself(const Plan& plan, PortRef to) {
-  const NodeType& type = *at(plan, to.node).type;
-  return type.source || type.leases || type.inputs[static_cast<std::size_t>(to.port)].per_scope;
+/// The calls of the input's node run under leases of their own: a packet that comes there adds nothing to the
+/// lease that it has.
+bool is_leased_anew(const PlanNode& node, std::size_t input) {
+  const Role role = node.type->role;
+  return role == Role::make || role == Role::open || node.type->asks_bytes || node.type->inputs[input].per_scope;
 }
 
-/// What a node takes besides its inputs while it works, and what is alive after it.
+bool is_stream(const PlanNode& node, std::size_t input) {
+  return node.from[input].node >= 0 && !node.type->inputs[input].per_scope;
+}
+
+/// Where several packets are joined, the lease of the one on this input covers what is made of all.
+std::size_t covering_input(const PlanNode& node) {
+  for (std::size_t port = 0; port < node.to.size(); ++port)
+    if (const auto& forwarded = out_of(node, port).forwarded)
+      if (const std::size_t input = input_number(node, *forwarded); is_stream(node, input)) return input;
+  for (std::size_t input = 0; input < node.from.size(); ++input)
+    if (is_stream(node, input)) return input;
+  return 0;
+}
+
+/// What a node takes besides the packet on one of its inputs.
 struct Step {
-  std::size_t working = 0;
-  std::size_t after = 0;
-  bool forwards = false;
+  std::size_t working = 0;  ///< while it works
+  std::size_t after = 0;    ///< at most, of all that is made from then on
+  bool holds_input = false;     ///< the packet may outlive the call
+  bool sends_input_on = false;  ///< it is part of what comes after
 };
 
-Step step_of(const PlanNode& node) {
-  Step step{node.costs.scratch, 0, false};
-  if (node.type->gathers_scopes) return step;  // what it emits is leased by the run
+Step step_of(const PlanNode& node, std::size_t input) {
+  const Costs& costs = node.costs;
+  // What an action holds waits beside the packet until its turn.
+  if (node.type->acts()) return {costs.scratch, costs.scratch, true, false};
+  Step step;
+  step.holds_input = node.type->role == Role::gather;
   for (std::size_t port = 0; port < node.to.size(); ++port) {
+    const Costs::Out& out = out_of(node, port);
+    step.sends_input_on |= out.forwarded && input_number(node, *out.forwarded) == input;
+    if (!out.forwarded) step.working += *out.bytes;
     step.after += node.way[port];
-    step.forwards |= forwarded(node, port);
-    if (!forwarded(node, port)) step.working += out_bytes(node, port);
   }
+  // Each of the packets that are gathered covers its share of what is made of them.
+  const std::size_t share = node.type->role == Role::gather ? costs.holds + 1 : 1;
+  step.working = costs.scratch + (step.working + share - 1) / share;
+  step.after = (step.after + share - 1) / share;
   return step;
 }
 
-/// Peak bytes of a packet of output `port` from its making to the end of everything made from it. With one
-/// consumer the packet dies when that has worked; with several it may live as long as the slowest.
+/// Peak bytes of a packet of output `port` and all that its lease covers. With one taker the packet dies when
+/// that has worked; with several it may live as long as the slowest.
 std::size_t way_of(const Plan& plan, const PlanNode& node, std::size_t port) {
-  const std::size_t own = out_bytes(node, port);
-  std::vector<Step> steps;
-  bool shared = false;
-  for (const PortRef to : node.to[port]) {
-    if (leases_for_itself(plan, to))
-      shared = true;
-    else
-      steps.push_back(step_of(at(plan, to.node)));
-  }
-  if (steps.size() == 1 && !shared) return std::max(own + steps[0].working, steps[0].after);
+  const std::size_t own = *out_of(node, port).bytes;
+  const auto& targets = node.to[port];
   std::size_t sum = own;
-  for (const Step& step : steps)
-    sum += std::max(step.working, step.after - std::min(step.after, step.forwards ? own : 0));
+  for (const PortRef to : targets) {
+    const PlanNode& taker = at(plan, to.node);
+    const auto input = static_cast<std::size_t>(to.port);
+    if (is_leased_anew(taker, input) || covering_input(taker) != input) continue;
+    const Step step = step_of(taker, input);
+    if (targets.size() == 1 && !step.holds_input) return std::max(own + step.working, step.after);
+    sum += std::max(step.working, step.after - std::min(step.after, step.sends_input_on ? own : 0));
+  }
   return sum;
 }
 
-/// Packets of a source that the nodes after `node` may keep in one scope; `unit`: packets that one packet
-/// here is made of. Names the node that keeps most.
-std::size_t held_after(const Plan& plan, const PlanNode& node, std::size_t unit, const PlanNode** holder) {
-  std::size_t held = 0;
+/// How many packets of one stream must be possible at once so that what gathers them, here or further on,
+/// comes to emit.
+std::size_t slots_after(const Plan& plan, const PlanNode& node) {
+  std::size_t most = 1;
   for (const auto& targets : node.to)
     for (const PortRef to : targets) {
-      if (leases_for_itself(plan, to)) continue;
-      const PlanNode& next = at(plan, to.node);
-      if (next.costs.holds > 0 && !*holder) *holder = &next;
-      held += next.costs.holds * unit;
-      if (!next.type->gathers_scopes) held += held_after(plan, next, unit * (next.costs.holds + 1), holder);
+      const PlanNode& taker = at(plan, to.node);
+      if (is_leased_anew(taker, static_cast<std::size_t>(to.port))) continue;
+      const std::size_t further = taker.type->role == Role::gather_scopes ? 1 : taker.gathers_after;
+      most = std::max(most, (taker.costs.holds + 1) * further);
     }
-  return held;
+  return most;
 }
 
-struct Needs {
-  std::size_t total = 0;
-  const PlanNode* holder = nullptr;  ///< the node that gathers packets, if one does
-  const PlanNode* source = nullptr;  ///< the source that needs most
-  std::size_t held = 0;              ///< packets of that source kept per scope
-};
-
-Needs needs_with(Plan& plan, std::size_t scopes) {
-  Needs needs;
-  needs.total = plan.kept_by_run();
-  std::size_t most = 0;
-  for (PlanNode& node : plan.nodes) {
-    if (node.type->leases) needs.total += node.need = node.costs.leases;
-    if (!node.type->source) continue;
-    const PlanNode* holder = nullptr;
-    const std::size_t held = held_after(plan, node, 1, &holder);
-    const bool several = node.opener >= 0 && !at(plan, node.opener).type->successive;
-    node.need = node.lease * (1 + held * (several ? scopes : 1));
-    if (node.type->opens_scopes()) node.need = node.lease;
-    needs.total += node.need;
-    if (node.need >= most) {
-      most = node.need;
-      needs.source = &node;
-      needs.held = held;
-      needs.holder = holder;
-    }
+void work_out_leases(const Plan& plan, PlanNode& node) {
+  node.way.resize(node.to.size());
+  std::size_t made = 0, whole = 0;
+  for (std::size_t port = 0; port < node.to.size(); ++port) {
+    node.way[port] = way_of(plan, node, port);
+    made += *out_of(node, port).bytes;
+    whole += node.way[port];
   }
-  return needs;
+  node.gathers_after = slots_after(plan, node);
+  const NodeType& type = *node.type;
+  const bool makes = type.role == Role::make || type.role == Role::open;
+  const bool ends = (type.role == Role::gather && type.finishes) || type.finishes_run;
+  if (makes || ends || type.asks_bytes) {
+    node.slots = type.role == Role::open ? 1 : node.gathers_after;
+    node.beyond = whole - made;
+    node.lease = std::max({made + node.costs.scratch, whole, packet_overhead});
+  }
+  if (type.finishes || type.finishes_run) node.finish_lease = node.costs.scratch;
 }
 
-std::string packet_name(const PlanNode& source, std::size_t count) {
-  const std::string& name = source.type->outputs.front().name;
-  return count == 1 ? name : name + "s";
+std::string in_words(const Plan& plan) {
+  std::string parts;
+  if (plan.kept_by_run() > 0) parts = fmt::format("for the whole run {}", format_bytes(plan.kept_by_run()));
+  for (const PlanNode& node : plan.nodes) {
+    if (node.need() == 0) continue;
+    parts += fmt::format("{}'{}' {}", parts.empty() ? "" : ", ", node.name, format_bytes(node.need()));
+    if (node.slots > 1) parts += fmt::format(" for {} packets at once", node.slots);
+  }
+  return parts;
 }
 
 /// A round figure at or above `bytes`, for "raise memory to".
@@ -150,68 +196,48 @@ std::string round_up(std::size_t bytes) {
   return format_bytes((bytes + step - 1) / step * step);
 }
 
-void check_budget(Plan& plan, Place place, Diagnostics& diagnostics) {
-  const bool gathers = needs_with(plan, 1).holder != nullptr;
-  for (; plan.scopes_in_flight > 1 && gathers; --plan.scopes_in_flight) {
-    std::size_t opened = 0;
-    for (const PlanNode& node : plan.nodes)
-      opened += node.type->opens_scopes() && !node.type->successive ? node.lease : 0;
-    const auto further = static_cast<std::size_t>(plan.scopes_in_flight - 1);
-    if (needs_with(plan, static_cast<std::size_t>(plan.scopes_in_flight)).total + opened * further <=
-        plan.memory)
-      break;
-  }
-  const Needs needs = needs_with(plan, static_cast<std::size_t>(plan.scopes_in_flight));
-  if (needs.total <= plan.memory) return;
-  const std::string memory = fmt::format("'memory: {}'", format_bytes(plan.memory));
-  const std::string fix = fmt::format("raise memory to {} or more", round_up(needs.total));
-  if (!needs.holder) {
-    std::string parts;
-    if (plan.kept_by_run() > 0) parts = fmt::format("for the whole run {}", format_bytes(plan.kept_by_run()));
-    for (const PlanNode& node : plan.nodes)
-      if (node.need > 0)
-        parts += fmt::format("{}'{}' {}", parts.empty() ? "" : ", ", node.name, format_bytes(node.need));
-    return diagnostics.error(place,
-                             fmt::format("the graph needs {} to make progress ({}), but {} is less",
-                                         format_bytes(needs.total), parts, memory),
-                             fix);
-  }
-  const PlanNode& source = *needs.source;
-  const std::size_t others = needs.total - source.need;
-  const std::size_t fed = plan.memory > others ? (plan.memory - others) / source.lease : 0;
-  diagnostics.error(needs.holder->place,
-                    fmt::format("'{}' may hold {} {} x {} = {} while one more is made, but {} feeds {}",
-                                needs.holder->name, needs.held, packet_name(source, needs.held),
-                                format_bytes(source.lease), format_bytes(needs.held * source.lease), memory,
-                                fed == 0 ? "none" : fmt::format("{}", fed)),
-                    fix + fmt::format(", or let '{}' hold fewer", needs.holder->name));
+void check_budget(const Plan& plan, Place place, Diagnostics& diagnostics) {
+  const std::size_t needed = plan.needed();
+  if (needed <= plan.memory) return;
+  std::string fix = fmt::format("raise memory to {} or more", round_up(needed));
+  const auto holder = std::max_element(plan.nodes.begin(), plan.nodes.end(), [](auto& a, auto& b) {
+    return a.costs.holds < b.costs.holds;
+  });
+  if (holder != plan.nodes.end() && holder->costs.holds > 0)
+    fix += fmt::format(", or let '{}' hold fewer than {} packets", holder->name, holder->costs.holds + 1);
+  diagnostics.error(place,
+                    fmt::format("the graph needs {} to make progress ({}), but 'memory: {}' is less",
+                                format_bytes(needed), in_words(plan), format_bytes(plan.memory)),
+                    fix);
 }
 
 }  // namespace
+
+std::size_t PlanNode::need() const {
+  const bool twice = type->role == Role::gather_scopes && type->finishes && type->finishes_run;
+  return lease * slots + finish_lease * (twice ? 2 : 1);
+}
 
 std::size_t Plan::kept_by_run() const {
   std::size_t kept = 0;
   for (const PlanNode& node : nodes) {
     kept += node.costs.keeps_for_run;
     if (node.opener < 0) kept += node.costs.keeps;
-    if (node.type->gathers_scopes) kept = std::accumulate(node.way.begin(), node.way.end(), kept);
   }
   return kept;
 }
 
+std::size_t Plan::needed() const {
+  std::size_t needed = kept_by_run();
+  for (const PlanNode& node : nodes) needed += node.need();
+  return needed;
+}
+
 void work_out_costs(Plan& plan, Place memory_place, Diagnostics& diagnostics) {
   for (PlanNode& node : plan.nodes) ask_node(node, plan, diagnostics);
+  if (diagnostics.empty()) check_numbering(plan, diagnostics);
   if (!diagnostics.empty()) return;
-  for (auto node = plan.nodes.rbegin(); node != plan.nodes.rend(); ++node) {
-    node->way.resize(node->to.size());
-    std::size_t own = 0, whole = 0;
-    for (std::size_t port = 0; port < node->to.size(); ++port) {
-      node->way[port] = way_of(plan, *node, port);
-      own += out_bytes(*node, port);
-      whole += node->way[port];
-    }
-    if (node->type->source) node->lease = std::max({own + node->costs.scratch, whole, packet_overhead});
-  }
+  for (auto node = plan.nodes.rbegin(); node != plan.nodes.rend(); ++node) work_out_leases(plan, *node);
   // What nodes keep for a scope is leased with the packet that opens it.
   for (const PlanNode& node : plan.nodes)
     if (node.opener >= 0) plan.nodes[static_cast<std::size_t>(node.opener)].lease += node.costs.keeps;

@@ -182,6 +182,7 @@ class Resolver {
         std::filesystem::path folder;
         convert(value, folder);
         plan_.output_folders.push_back(folder);
+        draft.node.output_folders.push_back(folder);
       } else if (!option.input_list) {
         draft.node.options[option.name] = to_json(value);
       }
@@ -220,7 +221,7 @@ void mark_tombstones(Plan& plan) {
     int streams = 0;
     for (std::size_t i = 0; i < node->from.size(); ++i)
       streams += node->from[i].node >= 0 && !node->type->inputs[i].per_scope;
-    node->wants_tombstones = streams > 1 || node->type->ordered || node->type->in_order || node->type->source;
+    node->wants_tombstones = streams > 1 || node->type->role != Role::map || node->type->asks_bytes;
     for (const auto& targets : node->to)
       for (const PortRef& target : targets)
         node->wants_tombstones |= plan.nodes[static_cast<std::size_t>(target.node)].wants_tombstones;

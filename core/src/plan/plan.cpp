@@ -65,17 +65,25 @@ std::string describe_node(const Plan& plan, const PlanNode& node) {
     out += fmt::format("    {} <- {}.{}\n", node.type->inputs[i].name, source.name,
                        source.type->outputs[static_cast<std::size_t>(node.from[i].port)].name);
   }
-  if (node.type->leases)
-    out += fmt::format("    leases up to {} for each packet\n", format_bytes(node.costs.leases));
+  if (node.type->asks_bytes) out += fmt::format("    leases up to {} for each packet\n", format_bytes(node.lease));
   for (std::size_t port = 0; port < node.to.size(); ++port) {
     const std::string& name = node.type->outputs[port].name;
     out += fmt::format("    {}: {}", name, packet_text(*node.costs.outputs.at(name).bytes));
-    if (node.type->source)
+    if (node.type->role == Role::make || node.type->role == Role::open)
       out += fmt::format(", {} along its way; {} fit", format_bytes(node.lease),
                          node.lease ? std::to_string(plan.memory / node.lease) : "any number of them");
     out += "\n";
   }
   return out;
+}
+
+/// FNV-1a with 128 bits, http://www.isthe.com/chongo/tech/comp/fnv/
+std::string digest(const std::string& text) {
+  __extension__ using Bits = unsigned __int128;
+  constexpr Bits prime = (Bits{1} << 88) + 0x13b;
+  Bits hash = (Bits{0x6c62272e07bb0142} << 64) + 0x62b821756295c58d;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * prime;
+  return fmt::format("{:016x}{:016x}", static_cast<std::uint64_t>(hash >> 64), static_cast<std::uint64_t>(hash));
 }
 
 }  // namespace
@@ -84,7 +92,7 @@ bool PlanNode::begins() const {
   return std::none_of(from.begin(), from.end(), [](const PortRef& f) { return f.node >= 0; });
 }
 
-nlohmann::json Plan::recipe(int opener) const {
+std::vector<bool> Plan::deciding(int opener) const {
   std::vector<bool> decides(nodes.size());
   for (std::size_t i = nodes.size(); i-- > 0;) {
     if (opener < 0 || nodes[i].opener == opener || static_cast<int>(i) == opener) decides[i] = true;
@@ -92,21 +100,26 @@ nlohmann::json Plan::recipe(int opener) const {
     for (const PortRef from : nodes[i].from)
       if (from.node >= 0) decides[static_cast<std::size_t>(from.node)] = true;
   }
+  return decides;
+}
+
+std::string Plan::recipe(int opener) const {
+  const std::vector<bool> decides = deciding(opener);
   nlohmann::json out{{"flowrun", FLOWRUN_VERSION}, {"nodes", nlohmann::json::object()}};
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     if (!decides[i]) continue;
     const PlanNode& node = nodes[i];
     nlohmann::json from = nlohmann::json::object();
-    for (std::size_t i = 0; i < node.from.size(); ++i) {
-      if (node.from[i].node < 0) continue;
-      const PlanNode& source = nodes[static_cast<std::size_t>(node.from[i].node)];
-      from[node.type->inputs[i].name] =
-          source.name + "." + source.type->outputs[static_cast<std::size_t>(node.from[i].port)].name;
+    for (std::size_t input = 0; input < node.from.size(); ++input) {
+      if (node.from[input].node < 0) continue;
+      const PlanNode& source = nodes[static_cast<std::size_t>(node.from[input].node)];
+      from[node.type->inputs[input].name] =
+          source.name + "." + source.type->outputs[static_cast<std::size_t>(node.from[input].port)].name;
     }
     out["nodes"][node.name] = {
         {"type", node.type->name}, {"plugin", node.type->plugin}, {"from", from}, {"options", node.options}};
   }
-  return out;
+  return digest(out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 LoadedPlan load_plan_text(const std::string& text, const fs::path& file, const PlanOptions& options) {

@@ -44,16 +44,23 @@ struct PlanNode {
   std::vector<std::vector<PortRef>> to;  ///< by output: the inputs that it feeds
   std::vector<bool> outer;               ///< by input: takes a packet of the run into the node's scopes
   int opener = -1;                       ///< the source whose scopes its packets belong to; -1: the run
-  bool wants_tombstones = false;         ///< it, or a node after it, joins or orders
+  bool wants_tombstones = false;         ///< it, or a node after it, must know what will not come
   Costs costs;                           ///< bytes of a packet on each port, scratch, packets held
-  std::vector<std::size_t> way;          ///< by output: peak bytes of a packet along its whole way
-  std::size_t lease = 0;                 ///< of a source: bytes leased for each packet
-  std::size_t need = 0;    ///< of a node that leases: least bytes with which its packets get through
+  std::vector<std::size_t> way;          ///< by output: peak bytes of a packet up to the next leases
+  // Of a node that takes leases: one that makes or opens, that asks for bytes, or that emits at the end.
+  std::size_t lease = 0;         ///< the most bytes that one packet needs
+  std::size_t slots = 0;         ///< leases that must be possible at once; 0: it takes none
+  std::size_t gathers_after = 1; ///< packets that make one of what the nodes after it gather
+  std::size_t beyond = 0;        ///< of one that asks for bytes: what comes to that after the call
+  std::size_t finish_lease = 0;  ///< bytes leased for the call at the end of a scope, and of the run
   nlohmann::json options;  ///< as given, for the journal
   std::map<std::string, Place> option_places;
+  std::vector<std::filesystem::path> output_folders;  ///< that it writes to
 
   /// Nothing feeds it: it begins with the run.
   bool begins() const;
+  /// Bytes that are kept free for it, so that it always gets on.
+  std::size_t need() const;
 };
 
 /// A checked graph: whatever can be known before anything runs is known, and right.
@@ -64,15 +71,18 @@ struct Plan {
   int threads = 1;
   int scopes_in_flight = 1;  ///< scopes that one opener may have open at once
   std::vector<PlanNode> nodes;
-  std::vector<std::filesystem::path> output_folders;
+  std::vector<std::filesystem::path> output_folders;  ///< of all nodes, each once
   std::vector<std::string> notes;  ///< not wrong, but worth saying: an output that nobody takes
 
   std::size_t kept_by_run() const;  ///< bytes leased for the whole run
+  std::size_t needed() const;       ///< the least memory with which it gets on
   /// The source to whose scopes packets of an output belong; -1: the run.
   int opener_of(PortRef output) const;
-  /// All that decides what comes out of the scopes of a source (-1: of the run): types of their nodes and of
-  /// those before them, their versions, options, edges.
-  nlohmann::json recipe(int opener) const;
+  /// A digest of all that decides what comes out of the scopes of an opener (-1: of the run): types of their
+  /// nodes and of those before them, their versions, options, edges.
+  std::string recipe(int opener) const;
+  /// By node: whether it is one of these.
+  std::vector<bool> deciding(int opener) const;
 };
 
 struct PlanOptions {
@@ -112,6 +122,8 @@ std::string describe_plan(const Plan& plan);
 void resolve_nodes(const GraphFile& graph, Plugins& plugins, Plan& plan, Diagnostics& diagnostics);
 /// Gives each node the scopes that its packets belong to.
 void assign_scopes(Plan& plan, Diagnostics& diagnostics);
+/// Checks that packets that are joined can be. Needs what nodes hold.
+void check_numbering(const Plan& plan, Diagnostics& diagnostics);
 /// Works out what packets cost and whether the budget can feed every node. Needs resolved nodes.
 void work_out_costs(Plan& plan, Place memory_place, Diagnostics& diagnostics);
 

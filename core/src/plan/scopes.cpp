@@ -25,7 +25,7 @@ void assign_scope(Plan& plan, PlanNode& node, Diagnostics& diagnostics) {
   }
   if (node.opener < 0) return;
   const std::string& opener = at(plan, node.opener).name;
-  if (node.type->opens_scopes())
+  if (node.type->role == Role::open)
     diagnostics.error(node.place, "scopes within scopes of a source are not supported",
                       "open them from the run");
   for (std::size_t i = 0; i < node.from.size(); ++i) {
@@ -54,8 +54,8 @@ class Waiting {
         if (node.outer[input])
           before_[static_cast<std::size_t>(node.opener)].insert(of_input.begin(), of_input.end());
       }
-      if (node.type->gathers_scopes && node.opener >= 0) gathered_[i] = {node.opener};
-      if (node.type->opens_scopes()) before_[i].insert(gathered_[i].begin(), gathered_[i].end());
+      if (node.type->role == Role::gather_scopes && node.opener >= 0) gathered_[i] = {node.opener};
+      if (node.type->role == Role::open) before_[i].insert(gathered_[i].begin(), gathered_[i].end());
     }
   }
 
@@ -80,12 +80,77 @@ class Waiting {
   std::vector<std::set<int>> before_;    // by opener: those that must have ended
 };
 
+/// Who numbers the packets of each output, and from whose packets those are made, within the scope.
+class Numbering {
+ public:
+  explicit Numbering(const Plan& plan) : plan_(plan) {
+    for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
+      const PlanNode& node = plan.nodes[i];
+      std::set<int> made_of;
+      int by = static_cast<int>(i);
+      for (std::size_t input = 0; input < node.from.size(); ++input) {
+        if (!is_stream(node, input)) continue;
+        const auto before = static_cast<std::size_t>(node.from[input].node);
+        made_of.insert(made_of_[before].begin(), made_of_[before].end());
+        if (!node.type->renumbers()) by = by_[before];
+      }
+      if (node.type->role == Role::gather || node.type->role == Role::make) made_of.insert(static_cast<int>(i));
+      if (node.type->role == Role::open || node.type->role == Role::gather_scopes) made_of.clear();
+      by_.push_back(by);
+      made_of_.push_back(std::move(made_of));
+    }
+  }
+
+  /// Packets of one stream are joined with others made of the same stream but numbered anew: one side gets
+  /// ahead of the other without end, so no memory is enough.
+  void check(const PlanNode& node, Diagnostics& diagnostics) const {
+    int first = -1;
+    for (std::size_t input = 0; input < node.from.size(); ++input) {
+      if (!is_stream(node, input)) continue;
+      const int from = node.from[input].node;
+      if (first < 0) first = from;
+      if (by(from) == by(first) || are_alike(by(from), by(first))) continue;
+      for (const int source : made_of(from))
+        if (made_of(first).contains(source))
+          return diagnostics.error(
+              node.place,
+              fmt::format("node '{}' joins packets that are numbered by '{}' with packets that are numbered by "
+                          "'{}', and both are made of those of '{}'",
+                          node.name, at(plan_, by(first)).name, at(plan_, by(from)).name, at(plan_, source).name),
+              "join packets before they are numbered anew");
+    }
+  }
+
+ private:
+  bool is_stream(const PlanNode& node, std::size_t input) const {
+    return node.from[input].node >= 0 && !node.type->inputs[input].per_scope;
+  }
+  int by(int node) const { return by_[static_cast<std::size_t>(node)]; }
+  const std::set<int>& made_of(int node) const { return made_of_[static_cast<std::size_t>(node)]; }
+  /// Both gather as many packets of one stream.
+  bool are_alike(int a, int b) const {
+    const PlanNode &one = at(plan_, a), &other = at(plan_, b);
+    if (one.type->role != Role::gather || other.type->role != Role::gather) return false;
+    const auto stream = [&](const PlanNode& node) { return node.from.empty() ? -1 : by(node.from[0].node); };
+    return one.costs.holds == other.costs.holds && stream(one) == stream(other);
+  }
+
+  const Plan& plan_;
+  std::vector<int> by_;
+  std::vector<std::set<int>> made_of_;
+};
+
 }  // namespace
+
+void check_numbering(const Plan& plan, Diagnostics& diagnostics) {
+  const Numbering numbering(plan);
+  for (const PlanNode& node : plan.nodes) numbering.check(node, diagnostics);
+}
 
 int Plan::opener_of(PortRef output) const {
   const PlanNode& node = at(*this, output.node);
-  if (node.type->outputs[static_cast<std::size_t>(output.port)].opens_scope) return output.node;
-  return node.type->gathers_scopes ? -1 : node.opener;
+  if (node.type->role == Role::open) return output.node;
+  return node.type->role == Role::gather_scopes ? -1 : node.opener;
 }
 
 void assign_scopes(Plan& plan, Diagnostics& diagnostics) {

@@ -5,129 +5,286 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 namespace flowrun {
 
-LeasedBytes::LeasedBytes(Budget& budget, Account& account, std::size_t bytes)
-    : budget_(&budget), account_(&account), bytes_(bytes) {}
+struct Budget::Held {
+  std::size_t bytes = 0;
+  bool in_turn = false;
+};
 
-LeasedBytes::LeasedBytes(std::vector<Lease> parts) : parts_(std::move(parts)) {}
+struct Budget::Point {
+  explicit Point(LeasePlan p) : plan(std::move(p)) {}
 
-LeasedBytes::~LeasedBytes() {
-  if (budget_) budget_->give_back(*account_, bytes_, true);
-}
+  struct Scope {
+    explicit Scope(std::uint64_t slots) : turns(slots) {}
+    Turns turns;
+    bool ended = false;
+  };
 
-void LeasedBytes::shrink_to(std::size_t bytes) {
-  if (!budget_ || bytes >= bytes_) return;
-  const std::size_t returned = bytes_ - bytes;
-  bytes_ = bytes;
-  budget_->give_back(*account_, returned, false);
-}
+  const LeasePlan plan;
+  std::map<std::uint64_t, Scope> scopes;  // by age: the first has the slots
+  // Several leases of one turn are possible only of a scope that was forgotten; the id tells them apart.
+  std::map<std::pair<Turn, std::uint64_t>, Held> held;
+  std::size_t used = 0;
+  int blocked = 0;
+  Waiting waiting;
+};
 
-Account& Budget::open_account(std::string name, std::size_t need) {
+/// What a Lease points to.
+class Budget::Hold {
+ public:
+  Hold(std::shared_ptr<Budget> budget, Point& point, Turn turn, std::uint64_t id)
+      : budget_(std::move(budget)), point_(point), turn_(turn), id_(id) {}
+  ~Hold() { budget_->give_back(point_, turn_, id_, !unused); }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+
+  Point& point() const { return point_; }
+  std::pair<Turn, std::uint64_t> key() const { return {turn_, id_}; }
+
+  mutable bool unused = false;
+
+ private:
+  std::shared_ptr<Budget> budget_;
+  Point& point_;
+  Turn turn_;
+  std::uint64_t id_;
+};
+
+Budget::Budget(std::size_t total, std::size_t kept, std::size_t elbow_room)
+    : total_(total), elbow_room_(elbow_room), slots_(kept), used_(kept), peak_(kept) {}
+Budget::~Budget() = default;
+
+Budget::Point& Budget::add(LeasePlan plan) {
   std::scoped_lock lock(mutex_);
-  Account& account = accounts_.emplace_back();
-  account.name = std::move(name);
-  account.need = need;
-  return account;
+  slots_ += plan.bytes * plan.slots;
+  return points_.emplace_back(std::move(plan));
 }
 
-bool Budget::fits(const Request& request) const {
-  const Account& own = *request.account;
-  if (own.blocked > 0 || own.leases >= own.most_leases) return false;
-  std::size_t taken = used_ + request.bytes;
-  for (const Account& other : accounts_)
-    if (&other != &own && other.need > other.used) taken += other.need - other.used;
-  return taken <= total_;
+void Budget::begin_scope(Point& point, std::uint64_t age) {
+  std::scoped_lock lock(mutex_);
+  point.scopes.try_emplace(age, point.plan.slots);
 }
 
-Lease Budget::grant(const Request& request) {
-  Account& account = *request.account;
-  account.used += request.bytes;
-  account.leases += 1;
-  used_ += request.bytes;
+void Budget::end_scope(Point& point, std::uint64_t age) {
+  {
+    std::scoped_lock lock(mutex_);
+    const auto scope = point.scopes.find(age);
+    if (scope == point.scopes.end()) return;
+    scope->second.ended = true;
+    pass_on(point);
+  }
+  wake();
+}
+
+std::size_t Budget::forget_scope(Point& point, std::uint64_t age) {
+  std::size_t bytes = 0;
+  {
+    std::scoped_lock lock(mutex_);
+    for (auto it = point.held.lower_bound({{age, 0}, 0}); it != point.held.end() && it->first.first.age == age;
+         ++it) {
+      Held& held = it->second;
+      bytes += held.bytes;
+      shared_ += shared_bytes(point, held.bytes, false) - shared_bytes(point, held.bytes, held.in_turn);
+      held.in_turn = false;
+    }
+    point.scopes.erase(age);
+    pass_on(point);
+  }
+  wake();
+  return bytes;
+}
+
+void Budget::close(Point& point, Turn turn) {
+  {
+    std::scoped_lock lock(mutex_);
+    close_locked(point, turn);
+    if (waiting_ == 0) return;
+  }
+  wake();
+}
+
+void Budget::close_locked(Point& point, Turn turn) {
+  const auto scope = point.scopes.find(turn.age);
+  if (scope == point.scopes.end()) return;
+  const auto next = scope->second.turns.close(turn.index);
+  if (next && scope == point.scopes.begin())
+    if (const auto held = point.held.lower_bound({{turn.age, *next}, 0});
+        held != point.held.end() && held->first.first == Turn{turn.age, *next})
+      set_in_turn(point, held->second);
+  pass_on(point);
+}
+
+/// The slots go to the next scope when the oldest has ended and holds nothing any more.
+void Budget::pass_on(Point& point) {
+  while (!point.scopes.empty() && point.scopes.begin()->second.ended) {
+    const std::uint64_t age = point.scopes.begin()->first;
+    const auto held = point.held.lower_bound({{age, 0}, 0});
+    if (held != point.held.end() && held->first.first.age == age) return;
+    point.scopes.erase(point.scopes.begin());
+    if (point.scopes.empty()) return;
+    const auto& [next_age, next] = *point.scopes.begin();
+    for (auto it = point.held.lower_bound({{next_age, 0}, 0});
+         it != point.held.end() && it->first.first < Turn{next_age, next.turns.end()}; ++it)
+      set_in_turn(point, it->second);
+  }
+}
+
+void Budget::set_in_turn(Point& point, Held& held) {
+  shared_ -= shared_bytes(point, held.bytes, held.in_turn) - shared_bytes(point, held.bytes, true);
+  held.in_turn = true;
+}
+
+bool Budget::in_turn(const Point& point, Turn turn) const {
+  return !point.scopes.empty() && point.scopes.begin()->first == turn.age &&
+         point.scopes.begin()->second.turns.has(turn.index);
+}
+
+std::size_t Budget::shared_bytes(const Point& point, std::size_t bytes, bool in_turn) const {
+  return in_turn ? bytes - std::min(bytes, point.plan.bytes) : bytes;
+}
+
+bool Budget::fits(const Point& point, Turn turn, std::size_t bytes) const {
+  if (point.blocked > 0 || point.held.size() >= point.plan.most_leases) return false;
+  const bool mine = in_turn(point, turn);
+  const std::size_t needed = shared_bytes(point, bytes, mine);
+  if (needed == 0) return true;
+  const std::size_t shareable = total_ - std::min(total_, slots_);
+  const std::size_t left = point.plan.opens_scopes && !mine ? std::min(elbow_room_, shareable / 2) : 0;
+  return shared_ + needed + left <= shareable;
+}
+
+Lease Budget::grant(Point& point, Turn turn, std::size_t bytes) {
+  const bool mine = in_turn(point, turn);
+  const std::uint64_t id = ids_++;
+  point.held.emplace(std::pair{turn, id}, Held{bytes, mine});
+  point.used += bytes;
+  shared_ += shared_bytes(point, bytes, mine);
+  used_ += bytes;
   peak_ = std::max(peak_.load(), used_.load());
-  return std::make_shared<LeasedBytes>(*this, account, request.bytes);
+  return std::make_shared<Hold>(shared_from_this(), point, turn, id);
 }
 
 Lease Budget::take_or_wait(Request request) {
   std::scoped_lock lock(mutex_);
-  const auto same = [&](const Request& r) { return r.account == request.account; };
-  // Nobody overtakes an older request of the same node, or small ones could starve a large one for ever.
-  const bool first = std::none_of(waiting_.begin(), waiting_.end(),
-                                  [&](const Request& r) { return same(r) && r.age <= request.age; });
-  if (first && fits(request)) return grant(request);
-  const auto younger = [](std::uint64_t age, const Request& r) { return age < r.age; };
-  waiting_.insert(std::upper_bound(waiting_.begin(), waiting_.end(), request.age, younger),
-                  std::move(request));
+  Point& point = *request.point;
+  // Nobody overtakes an older request of the same point, or small ones could starve a large one for ever.
+  const bool first = point.waiting.empty() || request.turn < point.waiting.begin()->first;
+  if (first && fits(point, request.turn, request.bytes)) return grant(point, request.turn, request.bytes);
+  request.since = std::chrono::steady_clock::now();
+  point.waiting[request.turn].push_back(std::move(request));
+  ++waiting_;
   return nullptr;
+}
+
+void Budget::shrink(const Lease& lease, std::size_t bytes) {
+  const auto& hold = *static_cast<const Hold*>(lease.get());
+  Point& point = hold.point();
+  {
+    std::scoped_lock lock(mutex_);
+    Held& held = point.held.at(hold.key());
+    if (bytes >= held.bytes) return;
+    shared_ -= shared_bytes(point, held.bytes, held.in_turn) - shared_bytes(point, bytes, held.in_turn);
+    point.used -= held.bytes - bytes;
+    used_ -= held.bytes - bytes;
+    held.bytes = bytes;
+    if (waiting_ == 0) return;
+  }
+  wake();
+}
+
+void Budget::return_unused(Lease lease) {
+  static_cast<const Hold*>(lease.get())->unused = true;
+}
+
+void Budget::give_back(Point& point, Turn turn, std::uint64_t id, bool closes) {
+  {
+    std::scoped_lock lock(mutex_);
+    const auto it = point.held.find({turn, id});
+    const Held held = it->second;
+    point.held.erase(it);
+    point.used -= held.bytes;
+    used_ -= held.bytes;
+    shared_ -= shared_bytes(point, held.bytes, held.in_turn);
+    if (closes) close_locked(point, turn);
+    if (waiting_ == 0) return;
+  }
+  wake();
 }
 
 void Budget::wake() {
   std::vector<std::pair<Request, Lease>> woken;
   {
     std::scoped_lock lock(mutex_);
-    std::set<const Account*> passed_over;
-    for (auto it = waiting_.begin(); it != waiting_.end();) {
-      if (passed_over.contains(it->account) || !fits(*it)) {
-        passed_over.insert(it->account);
-        ++it;
-        continue;
+    if (waiting_ == 0) return;
+    // Older scopes first; opening further ones comes last. Within a point only the oldest can be next.
+    const auto order = [](const Point* a, const Point* b) {
+      return std::pair(a->plan.opens_scopes, a->waiting.begin()->first) <
+             std::pair(b->plan.opens_scopes, b->waiting.begin()->first);
+    };
+    std::vector<Point*> points;
+    for (Point& point : points_)
+      if (!point.waiting.empty()) points.push_back(&point);
+    std::sort(points.begin(), points.end(), order);
+    for (Point* point : points)
+      while (!point->waiting.empty()) {
+        const auto next = point->waiting.begin();
+        if (!fits(*point, next->first, next->second.front().bytes)) break;
+        Lease lease = grant(*point, next->first, next->second.front().bytes);
+        woken.emplace_back(std::move(next->second.front()), std::move(lease));
+        next->second.erase(next->second.begin());
+        if (next->second.empty()) point->waiting.erase(next);
+        --waiting_;
       }
-      Lease lease = grant(*it);
-      woken.emplace_back(std::move(*it), std::move(lease));
-      it = waiting_.erase(it);
-    }
   }
   for (auto& [request, lease] : woken) request.granted(std::move(lease));
 }
 
-void Budget::give_back(Account& account, std::size_t bytes, bool ended) {
-  bool anybody = false;
-  {
-    std::scoped_lock lock(mutex_);
-    account.used -= bytes;
-    account.leases -= ended;
-    used_ -= bytes;
-    anybody = !waiting_.empty();
-  }
-  if (anybody) wake();
-}
-
-void Budget::block(Account& account) {
+void Budget::block(Point& point) {
   std::scoped_lock lock(mutex_);
-  ++account.blocked;
+  ++point.blocked;
 }
 
-void Budget::unblock(Account& account) {
+void Budget::unblock(Point& point) {
   {
     std::scoped_lock lock(mutex_);
-    --account.blocked;
+    --point.blocked;
   }
   wake();
 }
 
-std::optional<Budget::Request> Budget::give_up_one(const std::vector<const Account*>& spared) {
+std::optional<Budget::Request> Budget::give_up_one() {
   std::scoped_lock lock(mutex_);
-  const auto it = std::find_if(waiting_.begin(), waiting_.end(), [&](const Request& r) {
-    return std::find(spared.begin(), spared.end(), r.account) == spared.end();
-  });
-  if (it == waiting_.end()) return {};
-  Request request = std::move(*it);
-  waiting_.erase(it);
+  Point* oldest = nullptr;
+  for (Point& point : points_) {
+    if (point.waiting.empty()) continue;
+    if (!oldest || std::pair(point.plan.opens_scopes, point.waiting.begin()->first) <
+                       std::pair(oldest->plan.opens_scopes, oldest->waiting.begin()->first))
+      oldest = &point;
+  }
+  if (!oldest) return {};
+  auto& requests = oldest->waiting.begin()->second;
+  Request request = std::move(requests.front());
+  requests.erase(requests.begin());
+  if (requests.empty()) oldest->waiting.erase(oldest->waiting.begin());
+  --waiting_;
   return request;
 }
 
 std::string Budget::describe() const {
   std::scoped_lock lock(mutex_);
   std::string out = fmt::format("of {} leased {}:", format_bytes(total_), format_bytes(used_));
-  for (const Account& account : accounts_)
-    out +=
-        fmt::format(" '{}' holds {} in {} leases;", account.name, format_bytes(account.used), account.leases);
-  for (const Request& request : waiting_)
-    out += fmt::format(" '{}' waits for {};", request.account->name, format_bytes(request.bytes));
+  for (const Point& point : points_)
+    if (!point.held.empty())
+      out += fmt::format(" '{}' holds {} in {} leases;", point.plan.name, format_bytes(point.used),
+                         point.held.size());
+  for (const Point& point : points_)
+    if (!point.waiting.empty())
+      out += fmt::format(" '{}' waits for {}{};", point.plan.name,
+                         format_bytes(point.waiting.begin()->second.front().bytes),
+                         point.waiting.size() > 1 ? fmt::format(" and {} more", point.waiting.size() - 1) : "");
   out.back() = '.';
   return out;
 }

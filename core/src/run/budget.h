@@ -4,51 +4,86 @@
 #include <flowrun/packet.h>
 
 #include <atomic>
+#include <chrono>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
 #include <list>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "run/turns.h"
+
 namespace flowrun {
 
-/// What one leasing node uses of the budget. Fields are guarded by the budget's mutex.
-struct Account {
-  std::string name;
-  /// Bytes that the node must be able to have for its packets to get through: what it does not use of them
-  /// is kept free of everybody else's leases, so that nodes further up cannot starve it.
-  std::size_t need = 0;
+/// Where leases are taken and how large they may be, as the plan works it out.
+struct LeasePlan {
+  std::string name;       ///< of the node, for messages
+  std::size_t bytes = 0;  ///< the most that one lease needs
+  std::size_t slots = 1;  ///< leases that must be possible at once for the oldest scope to get on
+  bool opens_scopes = false;
   std::size_t most_leases = std::numeric_limits<std::size_t>::max();
-  int blocked = 0;  ///< above 0: nothing is granted (a source of slides while one is still settling)
-  std::size_t used = 0;
-  std::size_t leases = 0;
 };
 
-/// The bytes that all leases together may take. Asking never blocks: a request that cannot be granted is
-/// kept, and its continuation called once leases come back. Thread-safe.
-class Budget {
+/// The bytes that all leases together may take.
+///
+/// Each lease point has slots of its own: room for the leases of those indexes of its oldest scope that are
+/// in their turn. All other leases share what is left. So what the oldest scope needs to get on is never
+/// given to anybody else, and no joining, ordering or gathering can make it wait for good.
+///
+/// Asking never blocks: a request that cannot be granted is kept, and its continuation called once leases
+/// come back. Thread-safe; lives as long as any of its leases.
+class Budget : public std::enable_shared_from_this<Budget> {
  public:
+  struct Point;
+  /// What a lease is for: a scope, told by its age (the lower, the older), and an index within it.
+  struct Turn {
+    std::uint64_t age = 0;
+    std::uint64_t index = 0;
+    auto operator<=>(const Turn&) const = default;
+  };
+  /// A lease and how long it was waited for.
+  using Granted = std::function<void(Lease)>;
   struct Request {
-    Account* account = nullptr;
+    Point* point = nullptr;
+    Turn turn;
     std::size_t bytes = 0;
-    std::uint64_t age = 0;               ///< the lower, the sooner: older scopes go first
-    std::function<void(Lease)> granted;  ///< called without locks; must only enqueue work
+    Granted granted;  ///< called without locks, with nothing when it was given up; must only enqueue work
+    std::chrono::steady_clock::time_point since = {};
   };
 
-  explicit Budget(std::size_t total) : total_(total) {}
+  /// `kept`: bytes that are leased for the whole run. `elbow_room`: shared bytes that opening scopes leaves.
+  Budget(std::size_t total, std::size_t kept, std::size_t elbow_room);
+  ~Budget();
 
-  Account& open_account(std::string name, std::size_t need);
+  Point& add(LeasePlan plan);
+  /// The scope will ask at this point.
+  void begin_scope(Point& point, std::uint64_t age);
+  /// No index of the scope will ask any more.
+  void end_scope(Point& point, std::uint64_t age);
+  /// The scope is over; leases in it that somebody still holds must not keep others waiting. Their bytes.
+  std::size_t forget_scope(Point& point, std::uint64_t age);
+  /// The index will not ask.
+  void close(Point& point, Turn turn);
+
   /// The lease, or nothing: then `request.granted` will be called with it.
   Lease take_or_wait(Request request);
-  void block(Account& account);
-  void unblock(Account& account);
-  /// Removes the oldest waiting request that is not of `spared`, of one that waits for bytes rather than to
-  /// be unblocked if there is any. For a stall, in which nothing else will ever free memory.
-  std::optional<Request> give_up_one(const std::vector<const Account*>& spared);
+  /// Gives back what exceeds `bytes`.
+  void shrink(const Lease& lease, std::size_t bytes);
+  /// The lease was not used: its index may ask again.
+  void return_unused(Lease lease);
+  /// Nothing is granted at a blocked point (scopes that wait for a packet of the run).
+  void block(Point& point);
+  void unblock(Point& point);
+  /// Removes the oldest waiting request, of those that open no scopes if there is any. For a stall, in which
+  /// nothing else will ever free memory.
+  std::optional<Request> give_up_one();
   /// Who holds what and who waits for how much, in words.
   std::string describe() const;
 
@@ -56,18 +91,29 @@ class Budget {
   std::size_t used() const { return used_.load(std::memory_order_relaxed); }
   std::size_t peak() const { return peak_.load(std::memory_order_relaxed); }
 
-  /// For LeasedBytes.
-  void give_back(Account& account, std::size_t bytes, bool ended);
-
  private:
-  bool fits(const Request& request) const;
-  Lease grant(const Request& request);
+  struct Held;
+  class Hold;
+  using Waiting = std::map<Turn, std::vector<Request>>;
+
+  bool in_turn(const Point& point, Turn turn) const;
+  std::size_t shared_bytes(const Point& point, std::size_t bytes, bool in_turn) const;
+  bool fits(const Point& point, Turn turn, std::size_t bytes) const;
+  Lease grant(Point& point, Turn turn, std::size_t bytes);
+  void set_in_turn(Point& point, Held& held);
+  void close_locked(Point& point, Turn turn);
+  void pass_on(Point& point);
+  void give_back(Point& point, Turn turn, std::uint64_t id, bool closes);
   void wake();
 
   const std::size_t total_;
+  const std::size_t elbow_room_;
+  std::size_t slots_ = 0;   // bytes of all points' slots, and what is kept for the run
+  std::size_t shared_ = 0;  // bytes of leases that are not in slots
   mutable std::mutex mutex_;
-  std::list<Account> accounts_;
-  std::vector<Request> waiting_;  // by age, then by arrival
+  std::list<Point> points_;
+  std::uint64_t ids_ = 0;
+  std::size_t waiting_ = 0;
   std::atomic<std::size_t> used_ = 0;
   std::atomic<std::size_t> peak_ = 0;
 };

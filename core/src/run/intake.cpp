@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/intake.h"
 
+#include <iterator>
 #include <utility>
 
 namespace flowrun {
@@ -19,14 +20,13 @@ Intake::Ready Intake::put(int port, Packet packet) {
     if (packet.payload) scope_packets_[i] = std::move(packet);
     release(ready);
   } else {
-    join(port, std::move(packet), ready);
+    join(i, std::move(packet), ready);
   }
   return ready;
 }
 
-void Intake::join(int port, Packet packet, Ready& ready) {
-  const std::uint64_t index = packet.index;
-  const auto [it, is_new] = joining_.try_emplace(index);
+void Intake::join(std::size_t input, Packet packet, Ready& ready) {
+  const auto [it, is_new] = joining_.try_emplace(packet.index);
   Joining& joining = it->second;
   if (is_new) {
     joining.packets.resize(inputs_.size());
@@ -34,38 +34,35 @@ void Intake::join(int port, Packet packet, Ready& ready) {
   } else {
     ready.absorbed = 1;
   }
-  const auto i = static_cast<std::size_t>(port);
-  joining.arrived[i] = true;
+  joining.arrived[input] = true;
   joining.gone |= !packet.payload;
-  joining.packets[i] = std::move(packet);
-  if (joining.gone)  // what already came can never be used: let its memory go
-    for (Packet& held : joining.packets) {
-      ready.lost += held.payload != nullptr;
-      held = Packet{nullptr, nullptr, index};
-    }
-  if (!is_complete(joining) && can_complete(joining)) return;
-  Joining done = std::move(joining);
-  joining_.erase(it);
-  if (done.gone || !is_complete(done)) {
-    int payloads = 0;
-    for (const Packet& held : done.packets) payloads += held.payload != nullptr;
-    lose(index, payloads, ready);
-  } else {
-    accept({index, std::move(done.packets)}, ready);
-  }
+  joining.packets[input] = std::move(packet);
+  settle(it, ready);
   release(ready);
 }
 
-bool Intake::is_complete(const Joining& joining) const {
+Intake::Joinings::iterator Intake::settle(Joinings::iterator it, Ready& ready) {
+  Joining& joining = it->second;
   for (std::size_t i = 0; i < inputs_.size(); ++i)
-    if (inputs_[i].connected && !inputs_[i].per_scope && !joining.arrived[i]) return false;
-  return true;
+    joining.gone |= inputs_[i].connected && !inputs_[i].per_scope && !joining.arrived[i] && closed_[i];
+  if (joining.gone)  // what already came can never be used: let its memory go
+    for (Packet& held : joining.packets) {
+      ready.lost += held.payload != nullptr;
+      held = {};
+    }
+  // Also what is gone waits for all that may still come: an index is told to be gone once.
+  if (expects(joining)) return std::next(it);
+  if (joining.gone)
+    lose(it->first, 0, ready);
+  else
+    accept({it->first, std::move(joining.packets)}, ready);
+  return joining_.erase(it);
 }
 
-bool Intake::can_complete(const Joining& joining) const {
+bool Intake::expects(const Joining& joining) const {
   for (std::size_t i = 0; i < inputs_.size(); ++i)
-    if (inputs_[i].connected && !inputs_[i].per_scope && !joining.arrived[i] && closed_[i]) return false;
-  return true;
+    if (inputs_[i].connected && !inputs_[i].per_scope && !joining.arrived[i] && !closed_[i]) return true;
+  return false;
 }
 
 void Intake::lose(std::uint64_t index, int packets, Ready& ready) {
@@ -100,9 +97,9 @@ void Intake::release(Ready& ready) {
     early_.clear();
   }
   if (!ordered_ || busy_) return;
-  if (auto set = order_.pop()) {
+  if (auto next = order_.pop()) {
     busy_ = true;
-    ready.sets.push_back(std::move(*set));
+    ready.sets.push_back(std::move(next->second));
   }
 }
 
@@ -114,16 +111,7 @@ Intake::Ready Intake::close(int port) {
     hopeless_ = true;
     for (const Set& set : std::exchange(early_, {})) lose(set.index, 1, ready);
   }
-  for (auto it = joining_.begin(); it != joining_.end();) {
-    if (can_complete(it->second)) {
-      ++it;
-      continue;
-    }
-    int payloads = 0;
-    for (const Packet& held : it->second.packets) payloads += held.payload != nullptr;
-    lose(it->first, payloads, ready);
-    it = joining_.erase(it);
-  }
+  for (auto it = joining_.begin(); it != joining_.end();) it = settle(it, ready);
   release(ready);
   return ready;
 }

@@ -49,9 +49,11 @@ class Intake {
     std::vector<bool> arrived;
     bool gone = false;
   };
-  void join(int port, Packet packet, Ready& ready);
-  bool can_complete(const Joining& joining) const;
-  bool is_complete(const Joining& joining) const;
+  using Joinings = std::map<std::uint64_t, Joining>;
+  void join(std::size_t input, Packet packet, Ready& ready);
+  /// Deals with what cannot become a set any more, or has become one. Returns the next.
+  Joinings::iterator settle(Joinings::iterator it, Ready& ready);
+  bool expects(const Joining& joining) const;
   void lose(std::uint64_t index, int packets, Ready& ready);
   void accept(Set set, Ready& ready);
   void release(Ready& ready);
@@ -63,7 +65,7 @@ class Intake {
   bool hopeless_ = false;  // an input with one packet per scope ended without it
   std::vector<bool> closed_;
   std::vector<Packet> scope_packets_;
-  std::map<std::uint64_t, Joining> joining_;
+  Joinings joining_;
   std::vector<Set> early_;  // complete, but before the packets of the scope
   Sequencer<Set> order_;
 };

@@ -8,9 +8,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
-#include <map>
 #include <thread>
-#include <tuple>
 
 #include "run/engine.h"
 
@@ -23,35 +21,74 @@ std::size_t peak_rss() {
   return static_cast<std::size_t>(usage.ru_maxrss) * KiB;
 }
 
-/// Calls on_progress from a thread of its own until it is destroyed.
-class Progress {
+/// Looks at a run from a thread of its own: tells the progress, and what is under way when nothing moves.
+class Watch {
  public:
-  Progress(const Engine& engine, const RunOptions& options) {
-    if (!options.on_progress) return;
-    thread_ = std::jthread([this, &engine, &options](std::stop_token stop) {
-      const std::chrono::duration<double> interval(options.progress_seconds);
-      std::unique_lock lock(mutex_);
-      while (!wake_.wait_for(lock, stop, interval, [&] { return stop.stop_requested(); }))
-        options.on_progress(engine.status());
-    });
+  Watch(const Engine& engine, const RunOptions& options) : engine_(engine), options_(options) {
+    if (options.on_progress || options.on_report)
+      thread_ = std::jthread([this](std::stop_token stop) { work(stop); });
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  void work(std::stop_token stop) {
+    const auto interval = std::chrono::duration<double>(std::min(options_.progress_seconds, 0.5));
+    auto told = Clock::now(), moved = told;
+    std::uint64_t calls = 0;
+    std::unique_lock lock(mutex_);
+    while (!wake_.wait_for(lock, stop, interval, [&] { return stop.stop_requested(); })) {
+      const auto now = Clock::now();
+      const auto seconds_since = [&](Clock::time_point then) {
+        return std::chrono::duration<double>(now - then).count();
+      };
+      if (options_.on_progress && seconds_since(told) >= options_.progress_seconds) {
+        told = now;
+        options_.on_progress(engine_.status());
+      }
+      if (std::exchange(calls, engine_.calls()) != calls) moved = now;
+      const bool asked = options_.asked_for_report && options_.asked_for_report->exchange(false);
+      const bool quiet = seconds_since(moved) >= options_.quiet_seconds;
+      if (!options_.on_report || !(asked || quiet)) continue;
+      moved = now;
+      options_.on_report((quiet ? fmt::format("nothing has ended for {:.0f} s; under way:\n", options_.quiet_seconds)
+                                : "under way:\n") +
+                         engine_.report());
+    }
+  }
+
+  const Engine& engine_;
+  const RunOptions& options_;
   std::mutex mutex_;
   std::condition_variable_any wake_;
   std::jthread thread_;  // last: it ends before what it uses
 };
 
-const char* policy_effect(OnError policy) {
-  switch (policy) {
-    case OnError::stop:
-      return "stopped the run";
-    case OnError::skip:
-      return "left out";
-    case OnError::fail:
-      break;
+/// Where the time went, in words: the node that used most of what it may use.
+std::string bottleneck_of(const RunResult& result) {
+  const auto busiest = std::max_element(result.nodes.begin(), result.nodes.end(),
+                                        [](auto& a, auto& b) { return a.share < b.share; });
+  if (busiest == result.nodes.end() || busiest->share < 0.05) return {};
+  std::string out = fmt::format("bottleneck: {}: {:.0f} % of the run", busiest->name, 100 * busiest->share);
+  const auto waited = std::max_element(result.nodes.begin(), result.nodes.end(), [](auto& a, auto& b) {
+    return a.waiting_for_memory < b.waiting_for_memory;
+  });
+  if (waited->waiting_for_memory > 0.1 * result.seconds && waited != busiest)
+    out += fmt::format("; {} waited for it, or for memory", waited->name);
+  return out;
+}
+
+void write_summary(RunResult& result, const OutputFolder& folder, const RunOptions& options) {
+  try {
+    write_whole(folder.path() / ".flowrun" / "summary.json",
+                summary_json(result).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  } catch (const Error& problem) {
+    const RunFailure failure{"", "", problem.what(), OnError::fail};
+    ++result.failure_count;
+    result.failures.push_back(failure);
+    if (result.exit != Exit::interrupted) result.exit = Exit::failed;
+    if (options.on_failure) options.on_failure(failure);
   }
-  return "failed";
 }
 
 }  // namespace
@@ -59,24 +96,26 @@ const char* policy_effect(OnError policy) {
 RunStatus Engine::status() const {
   RunStatus status;
   status.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
-  status.leased = budget_.used();
-  status.memory = budget_.total();
-  status.scopes_ended = scopes_done_ + scopes_failed_ + scopes_interrupted_ + scopes_skipped_;
+  status.leased = state_.budget->used();
+  status.memory = state_.budget->total();
+  status.scopes_ended = results_.ended();
+  status.scopes_passed_over = results_.passed_over();
   bool all_known = true;
   std::uint64_t expected = 0, busiest = 0;
-  for (const RunNode& node : nodes_) {
-    const NodeType& type = *node.plan->type;
-    if (type.opens_scopes()) {
+  for (std::size_t i = 0; i < state_.nodes.size(); ++i) {
+    const NodeType& type = *state_.nodes[i].plan->type;
+    if (type.role == Role::open) {
       const std::string& kind = type.outputs.front().name;
       status.scope_kind = status.scope_kind.empty() || status.scope_kind == kind ? kind : "scope";
-      expected += node.expected;
-      all_known = all_known && node.expected > 0;
+      expected += state_.nodes[i].expected;
+      all_known = all_known && state_.nodes[i].expected > 0;
     }
-    const bool ends_packets = (type.outputs.empty() || type.gathers_scopes) && !type.inputs.empty();
-    if (ends_packets && (status.packet_name.empty() || node.nanoseconds > busiest)) {
-      busiest = node.nanoseconds;
+    const bool ends_packets = (type.outputs.empty() || type.role == Role::gather_scopes) && !type.inputs.empty();
+    const std::uint64_t working = log_.times(static_cast<int>(i)).working;
+    if (ends_packets && (status.packet_name.empty() || working > busiest)) {
+      busiest = working;
       status.packet_name = type.inputs.front().name;
-      status.packets = node.counts.in;
+      status.packets = state_.totals[i].in;
     }
   }
   if (all_known && expected > 0) status.scopes_expected = expected;
@@ -85,28 +124,27 @@ RunStatus Engine::status() const {
 
 RunResult Engine::result() {
   RunResult result;
-  result.name = plan_.name;
+  result.name = state_.plan.name;
   result.seconds = status().seconds;
-  result.memory = budget_.total();
-  result.peak_leased = budget_.peak();
+  result.memory = state_.budget->total();
+  result.peak_leased = state_.budget->peak();
   result.peak_rss = peak_rss();
-  for (const RunNode& node : nodes_)
-    result.nodes.push_back({node.plan->name, node.plan->type->name, node.counts.in, node.counts.out,
-                            node.counts.dropped, node.counts.failed, node.counts.reasons.counts(),
-                            static_cast<double>(node.nanoseconds) * 1e-9});
-  result.counts = run_scope_->counts(plan_);
-  result.scopes = std::move(scopes_);
-  std::sort(result.scopes.begin(), result.scopes.end(),
-            [](auto& a, auto& b) { return std::tie(a.name, a.status) < std::tie(b.name, b.status); });
-  result.failures = std::move(failures_);
-  const bool failed = std::any_of(result.failures.begin(), result.failures.end(),
-                                  [](auto& f) { return f.policy != OnError::skip; });
-  if (options_.interrupted && *options_.interrupted)
-    result.exit = Exit::interrupted;
-  else if (failed)
-    result.exit = Exit::failed;
-  else if (!result.failures.empty())
-    result.exit = Exit::done_with_skips;
+  for (std::size_t i = 0; i < state_.nodes.size(); ++i) {
+    const PlanNode& node = *state_.nodes[i].plan;
+    const NodeTimes& times = log_.times(static_cast<int>(i));
+    const auto seconds = [](const std::atomic<std::uint64_t>& n) { return static_cast<double>(n) * 1e-9; };
+    const int calls = node.type->serial ? 1 : node.workers > 0 ? std::min(node.workers, state_.plan.threads) : state_.plan.threads;
+    NodeResult row{node.name, node.type->name, state_.totals[i].get()};
+    row.working = seconds(times.working);
+    row.waiting_for_memory = seconds(times.waiting_for_memory);
+    row.waiting_for_order = seconds(times.waiting_for_order);
+    row.share = row.working / (std::max(result.seconds, 1e-9) * calls);
+    result.nodes.push_back(std::move(row));
+  }
+  result.bottleneck = bottleneck_of(result);
+  result.counts = state_.run_scope->counts(state_.plan);
+  result.output_folders = state_.plan.output_folders;
+  results_.move_to(result);
   return result;
 }
 
@@ -115,98 +153,12 @@ RunResult run(Plan& plan, const RunOptions& options) {
   for (const auto& folder : plan.output_folders) folders.emplace_back(folder);
   Engine engine(plan, folders, options);
   {
-    const Progress progress(engine, options);
+    const Watch watch(engine, options);
     engine.run();
   }
   RunResult result = engine.result();
-  for (const OutputFolder& folder : folders) {
-    try {
-      write_whole(folder.path() / ".flowrun" / "summary.json",
-                  summary_json(result).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
-    } catch (const Error& problem) {
-      const RunFailure failure{"", "", problem.what(), OnError::fail};
-      result.failures.push_back(failure);
-      if (result.exit != Exit::interrupted) result.exit = Exit::failed;
-      if (options.on_failure) options.on_failure(failure);
-    }
-  }
+  for (const OutputFolder& folder : folders) write_summary(result, folder, options);
   return result;
-}
-
-namespace {
-
-std::string notes_text(const nlohmann::json& counts) {
-  std::string out;
-  for (const auto& [node, of_node] : counts.items())
-    if (of_node.contains("notes"))
-      for (const auto& [note, times] : of_node["notes"].items())
-        out += fmt::format("  {}: {}{}\n", node, note,
-                           times == 1 ? "" : fmt::format(" ({} times)", times.get<int>()));
-  return out;
-}
-
-}  // namespace
-
-std::string summary_text(const RunResult& result) {
-  std::map<std::string, int> by_status;
-  for (const ScopeResult& scope : result.scopes) ++by_status[scope.status];
-  std::string out = fmt::format("{}: {:.2f} s, peak {} leased of {}, peak RSS {}\n", result.name,
-                                result.seconds, format_bytes(result.peak_leased), format_bytes(result.memory),
-                                format_bytes(result.peak_rss));
-  out += fmt::format("{:<16}{:>12}{:>12}{:>12}{:>12}{:>12}\n", "node", "in", "out", "dropped", "failed",
-                     "seconds");
-  for (const NodeResult& node : result.nodes)
-    out += fmt::format("{:<16}{:>12}{:>12}{:>12}{:>12}{:>12.2f}\n", node.name, node.in, node.out,
-                       node.dropped, node.failed, node.seconds);
-  for (const NodeResult& node : result.nodes)
-    for (const auto& [reason, count] : node.reasons)
-      out += fmt::format("{} dropped: {} {}\n", node.name, count, reason);
-  for (const ScopeResult& scope : result.scopes) {
-    out += fmt::format("{} {}: {}", scope.kind, scope.name, scope.status);
-    for (const NodeResult& node : result.nodes)
-      if (scope.counts.contains(node.name) && scope.counts[node.name].contains("out"))
-        out += fmt::format(", {} {}", node.name, scope.counts[node.name]["out"].get<std::uint64_t>());
-    out += "\n" + notes_text(scope.counts);
-  }
-  out += notes_text(result.counts);
-  for (const RunFailure& failure : result.failures)
-    out += fmt::format("{}: {}{}{}{}\n", policy_effect(failure.policy), failure.scope,
-                       failure.scope.empty() ? "" : ": ", failure.node.empty() ? "" : failure.node + ": ",
-                       failure.message);
-  if (by_status.size() > 0) {
-    out += "in all:";
-    for (const auto& [status, count] : by_status) out += fmt::format(" {} {},", count, status);
-    out.back() = '\n';
-  }
-  return out;
-}
-
-nlohmann::json summary_json(const RunResult& result) {
-  nlohmann::ordered_json out{{"name", result.name},
-                             {"exit", static_cast<int>(result.exit)},
-                             {"seconds", result.seconds},
-                             {"memory_bytes", result.memory},
-                             {"peak_leased_bytes", result.peak_leased},
-                             {"peak_rss_bytes", result.peak_rss},
-                             {"nodes", nlohmann::json::array()},
-                             {"scopes", nlohmann::json::array()},
-                             {"counts", result.counts},
-                             {"failures", nlohmann::json::array()}};
-  for (const NodeResult& n : result.nodes)
-    out["nodes"].push_back({{"name", n.name},
-                            {"type", n.type},
-                            {"in", n.in},
-                            {"out", n.out},
-                            {"dropped", n.dropped},
-                            {"failed", n.failed},
-                            {"reasons", n.reasons},
-                            {"seconds", n.seconds}});
-  for (const ScopeResult& s : result.scopes)
-    out["scopes"].push_back({{"kind", s.kind}, {"name", s.name}, {"status", s.status}, {"counts", s.counts}});
-  for (const RunFailure& f : result.failures)
-    out["failures"].push_back(
-        {{"scope", f.scope}, {"node", f.node}, {"message", f.message}, {"effect", policy_effect(f.policy)}});
-  return out;
 }
 
 }  // namespace flowrun

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -11,10 +12,11 @@
 #include <vector>
 
 #include "plan/plan.h"
+#include "run/counts.h"
 
 namespace flowrun {
 
-/// Something that went wrong in a run; each is reported and listed.
+/// Something that went wrong in a run; each is reported and, up to a number, listed.
 struct RunFailure {
   std::string node;
   std::string scope;  ///< empty: the run itself
@@ -22,24 +24,33 @@ struct RunFailure {
   OnError policy;
 };
 
+enum class ScopeStatus { done, failed, left_out, interrupted, done_before };
+const char* to_string(ScopeStatus status);
+
 /// What became of a scope.
 struct ScopeResult {
   std::string kind;
   std::string name;
-  std::string status;     ///< done, failed, interrupted, done before
-  nlohmann::json counts;  ///< node -> in, out, dropped, failed; reasons and notes with counts
+  ScopeStatus status = ScopeStatus::done;
+  std::map<std::string, PacketCounts> counts;  ///< by node; empty when it was done before
 };
 
 struct NodeResult {
   std::string name;
   std::string type;
-  std::uint64_t in = 0, out = 0, dropped = 0, failed = 0;
-  std::map<std::string, std::uint64_t> reasons;  ///< of those dropped
-  double seconds = 0;                            ///< in calls, summed over threads
+  PacketCounts packets;
+  double working = 0;             ///< seconds in calls and actions, summed over threads
+  double waiting_for_memory = 0;  ///< seconds that its packets waited for a lease, summed up
+  double waiting_for_order = 0;   ///< seconds that its packets waited for their turn, summed up
+  double share = 0;               ///< of the time in which as many of its calls as may run at once could work
 };
 
 /// Exit codes of a run.
 enum class Exit { done = 0, failed = 1, usage = 2, done_with_skips = 3, interrupted = 130 };
+
+/// How many scopes and failures a result lists, so that it does not grow with the cohort. Each scope is a line
+/// of `.flowrun/scopes.jsonl` in the output folders.
+constexpr std::size_t most_listed = 200;
 
 struct RunResult {
   std::string name;
@@ -49,16 +60,21 @@ struct RunResult {
   std::size_t peak_leased = 0;  ///< bytes
   std::size_t peak_rss = 0;     ///< bytes, of the process so far
   std::vector<NodeResult> nodes;
-  std::vector<ScopeResult> scopes;
-  nlohmann::json counts;  ///< of what belongs to the run itself, as those of a scope
-  std::vector<RunFailure> failures;
+  std::string bottleneck;                            ///< in words; empty when there was none
+  std::map<ScopeStatus, std::uint64_t> scope_counts;
+  std::vector<ScopeResult> scopes;                   ///< the first that ended, by name
+  std::map<std::string, PacketCounts> counts;        ///< of what belongs to the run itself, by node
+  std::uint64_t failure_count = 0;
+  std::vector<RunFailure> failures;                  ///< the first
+  std::vector<std::filesystem::path> output_folders;
 };
 
 /// A moment of a run, for progress.
 struct RunStatus {
   double seconds = 0;
-  std::string scope_kind;  ///< "slide"; empty: no source opens scopes
+  std::string scope_kind;  ///< "slide"; empty: no node opens scopes
   std::uint64_t scopes_ended = 0;
+  std::uint64_t scopes_passed_over = 0;  ///< of these: done before
   std::optional<std::uint64_t> scopes_expected;
   std::string packet_name;  ///< "tile": what the busiest node at which packets end takes
   std::uint64_t packets = 0;
@@ -72,6 +88,12 @@ struct RunOptions {
   std::function<void(const RunFailure&)> on_failure = {};  ///< called as they happen, from any thread
   std::function<void(const RunStatus&)> on_progress = {};  ///< called about every `progress_seconds`
   double progress_seconds = 1;
+  /// Called with what is under way, in words, when nothing has moved for `quiet_seconds`, and when
+  /// `asked_for_report` was set, which is cleared then.
+  std::function<void(const std::string&)> on_report = {};
+  std::atomic<bool>* asked_for_report = nullptr;
+  double quiet_seconds = 30;
+  std::filesystem::path trace = {};  ///< a Chrome trace is written there; empty: none
 };
 
 /// Runs a plan to its end. Throws Error when an output folder cannot be used; what goes wrong later is in
@@ -81,5 +103,7 @@ RunResult run(Plan& plan, const RunOptions& options);
 /// The result for people, and for programs.
 std::string summary_text(const RunResult& result);
 nlohmann::json summary_json(const RunResult& result);
+nlohmann::json to_json(const PacketCounts& counts);
+nlohmann::json to_json(const ScopeResult& scope);
 
 }  // namespace flowrun

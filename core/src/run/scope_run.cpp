@@ -5,6 +5,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <stdexcept>
+
+#include "output/output_folder.h"
 
 namespace flowrun {
 namespace {
@@ -16,9 +20,12 @@ std::vector<Intake::Input> inputs_of(const PlanNode& node) {
   return inputs;
 }
 
+bool is_ordered(const PlanNode& node) {
+  return node.type->role == Role::gather || node.type->role == Role::make || node.type->role == Role::open;
+}
+
 bool is_plain(const PlanNode& node) {
-  return node.from.size() == 1 && !node.type->inputs[0].per_scope && !node.type->ordered &&
-         !node.type->source;
+  return node.from.size() == 1 && !node.type->inputs[0].per_scope && !is_ordered(node);
 }
 
 std::string kind_of(const Plan& plan, int opener) {
@@ -28,12 +35,14 @@ std::string kind_of(const Plan& plan, int opener) {
 
 /// The number of packets that the node before sent to a node's only stream of packets, or nothing when
 /// several are joined.
-std::optional<std::uint64_t> sent_to(ScopeRun& scope, const PlanNode& node) {
+std::optional<std::uint64_t> sent_to(const std::vector<std::unique_ptr<NodeScope>>& scope,
+                                     const PlanNode& node) {
   std::optional<std::uint64_t> sent;
   for (std::size_t i = 0; i < node.from.size(); ++i) {
     if (node.from[i].node < 0 || node.type->inputs[i].per_scope) continue;
     if (sent) return {};
-    sent = scope.at(node.from[i].node).sent[static_cast<std::size_t>(node.from[i].port)];
+    const NodeScope& before = *scope[static_cast<std::size_t>(node.from[i].node)];
+    sent = before.sent[static_cast<std::size_t>(node.from[i].port)];
   }
   return sent;
 }
@@ -47,79 +56,69 @@ std::string journal_name(const Plan& plan, int opener, const std::string& scope)
   return node + "." + scope;
 }
 
-NodeScope::NodeScope(const PlanNode& node)
-    : plain(is_plain(node)),
-      intake(inputs_of(node), node.type->ordered || node.type->source),
-      sent(node.to.size()) {}
+NodeScope::NodeScope(const PlanNode& planned, ScopeRun& run, Counts& total)
+    : scope(run),
+      node(planned.name),
+      plain(is_plain(planned)),
+      intake(inputs_of(planned), is_ordered(planned)),
+      sent(planned.to.size()) {
+  counts.total = &total;
+}
+
+const std::string& NodeScope::kind() const {
+  return scope.kind();
+}
+const std::string& NodeScope::name() const {
+  return scope.name();
+}
+bool NodeScope::failed() const {
+  return scope.failed();
+}
+std::filesystem::path NodeScope::stage(const std::filesystem::path& output_folder,
+                                       const std::filesystem::path& unit) const {
+  return scope.folder_at(output_folder).stage(scope.journal_name(), unit);
+}
+std::filesystem::path NodeScope::hand_on(const std::filesystem::path& output_folder,
+                                         const std::filesystem::path& unit) const {
+  return scope.folder_at(output_folder).hand_on(scope.journal_name(), unit);
+}
 
 ScopeRun::ScopeRun(const Plan& plan, int opener, std::string name, std::uint64_t age,
-                   std::deque<OutputFolder>& folders)
+                   std::vector<OutputFolder*> folders, std::deque<Counts>& totals)
     : kind_(kind_of(plan, opener)),
       name_(std::move(name)),
-      folder_name_(journal_name(plan, opener, name_)),
+      journal_name_(flowrun::journal_name(plan, opener, name_)),
       opener_(opener),
       age_(age),
-      folders_(folders),
+      folders_(std::move(folders)),
       nodes_(plan.nodes.size()) {
   for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
     const PlanNode& node = plan.nodes[i];
     const bool takes_part = opener < 0 || node.opener == opener;
     if (!takes_part && static_cast<int>(i) != opener) continue;
-    nodes_[i] = std::make_unique<NodeScope>(node);
+    nodes_[i] = std::make_unique<NodeScope>(node, *this, totals[i]);
     if (!takes_part) continue;
     ++unfinished;
-    if (opener >= 0 && (node.type->leases || node.type->source)) ++unsettled;
     for (const PortRef from : node.from) nodes_[i]->pending += from.node >= 0;
     if (opener < 0 && node.begins()) nodes_[i]->pending += 1;
   }
 }
 
-std::filesystem::path ScopeRun::stage(const std::filesystem::path& output_folder,
-                                      const std::filesystem::path& unit) const {
-  return folder_at(output_folder).stage(folder_name_, unit);
-}
-
-std::filesystem::path ScopeRun::hand_on(const std::filesystem::path& output_folder,
-                                        const std::filesystem::path& unit) const {
-  return folder_at(output_folder).hand_on(folder_name_, unit);
-}
-
 OutputFolder& ScopeRun::folder_at(const std::filesystem::path& path) const {
   const auto wanted = std::filesystem::absolute(path).lexically_normal();
-  for (OutputFolder& folder : folders_)
-    if (folder.path() == wanted) return folder;
+  for (OutputFolder* folder : folders_)
+    if (folder->path() == wanted) return *folder;
   throw std::logic_error(fmt::format("{} was not described as an output folder", wanted.string()));
 }
 
-void ScopeRun::publish(const nlohmann::json& entry) {
-  // A slide is done even when nothing was written for it; of the run itself only outputs are kept.
-  for (OutputFolder& folder : folders_)
-    if (!is_run() || folder.has_staged(folder_name_)) folder.publish(folder_name_, entry);
-}
-
-void ScopeRun::discard() {
-  for (OutputFolder& folder : folders_) folder.discard(folder_name_);
-}
-
-nlohmann::json ScopeRun::counts(const Plan& plan) {
-  nlohmann::json out = nlohmann::json::object();
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    if (!nodes_[i]) continue;
-    const auto notes = nodes_[i]->notes.counts();
-    if (!notes.empty()) out[plan.nodes[i].name]["notes"] = notes;
-    if (static_cast<int>(i) == opener_) continue;
-    const Counts& counts = nodes_[i]->counts;
-    nlohmann::json& node = out[plan.nodes[i].name];
-    node["in"] = counts.in.load();
-    node["out"] = counts.out.load();
-    node["dropped"] = counts.dropped.load();
-    node["failed"] = counts.failed.load();
-    if (const auto reasons = counts.reasons.counts(); !reasons.empty()) node["reasons"] = reasons;
-  }
+std::map<std::string, PacketCounts> ScopeRun::counts(const Plan& plan) const {
+  std::map<std::string, PacketCounts> out;
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    if (nodes_[i]) out[plan.nodes[i].name] = nodes_[i]->counts.get();
   return out;
 }
 
-std::string ScopeRun::broken_sum(const Plan& plan) {
+std::string ScopeRun::broken_sum(const Plan& plan) const {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     if (!nodes_[i] || static_cast<int>(i) == opener_) continue;
     const PlanNode& node = plan.nodes[i];
@@ -127,8 +126,8 @@ std::string ScopeRun::broken_sum(const Plan& plan) {
     if (counts.in != counts.out + counts.dropped + counts.failed)
       return fmt::format("node '{}' got {} packets, but {} went on, {} were dropped and {} failed", node.name,
                          counts.in.load(), counts.out.load(), counts.dropped.load(), counts.failed.load());
-    if (node.type->source || is_run()) continue;
-    const auto sent = sent_to(*this, node);
+    if (node.type->role == Role::make || is_run()) continue;
+    const auto sent = sent_to(nodes_, node);
     if (sent && *sent != counts.in)
       return fmt::format("node '{}' got {} of the {} packets that were sent to it", node.name,
                          counts.in.load(), *sent);

@@ -3,69 +3,78 @@
 
 #include <flowrun/node.h>
 
-#include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
-#include "run/intake.h"
-#include "output/output_folder.h"
 #include "plan/plan.h"
-#include "run/tally.h"
+#include "run/counts.h"
+#include "run/intake.h"
+#include "run/sequencer.h"
 
 namespace flowrun {
 
-/// Packets of a node: each that came in went out, was dropped (a filter's choice) or failed.
-struct Counts {
-  std::atomic<std::uint64_t> in = 0;
-  std::atomic<std::uint64_t> out = 0;
-  std::atomic<std::uint64_t> dropped = 0;
-  std::atomic<std::uint64_t> failed = 0;
-  Tally reasons;  ///< of those dropped, where the node gave one
+class OutputFolder;
+class ScopeRun;
+
+/// What a call gave to be done in its turn, and the leases of what it holds.
+struct HeldAction {
+  Action action;
+  std::vector<Lease> leases;
+  std::chrono::steady_clock::time_point since = {};  ///< when it began to wait
 };
 
-/// One node's part in one scope.
-struct NodeScope {
-  NodeScope(const PlanNode& node);
+/// One node's part in one scope; to the node, the scope.
+struct NodeScope final : Scope {
+  NodeScope(const PlanNode& node, ScopeRun& scope, Counts& total);
 
-  /// Packets on their way to the node or in it, nodes before it that have not finished the scope, and scopes
-  /// within this one. Reaches zero once: then nothing more can come and the node finishes the scope.
-  std::atomic<std::int64_t> pending = 0;
-  std::atomic<bool> settled = false;
-  const bool plain;  ///< one input, nothing to join, wait for or order: packets bypass the intake
-  std::mutex mutex;  // guards intake, actions, acting
-  Intake intake;
-  Sequencer<std::function<void()>> actions;  ///< see Outputs::in_order
-  bool acting = false;
-  std::uint64_t emitted = 0;  ///< packets numbered by the node itself; touched by one call at a time
-  std::vector<std::atomic<std::uint64_t>> sent;  ///< by output
-  Counts counts;
-  Tally notes;  ///< what the node wants the user to know
-  ScopeState state;
-};
-
-/// What the journal and the staging folder of a scope are called; no node's name has a dot.
-std::string journal_name(const Plan& plan, int opener, const std::string& scope);
-
-/// A scope of a run: what is still to come in it, what it holds, what became of it. Thread-safe.
-class ScopeRun final : public Scope {
- public:
-  /// `opener`: the source that opened it, -1 for the run itself. `age` grows with each scope.
-  ScopeRun(const Plan& plan, int opener, std::string name, std::uint64_t age,
-           std::deque<OutputFolder>& folders);
-
-  const std::string& kind() const override { return kind_; }
-  const std::string& name() const override { return name_; }
-  bool failed() const override { return failed_.load(std::memory_order_acquire); }
+  const std::string& kind() const override;
+  const std::string& name() const override;
+  bool failed() const override;
   std::filesystem::path stage(const std::filesystem::path& output_folder,
                               const std::filesystem::path& unit) const override;
   std::filesystem::path hand_on(const std::filesystem::path& output_folder,
                                 const std::filesystem::path& unit) const override;
+
+  ScopeRun& scope;
+  const std::string& node;
+  /// Packets on their way to the node or in it, nodes before it that have not finished the scope, and scopes
+  /// within this one. Reaches zero once: then nothing more can come and the node finishes the scope.
+  std::atomic<std::int64_t> pending = 0;
+  const bool plain;  ///< one input, nothing to join, wait for or order: packets bypass the intake
+  std::mutex mutex;  ///< of intake, actions, acting
+  Intake intake;
+  Sequencer<HeldAction> actions;
+  bool acting = false;
+  std::uint64_t emitted = 0;  ///< packets numbered by the node itself; touched by one call at a time
+  std::shared_ptr<std::vector<Lease>> gathered;  ///< of what a node that gathers may still hold; likewise
+  std::vector<std::atomic<std::uint64_t>> sent;  ///< by output
+  Counts counts;
+  ScopeState state;
+};
+
+/// A scope of a run: what is still to come in it, what became of it. Thread-safe.
+class ScopeRun final {
+ public:
+  /// `opener`: the node that opened it, -1 for the run itself. `age` grows with each scope. `folders`: of the
+  /// nodes that take part. `totals`: by node, where its packets are counted, too.
+  ScopeRun(const Plan& plan, int opener, std::string name, std::uint64_t age,
+           std::vector<OutputFolder*> folders, std::deque<Counts>& totals);
+
+  const std::string& kind() const { return kind_; }
+  const std::string& name() const { return name_; }
+  bool failed() const { return failed_.load(std::memory_order_acquire); }
+  /// What it is called in the journal.
+  const std::string& journal_name() const { return journal_name_; }
+  const std::vector<OutputFolder*>& folders() const { return folders_; }
+  OutputFolder& folder_at(const std::filesystem::path& path) const;
 
   NodeScope& at(int node) { return *nodes_[static_cast<std::size_t>(node)]; }
   bool has(int node) const { return nodes_[static_cast<std::size_t>(node)] != nullptr; }
@@ -74,30 +83,29 @@ class ScopeRun final : public Scope {
   std::uint64_t age() const { return age_; }
   void fail() { failed_.store(true, std::memory_order_release); }
 
-  /// Publishes what was staged, with the journal entry. Throws Error.
-  void publish(const nlohmann::json& entry);
-  void discard();
-  nlohmann::json counts(const Plan& plan);
+  /// By node, of those that took part.
+  std::map<std::string, PacketCounts> counts(const Plan& plan) const;
   /// The first node whose packets do not add up, in words; empty when all do.
-  std::string broken_sum(const Plan& plan);
+  std::string broken_sum(const Plan& plan) const;
 
   std::atomic<int> unfinished = 0;  ///< nodes that have not finished it
-  std::atomic<int> unsettled = 0;   ///< nodes that have not yet got the lease that the scope needs to go on
   Lease lease;                      ///< of its opener, held until it ends
   bool said = false;                ///< a failure in it was reported; guarded by who reports
+  bool left_out = false;            ///< it failed, and its opener skips what fails; likewise
   std::map<std::string, std::string> identity;
 
  private:
-  OutputFolder& folder_at(const std::filesystem::path& path) const;
-
   std::string kind_;
   std::string name_;
-  std::string folder_name_;  // of its staging and journal
+  std::string journal_name_;
   int opener_;
   std::uint64_t age_;
   std::atomic<bool> failed_ = false;
-  std::deque<OutputFolder>& folders_;
+  std::vector<OutputFolder*> folders_;
   std::vector<std::unique_ptr<NodeScope>> nodes_;  // by plan node; null: takes no part
 };
+
+/// What the journal and the staging folder of a scope are called; no node's name has a dot.
+std::string journal_name(const Plan& plan, int opener, const std::string& scope);
 
 }  // namespace flowrun

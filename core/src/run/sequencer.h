@@ -16,13 +16,13 @@ class Sequencer {
   void put(std::uint64_t index, T item) { waiting_.emplace(index, std::move(item)); }
   void skip(std::uint64_t index) { waiting_.emplace(index, std::nullopt); }
 
-  /// The next item in order, if it is there.
-  std::optional<T> pop() {
+  /// The next item in order with its index, if it is there.
+  std::optional<std::pair<std::uint64_t, T>> pop() {
     while (!waiting_.empty() && waiting_.begin()->first == next_) {
       std::optional<T> item = std::move(waiting_.begin()->second);
       waiting_.erase(waiting_.begin());
-      ++next_;
-      if (item) return item;
+      const std::uint64_t index = next_++;
+      if (item) return std::pair(index, std::move(*item));
     }
     return std::nullopt;
   }

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/node_calls.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace flowrun {
+namespace {
+
+/// Those of the packets that the call is for; packets of the whole scope stay leased anyway.
+std::vector<Lease> leases_of(const Inputs& inputs) {
+  std::vector<Lease> leases;
+  for (std::size_t i = 0; i < inputs.packets().size(); ++i)
+    if (inputs.packets()[i].lease && !inputs.ports()[i].per_scope) leases.push_back(inputs.packets()[i].lease);
+  return leases;
+}
+
+void only_at_the_end(const Outputs& outputs) {
+  if (outputs.ends_scopes()) throw std::logic_error("scopes can be ended in finish() only");
+}
+
+}  // namespace
+
+Inputs NodeCalls::inputs_of(Job& job) {
+  NodeScope& here = job.scope->at(job.node);
+  const NodeType& type = *state_.plan_of(job.node).type;
+  job.packets.resize(type.inputs.size());
+  return Inputs(type.inputs, std::move(job.packets), here, here.state);
+}
+
+void NodeCalls::call(Job& job) {
+  if (state_.stopping()) job.scope->fail();
+  if (job.scope->failed()) return leave_out(job);
+  switch (state_.plan_of(job.node).type->role) {
+    case Role::map:
+      return map(job);
+    case Role::write:
+    case Role::gather_scopes:
+      return write(job);
+    case Role::gather:
+      return gather(job);
+    case Role::make:
+    case Role::open:
+      return start(job);
+  }
+}
+
+/// Of a scope that failed.
+void NodeCalls::leave_out(Job& job) {
+  const NodeType& type = *state_.plan_of(job.node).type;
+  job.packets.clear();
+  if (type.role != Role::make && type.role != Role::open) job.scope->at(job.node).counts.failed_one();
+  if (type.asks_bytes && !job.lease)
+    state_.budget->close(*state_.at(job.node).packets, {job.scope->age(), job.index});
+  job.lease = nullptr;
+  std::vector<Outputs::Emission> none;
+  if (type.role == Role::map) state_.router->send(job.scope, job.node, none, job.index);
+  state_.router->conclude(job.scope, job.node, job.index);
+}
+
+/// Of a node that asks for bytes. False: the call waits for them and will be made again.
+bool NodeCalls::has_lease(Job& job, const Inputs& inputs) {
+  const PlanNode& node = state_.plan_of(job.node);
+  if (!node.type->asks_bytes || job.lease) return true;
+  const CallBytes asked = static_cast<const Map&>(*node.node).bytes(inputs);
+  Job again{Job::Kind::call, job.node, job.scope, job.index, inputs.packets()};
+  again.out_bytes = asked.out + node.beyond;
+  const std::size_t bytes = asked.out + std::max(asked.scratch, node.beyond);
+  state_.lease(*state_.at(job.node).packets, job.scope, job.node, job.index, bytes, std::move(again));
+  return false;
+}
+
+void NodeCalls::map(Job& job) {
+  const PlanNode& node = state_.plan_of(job.node);
+  std::vector<Outputs::Emission> emissions;
+  try {
+    Inputs inputs = inputs_of(job);
+    if (!has_lease(job, inputs)) return;
+    Outputs outputs(node.type->outputs, &inputs, job.lease ? job.lease : joined(leases_of(inputs)), job.index);
+    state_.log.measure(CallLog::What::process, job.node, job.scope, job.index,
+                       [&] { static_cast<Map&>(*node.node).process(inputs, outputs); });
+    only_at_the_end(outputs);
+    if (job.lease) state_.budget->shrink(job.lease, job.out_bytes);
+    count(job, outputs, !node.type->outputs.empty());
+    emissions = std::move(outputs.emissions());
+  } catch (...) {
+    job.scope->at(job.node).counts.failed_one();
+    if (node.type->asks_bytes && !job.lease)
+      state_.budget->close(*state_.at(job.node).packets, {job.scope->age(), job.index});
+    state_.report(*job.scope, job.node, node.on_error, std::current_exception());
+  }
+  job.lease = nullptr;
+  state_.router->send(job.scope, job.node, emissions, job.index);
+  state_.router->conclude(job.scope, job.node, job.index);
+}
+
+void NodeCalls::write(Job& job) {
+  const PlanNode& node = state_.plan_of(job.node);
+  HeldAction held;
+  try {
+    Inputs inputs = inputs_of(job);
+    Outputs outputs(node.type->outputs, &inputs, nullptr, job.index);
+    state_.log.measure(CallLog::What::process, job.node, job.scope, job.index, [&] {
+      held.action = node.type->role == Role::write
+                        ? static_cast<Write&>(*node.node).process(inputs, outputs)
+                        : static_cast<GatherScopes&>(*node.node).process(inputs, outputs);
+    });
+    only_at_the_end(outputs);
+    if (!outputs.emissions().empty())
+      throw std::logic_error("a node that gathers scopes emits only what finish_run() gives");
+    count(job, outputs, false);
+    if (held.action) held.leases = leases_of(inputs);
+  } catch (...) {
+    held = {};
+    job.scope->at(job.node).counts.failed_one();
+    state_.report(*job.scope, job.node, node.on_error, std::current_exception());
+  }
+  held.since = CallLog::Clock::now();
+  state_.router->conclude(job.scope, job.node, job.index, std::move(held));
+}
+
+void NodeCalls::act(const ScopePtr& scope, int node, std::uint64_t index, HeldAction& held) {
+  state_.log.waited_for_order(node, *scope, index, held.since);
+  if (state_.stopping()) scope->fail();
+  if (scope->failed()) return;
+  try {
+    state_.log.measure(CallLog::What::act, node, scope, index, held.action);
+  } catch (...) {
+    // Its packet counts as processed already; what should follow from it is missing.
+    state_.report_for_good(*scope, node, std::current_exception());
+  }
+}
+
+void NodeCalls::gather(Job& job) {
+  const PlanNode& node = state_.plan_of(job.node);
+  NodeScope& here = job.scope->at(job.node);
+  std::vector<Outputs::Emission> emissions;
+  try {
+    Inputs inputs = inputs_of(job);
+    // What is emitted may be made of all that came since the last emission.
+    if (!here.gathered) here.gathered = std::make_shared<std::vector<Lease>>();
+    here.gathered->push_back(joined(leases_of(inputs)));
+    Outputs outputs(node.type->outputs, &inputs, here.gathered, here.emitted);
+    state_.log.measure(CallLog::What::process, job.node, job.scope, job.index,
+                       [&] { static_cast<Gather&>(*node.node).process(inputs, outputs); });
+    only_at_the_end(outputs);
+    count(job, outputs, false);
+    emissions = std::move(outputs.emissions());
+  } catch (...) {
+    here.counts.failed_one();
+    state_.report(*job.scope, job.node, node.on_error, std::current_exception());
+  }
+  if (!emissions.empty())
+    here.gathered = nullptr;
+  else if (here.gathered && here.gathered->size() > node.costs.holds)
+    here.gathered->erase(here.gathered->begin());
+  if (!emissions.empty()) state_.router->send(job.scope, job.node, emissions, here.emitted++);
+  state_.router->conclude(job.scope, job.node, job.index);
+}
+
+void NodeCalls::start(Job& job) {
+  const PlanNode& node = state_.plan_of(job.node);
+  try {
+    Inputs inputs = inputs_of(job);
+    Packets packets;
+    Scopes scopes;
+    state_.log.measure(CallLog::What::start, job.node, job.scope, job.index, [&] {
+      if (node.type->role == Role::make)
+        packets = static_cast<Make&>(*node.node).make(inputs);
+      else
+        scopes = static_cast<Open&>(*node.node).open(inputs);
+    });
+    sources_.begin(job.scope, job.node, std::move(packets), std::move(scopes), false);
+  } catch (...) {
+    job.scope->at(job.node).counts.failed_one();
+    state_.report(*job.scope, job.node, node.on_error, std::current_exception());
+    state_.router->conclude(job.scope, job.node, job.index);
+  }
+}
+
+void NodeCalls::count(Job& job, Outputs& outputs, bool counts_unsent) {
+  Counts& counts = job.scope->at(job.node).counts;
+  if (outputs.drop_reason() || (counts_unsent && outputs.emissions().empty()))
+    counts.drop(1);
+  else
+    counts.went_out();
+  if (outputs.drop_reason()) counts.say_reason(*outputs.drop_reason());
+  note(job, outputs);
+}
+
+void NodeCalls::note(Job& job, Outputs& outputs) {
+  for (const std::string& text : outputs.notes()) job.scope->at(job.node).counts.notes.add(text);
+}
+
+void NodeCalls::finish(Job& job) {
+  const PlanNode& node = state_.plan_of(job.node);
+  const NodeType& type = *node.type;
+  // At the end of the run only that is called of a node that works in scopes.
+  const bool of_run = type.role == Role::gather_scopes && job.scope->is_run();
+  const bool called = of_run ? type.finishes_run : type.finishes && job.scope->opener() == node.opener;
+  if (!called) return scopes_.node_finished(job.scope, job.node);
+  NodeRun& run = state_.at(job.node);
+  if (Budget::Point* point = of_run ? run.run_finish : run.finish; point && !job.lease && !job.scope->failed())
+    return state_.lease(*point, job.scope, job.node, 0, node.finish_lease,
+                        Job{Job::Kind::finish, job.node, job.scope});
+  if (state_.stopping()) job.scope->fail();
+  Packets rest;
+  try {
+    rest = finish_node(job);
+  } catch (...) {
+    rest = {};
+    state_.report_for_good(*job.scope, job.node, std::current_exception());
+  }
+  job.lease = nullptr;
+  if (!rest.next) return scopes_.node_finished(job.scope, job.node);
+  sources_.begin(job.scope, job.node, std::move(rest), {}, true);
+}
+
+Packets NodeCalls::finish_node(Job& job) {
+  const PlanNode& node = state_.plan_of(job.node);
+  const NodeType& type = *node.type;
+  NodeScope& here = job.scope->at(job.node);
+  const bool of_run = type.role == Role::gather_scopes && job.scope->is_run();
+  std::vector<Packet> packets = of_run ? state_.router->outer(job.node) : here.intake.scope_packets();
+  packets.resize(type.inputs.size());
+  Inputs inputs(type.inputs, std::move(packets), here, here.state,
+                of_run ? scopes_.done(node.opener) : std::vector<std::string>{});
+  Outputs outputs(type.outputs, nullptr, nullptr, 0);
+  Packets rest;
+  state_.log.measure(CallLog::What::finish, job.node, job.scope, 0, [&] {
+    if (type.role == Role::map) static_cast<Map&>(*node.node).finish(inputs, outputs);
+    if (type.role == Role::write) static_cast<Write&>(*node.node).finish(inputs, outputs);
+    if (type.role == Role::gather) rest = static_cast<Gather&>(*node.node).finish(inputs, outputs);
+    if (type.role == Role::gather_scopes && !of_run)
+      static_cast<GatherScopes&>(*node.node).finish(inputs, outputs);
+    if (of_run) rest = static_cast<GatherScopes&>(*node.node).finish_run(inputs, outputs);
+  });
+  if (!outputs.emissions().empty()) throw std::logic_error("finish() emits nothing");
+  note(job, outputs);
+  if (outputs.ends_scopes()) scopes_.end_after(*job.scope);
+  return rest;
+}
+
+}  // namespace flowrun

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/run_state.h"
+
+#include <flowrun/bytes.h>
+#include <flowrun/error.h>
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace flowrun {
+
+Lease joined(std::vector<Lease> leases) {
+  if (leases.empty()) return nullptr;
+  if (leases.size() == 1) return std::move(leases.front());
+  return std::make_shared<std::vector<Lease>>(std::move(leases));
+}
+
+bool RunState::stopping() const {
+  return stopped.load(std::memory_order_relaxed) ||
+         (options.interrupted && options.interrupted->load(std::memory_order_relaxed));
+}
+
+void RunState::report(ScopeRun& scope, int node, OnError policy, const std::exception_ptr& error) {
+  bool first = false;
+  {
+    std::scoped_lock lock(report_mutex_);
+    // One slide that fails on every thread at once is one failure.
+    first = policy == OnError::skip || !scope.failed();
+    if (policy != OnError::skip) {
+      scope.said = true;
+      scope.fail();
+    }
+  }
+  const bool all_lost = scope.is_run() || plan_of(scope.opener()).type->successive;
+  if (policy == OnError::stop || (policy == OnError::fail && all_lost)) stopped = true;
+  if (first)
+    results.fail({node < 0 ? "" : plan_of(node).name, scope.is_run() ? "" : scope.name(), message_of(error),
+                  policy});
+}
+
+void RunState::report_for_good(ScopeRun& scope, int node, const std::exception_ptr& error) {
+  report(scope, node, plan_of(node).on_error == OnError::stop ? OnError::stop : OnError::fail, error);
+}
+
+void RunState::lease(Budget::Point& point, const ScopePtr& scope, int node, std::uint64_t index,
+                     std::size_t bytes, Job job) {
+  auto waiting = std::make_shared<Job>(std::move(job));
+  const auto since = CallLog::Clock::now();
+  const auto granted = [this, waiting, scope, node, index, bytes, since](Lease lease) {
+    if (lease)
+      log.waited_for_memory(node, *scope, index, since);
+    else
+      report(*scope, node, OnError::fail,
+             std::make_exception_ptr(Error(fmt::format("'{}' needs {} that never become free; {} Raise memory.",
+                                                       plan_of(node).name, format_bytes(bytes),
+                                                       budget->describe()))));
+    waiting->lease = std::move(lease);
+    dispatch(std::move(*waiting));
+  };
+  if (Lease lease = budget->take_or_wait({&point, {scope->age(), index}, bytes, granted})) {
+    log.leased(budget->used());
+    waiting->lease = std::move(lease);
+    dispatch(std::move(*waiting));
+  }
+}
+
+}  // namespace flowrun

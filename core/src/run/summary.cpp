@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// The result of a run for people, and for programs.
+#include <flowrun/bytes.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "run/run.h"
+
+namespace flowrun {
+namespace {
+
+const char* policy_effect(OnError policy) {
+  switch (policy) {
+    case OnError::stop:
+      return "stopped the run";
+    case OnError::skip:
+      return "left out";
+    case OnError::fail:
+      break;
+  }
+  return "failed";
+}
+
+std::string notes_text(const std::map<std::string, PacketCounts>& counts) {
+  std::string out;
+  for (const auto& [node, packets] : counts)
+    for (const auto& [note, times] : packets.notes)
+      out += fmt::format("  {}: {}{}\n", node, note, times == 1 ? "" : fmt::format(" ({} times)", times));
+  return out;
+}
+
+std::string nodes_text(const RunResult& result) {
+  std::string out = fmt::format("{:<16}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}\n", "node", "in", "out",
+                                "dropped", "failed", "working s", "memory s", "order s");
+  for (const NodeResult& node : result.nodes)
+    out += fmt::format("{:<16}{:>12}{:>12}{:>12}{:>12}{:>12.2f}{:>12.2f}{:>12.2f}\n", node.name, node.packets.in,
+                       node.packets.out, node.packets.dropped, node.packets.failed, node.working,
+                       node.waiting_for_memory, node.waiting_for_order);
+  for (const NodeResult& node : result.nodes)
+    for (const auto& [reason, count] : node.packets.reasons)
+      out += fmt::format("{} dropped: {} {}\n", node.name, count, reason);
+  if (!result.bottleneck.empty()) out += result.bottleneck + "\n";
+  return out;
+}
+
+std::string scopes_text(const RunResult& result) {
+  std::string out;
+  for (const ScopeResult& scope : result.scopes) {
+    out += fmt::format("{} {}: {}", scope.kind, scope.name, to_string(scope.status));
+    for (const NodeResult& node : result.nodes)
+      if (const auto counts = scope.counts.find(node.name); counts != scope.counts.end())
+        if (counts->second.in > 0) out += fmt::format(", {} {}", node.name, counts->second.out);
+    out += "\n" + notes_text(scope.counts);
+  }
+  return out;
+}
+
+std::string more_text(std::uint64_t all, std::size_t listed, const char* what, const RunResult& result) {
+  if (all <= listed) return {};
+  return fmt::format("and {} more {}{}\n", all - listed, what,
+                     result.output_folders.empty()
+                         ? ""
+                         : fmt::format("; each is a line of {}",
+                                       (result.output_folders.front() / ".flowrun/scopes.jsonl").string()));
+}
+
+}  // namespace
+
+const char* to_string(ScopeStatus status) {
+  switch (status) {
+    case ScopeStatus::done:
+      return "done";
+    case ScopeStatus::failed:
+      return "failed";
+    case ScopeStatus::left_out:
+      return "left out";
+    case ScopeStatus::interrupted:
+      return "interrupted";
+    case ScopeStatus::done_before:
+      return "done before";
+  }
+  return "";
+}
+
+std::string summary_text(const RunResult& result) {
+  std::string out = fmt::format("{}: {:.2f} s, peak {} leased of {}, peak RSS {}\n", result.name,
+                                result.seconds, format_bytes(result.peak_leased), format_bytes(result.memory),
+                                format_bytes(result.peak_rss));
+  std::uint64_t ended = 0;
+  for (const auto& [status, count] : result.scope_counts) ended += count;
+  out += nodes_text(result) + scopes_text(result) + more_text(ended, result.scopes.size(), "scopes", result) +
+         notes_text(result.counts);
+  for (const RunFailure& failure : result.failures)
+    out += fmt::format("{}: {}{}{}{}\n", policy_effect(failure.policy), failure.scope,
+                       failure.scope.empty() ? "" : ": ", failure.node.empty() ? "" : failure.node + ": ",
+                       failure.message);
+  out += more_text(result.failure_count, result.failures.size(), "failures", result);
+  for (const auto& folder : result.output_folders) out += fmt::format("outputs: {}\n", folder.string());
+  if (ended > 0) {
+    out += "in all:";
+    for (const auto& [status, count] : result.scope_counts)
+      out += fmt::format(" {} {},", count, to_string(status));
+    out.back() = '\n';
+  }
+  return out;
+}
+
+nlohmann::json to_json(const PacketCounts& counts) {
+  nlohmann::json out{
+      {"in", counts.in}, {"out", counts.out}, {"dropped", counts.dropped}, {"failed", counts.failed}};
+  if (!counts.reasons.empty()) out["reasons"] = counts.reasons;
+  if (!counts.notes.empty()) out["notes"] = counts.notes;
+  return out;
+}
+
+namespace {
+
+nlohmann::json by_node(const std::map<std::string, PacketCounts>& counts) {
+  nlohmann::json out = nlohmann::json::object();
+  for (const auto& [node, packets] : counts) out[node] = to_json(packets);
+  return out;
+}
+
+}  // namespace
+
+nlohmann::json to_json(const ScopeResult& scope) {
+  return {{"kind", scope.kind},
+          {"name", scope.name},
+          {"status", to_string(scope.status)},
+          {"counts", by_node(scope.counts)}};
+}
+
+nlohmann::json summary_json(const RunResult& result) {
+  nlohmann::ordered_json out{{"name", result.name},
+                             {"exit", static_cast<int>(result.exit)},
+                             {"seconds", result.seconds},
+                             {"memory_bytes", result.memory},
+                             {"peak_leased_bytes", result.peak_leased},
+                             {"peak_rss_bytes", result.peak_rss},
+                             {"bottleneck", result.bottleneck},
+                             {"nodes", nlohmann::json::array()},
+                             {"scope_counts", nlohmann::json::object()},
+                             {"scopes", nlohmann::json::array()},
+                             {"counts", by_node(result.counts)},
+                             {"failure_count", result.failure_count},
+                             {"failures", nlohmann::json::array()},
+                             {"output_folders", nlohmann::json::array()}};
+  for (const NodeResult& n : result.nodes) {
+    nlohmann::ordered_json node{{"name", n.name},
+                                {"type", n.type},
+                                {"in", n.packets.in},
+                                {"out", n.packets.out},
+                                {"dropped", n.packets.dropped},
+                                {"failed", n.packets.failed},
+                                {"reasons", n.packets.reasons},
+                                {"working_seconds", n.working},
+                                {"waiting_for_memory_seconds", n.waiting_for_memory},
+                                {"waiting_for_order_seconds", n.waiting_for_order}};
+    out["nodes"].push_back(std::move(node));
+  }
+  for (const auto& [status, count] : result.scope_counts) out["scope_counts"][to_string(status)] = count;
+  for (const ScopeResult& scope : result.scopes) out["scopes"].push_back(to_json(scope));
+  for (const RunFailure& f : result.failures)
+    out["failures"].push_back(
+        {{"scope", f.scope}, {"node", f.node}, {"message", f.message}, {"effect", policy_effect(f.policy)}});
+  for (const auto& folder : result.output_folders) out["output_folders"].push_back(folder.string());
+  return out;
+}
+
+}  // namespace flowrun
