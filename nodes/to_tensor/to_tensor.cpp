@@ -33,11 +33,6 @@ std::uint64_t batches_of(const wsi::SampleSet& set, std::uint64_t size, bool dro
 
 }  // namespace
 
-/// Tiles are kept as bytes until all of a batch are there.
-struct ToTensor::Gathered {
-  Tiles tiles;
-};
-
 void ToTensor::describe(Description<ToTensor>& d) {
   d.summary("Makes batches of samples: float32 tensors of samples x 3 x height x width, normalised.")
       .details(
@@ -67,7 +62,7 @@ void ToTensor::plan(Costs& costs) {
 
 void ToTensor::process(Inputs& in, Outputs& out) {
   const auto tile = in.share<wsi::Tile>("tile");
-  auto& tiles = in.state<Gathered>().tiles;
+  auto& tiles = in.state<Tiles>();
   if (!tile->sample)
     throw Error(fmt::format("{}: the tile is no sample of a training; batches are made of what 'load' reads",
                             name_of(*tile)));
@@ -86,7 +81,7 @@ void ToTensor::process(Inputs& in, Outputs& out) {
 }
 
 Packets ToTensor::finish(Inputs& in, Outputs& out) {
-  Tiles rest = std::move(in.state<Gathered>().tiles);
+  Tiles rest = std::move(in.state<Tiles>());
   if (in.scope().failed() || rest.empty() || is_left_out(rest, out)) return {};
   return {1, [this, rest = std::move(rest)](std::uint64_t, Outputs& at_end) { emit(rest, at_end); }};
 }

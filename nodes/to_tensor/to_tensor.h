@@ -25,7 +25,6 @@ struct ToTensor : Gather {
 
  private:
   using Tiles = std::vector<std::shared_ptr<const wsi::Tile>>;
-  struct Gathered;
   bool is_left_out(const Tiles& tiles, Outputs& out) const;
   void emit(const Tiles& tiles, Outputs& out) const;
 

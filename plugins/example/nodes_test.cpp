@@ -43,7 +43,8 @@ void test_filter() {
   runner.input("tile", fake_tile(slide, 0, 0, 20)).process().expect_emitted("tile", 0);
   runner.input("tile", fake_tile(slide, 20, 0, 20)).process().expect_emitted("tile", 1);
   expect(runner.drop_reasons() == std::vector<std::string>{"blurred"}, "it says why it dropped a tile");
-  expect(runner.plan({{"tile", 1200}}).outputs.at("tile").forwarded, "tiles are passed on, not copied");
+  expect(runner.plan({{"tile", 1200}}).outputs.at("tile").forwarded == "tile",
+         "tiles are passed on, not copied");
 }
 
 void test_table() {
