@@ -130,24 +130,27 @@ TEST_CASE("what stays leased is enough for the mask, also of files with nothing 
     for (int i = 0; i < count; ++i) all += text;
     return all;
   };
-  const std::string points = times(50000, "[1,2],[9,1],");
-  const std::string region =
-      R"({"type":"Feature","geometry":{"type":"Polygon","coordinates":[[[0,0],[0,1],[1,1]]]}})";
-  const std::string vertices = times(50000, "<Vertex X=\"1\" Y=\"2\"/><Vertex X=\"9\" Y=\"1\"/>");
-  const std::string small =
-      "<Region><Vertices><Vertex X=\"0\" Y=\"0\"/><Vertex X=\"0\" Y=\"1\"/><Vertex X=\"1\" "
-      "Y=\"1\"/></Vertices></Region>";
-  const auto xml = [](const std::string& regions) {
-    return "<Annotations><Annotation Name=\"a\"><Regions>" + regions +
-           "</Regions></Annotation></Annotations>";
+  const auto json = [](const std::string& type, const std::string& rings) {
+    return R"({"type":"Feature","geometry":{"type":")" + type + R"(","coordinates":[)" + rings + "]}}";
   };
+  const auto xml = [](const std::string& vertices) {
+    return "<Region><Vertices>" + vertices + "</Vertices></Region>";
+  };
+  const std::string three = R"(<Vertex X="0" Y="0"/><Vertex X="0" Y="1"/><Vertex X="1" Y="1"/>)";
+  const std::string ring = "[[0,0],[0,1],[1,1]]";
   for (const std::string& text :
-       {R"({"type":"Feature","geometry":{"type":"Polygon","coordinates":[[)" + points + "[0,0]]]}}",
-        "[" + times(20000, region + ",") + region + "]",
-        xml("<Region><Vertices>" + vertices + "</Vertices></Region>"), xml(times(20000, small))}) {
+       {json("Polygon", "[" + times(50000, "[1,2],[9,1],") + "[0,0]]"),
+        json("Polygon", times(20000, ring + ",") + ring),
+        json("MultiPolygon", times(20000, "[" + ring + "],") + "[ [ [0, 0], [0, 1], [1, 1] ] ]"),
+        "[" + times(20000, json("Polygon", ring) + ",") + json("Polygon", ring) + "]",
+        "<Annotations><Annotation><Regions>" + xml(three + times(50000, three)) +
+            "</Regions></Annotation></Annotations>",
+        "<Annotations><Annotation><Regions>" + times(20000, xml(three)) +
+            "</Regions></Annotation></Annotations>"}) {
     write_file(folder / "s", text);
     const Call call(node);
     REQUIRE(call.mask);
+    CHECK(call.mask->bytes() > text.size() / 2);
     CHECK(call.mask->bytes() <= call.runner.leased());
   }
 }
