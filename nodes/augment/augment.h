@@ -10,7 +10,7 @@
 namespace flowrun::wsi {
 
 /// Changes training samples at random. See describe().
-struct Augment : Node {
+struct Augment : Map {
   bool flip = true, quarter_turns = true;
   double degrees = 0, translate = 0;
   std::vector<double> scale;

@@ -10,7 +10,7 @@
 namespace flowrun::wsi {
 
 /// Makes tiles look as if they had been stained otherwise, at random. See describe().
-struct AugmentStain : Node {
+struct AugmentStain : Map {
   double scale = 0.2, shift = 0.2, io = 240;
   std::int64_t seed = 0;
 

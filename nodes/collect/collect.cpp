@@ -67,11 +67,11 @@ void Collect::plan(Costs& costs) {
   costs.out("slide", open_slide_bytes);
 }
 
-std::unique_ptr<Generator> Collect::start(Inputs&) {
+Scopes Collect::open(Inputs&) {
   const collect::CollectOptions options = options_of(*this);
   const collect::CollectResult result = collect::collect(options, {});
-  return std::make_unique<SlideOpener>(list_slides({options.slides}, options.extensions), mpp,
-                                       backend_named(backend), failure_of(result));
+  return scopes_of(list_slides({options.slides}, options.extensions), mpp, backend_named(backend),
+                   failure_of(result));
 }
 
 }  // namespace flowrun::wsi

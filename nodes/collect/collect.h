@@ -11,7 +11,7 @@
 namespace flowrun::wsi {
 
 /// Moves slides out of nested folders, then opens them, one scope each. See describe().
-struct Collect : Source {
+struct Collect : Open {
   std::filesystem::path source;
   std::filesystem::path slides;
   std::optional<std::filesystem::path> logs;
@@ -21,7 +21,7 @@ struct Collect : Source {
 
   static void describe(Description<Collect>& d);
   void plan(Costs& costs) override;
-  std::unique_ptr<Generator> start(Inputs& in) override;
+  Scopes open(Inputs& in) override;
 };
 
 }  // namespace flowrun::wsi

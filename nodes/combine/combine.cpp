@@ -48,13 +48,14 @@ void Combine::plan(Costs& costs) {
   if (weights.size() != 2 || weights[0] < 0 || weights[1] < 0 || weights[0] + weights[1] <= 0)
     throw OptionError("weights", fmt::format("[{}] are no weights of two masks", fmt::join(weights, ", ")),
                       "two numbers, not negative and not both 0");
-  costs.out("mask", 0);  // decided per slide
-  costs.leases = 3 * most_thumbnail_pixels;
+  costs.out("mask", most_thumbnail_pixels);
+  costs.scratch = most_thumbnail_pixels;
 }
 
-std::size_t Combine::bytes(const Inputs& in) const {
+CallBytes Combine::bytes(const Inputs& in) const {
   const Mask &a = in.get<Mask>("a"), &b = in.get<Mask>("b");
-  return (a.pixels.size() == b.pixels.size() ? 1 : 2) * finer(a, b).pixels.total();
+  const std::size_t pixels = finer(a, b).pixels.total();
+  return {.out = pixels, .scratch = a.pixels.size() == b.pixels.size() ? 0 : pixels};
 }
 
 void Combine::process(Inputs& in, Outputs& out) {
@@ -71,7 +72,6 @@ void Combine::process(Inputs& in, Outputs& out) {
     (a_alone ? first : second).copyTo(result.pixels);
   else
     cv::bitwise_and(first, second, result.pixels);
-  out.keep_leased(result.pixels.total());
   out.emit("mask", std::move(result));
 }
 

@@ -124,20 +124,19 @@ void Detect::plan(Costs& costs) {
       throw OptionError("remove_ink", fmt::format("no pen is known as '{}'", colour),
                         fmt::format("any of {}", fmt::join(ink_colours(), ", ")));
 
-  costs.out("mask", 0);  // decided per slide
   constexpr std::size_t most_pixels = most_thumbnail_pixels;
-  costs.leases = most_pixels +
-                 std::max({most_thumbnail_scratch(score()), most_mask_scratch(most_pixels, largest_kernel()),
-                           min_object_area > 0 || max_hole_area > 0 ? areas_scratch(most_pixels) : 0});
+  costs.out("mask", most_pixels);
+  costs.scratch = std::max({most_thumbnail_scratch(score()), most_mask_scratch(most_pixels, largest_kernel()),
+                            cleans_areas() ? areas_scratch(most_pixels) : 0});
 }
 
-std::size_t Detect::bytes(const Inputs& in) const {
+CallBytes Detect::bytes(const Inputs& in) const {
   const Slide& slide = in.get<Slide>("slide");
   const Thumbnail thumbnail = thumbnail_for(*this, slide);
-  const bool areas = min_object_area > 0 || max_hole_area > 0;
-  return thumbnail.pixels() + std::max({thumbnail_scratch(slide, thumbnail, score()),
-                                        mask_scratch(thumbnail.rows, thumbnail.cols, largest_kernel()),
-                                        areas ? areas_scratch(thumbnail.pixels()) : 0});
+  return {.out = thumbnail.pixels(),
+          .scratch = std::max({thumbnail_scratch(slide, thumbnail, score()),
+                               mask_scratch(thumbnail.rows, thumbnail.cols, largest_kernel()),
+                               cleans_areas() ? areas_scratch(thumbnail.pixels()) : 0})};
 }
 
 Score Detect::score() const {
@@ -172,11 +171,10 @@ void Detect::process(Inputs& in, Outputs& out) {
   mask.slide_width = slide.facts().width();
   mask.slide_height = slide.facts().height();
   threshold_scores(mask.pixels);
-  if (min_object_area > 0 || max_hole_area > 0) {
+  if (cleans_areas()) {
     const double area = pixel_area(slide, thumbnail);
     clean_areas(mask.pixels, min_object_area / area, max_hole_area / area);
   }
-  out.keep_leased(mask.pixels.total());
   out.emit("mask", std::move(mask));
 }
 

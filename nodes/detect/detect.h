@@ -11,7 +11,7 @@
 namespace flowrun::wsi {
 
 /// Finds tissue on a thumbnail of the slide. See describe().
-struct Detect : Node {
+struct Detect : Map {
   std::string method = "otsu";
   std::optional<int> level;
   std::optional<double> downsample;
@@ -32,11 +32,12 @@ struct Detect : Node {
 
   static void describe(Description<Detect>& d);
   void plan(Costs& costs) override;
-  std::size_t bytes(const Inputs& in) const override;
+  CallBytes bytes(const Inputs& in) const override;
   void process(Inputs& in, Outputs& out) override;
 
  private:
   Score score() const;
+  bool cleans_areas() const { return min_object_area > 0 || max_hole_area > 0; }
   void threshold_scores(cv::Mat& scores) const;
   int largest_kernel() const;
 };

@@ -105,33 +105,6 @@ std::string said_of_overlap(const Samples& samples, const std::vector<bool>& val
       both.size(), *both.begin());
 }
 
-class All final : public Generator {
- public:
-  All(Training training, std::size_t slide_bytes, std::string samples, std::string warning)
-      : training_(std::move(training)),
-        slide_bytes_(slide_bytes),
-        samples_(std::move(samples)),
-        warning_(std::move(warning)) {}
-
-  std::optional<Work> next() override {
-    if (next_ == training_.common.set->epochs) return {};
-    const std::uint64_t number = next_++;
-    return Work{[this, number](Outputs& out) {
-                  if (number == 0 && !warning_.empty()) out.note(warning_);
-                  out.emit("epoch", training_.epoch(number));
-                },
-                NewScope{fmt::format("epoch-{:04}", number), {{"samples", samples_}}}};
-  }
-  std::size_t extra_bytes() const override { return training_.bytes() + slide_bytes_; }
-  std::optional<std::uint64_t> total() const override { return training_.common.set->epochs; }
-
- private:
-  const Training training_;
-  const std::size_t slide_bytes_;
-  const std::string samples_, warning_;
-  std::uint64_t next_ = 0;
-};
-
 }  // namespace
 
 void Epochs::describe(Description<Epochs>& d) {
@@ -187,7 +160,7 @@ void Epochs::plan(Costs& costs) {
     throw OptionError("validation", "samples to validate with are given twice", "val_csv or validation");
   if (!slides.empty() && !train_csv)
     throw OptionError("slides", "there is no table that names slides", "train_csv");
-  costs.out("epoch", 0);  // only the samples tell: extra_bytes()
+  costs.out("epoch", 0);  // only the samples tell: Scopes::extra_bytes
   threads_ = costs.threads;
 }
 
@@ -229,7 +202,7 @@ std::vector<bool> Epochs::validation_rows(const Samples& samples, std::size_t fi
   return split_off(groups, labels, *validation, static_cast<std::uint64_t>(seed));
 }
 
-std::unique_ptr<Generator> Epochs::start(Inputs& in) {
+Scopes Epochs::open(Inputs& in) {
   std::size_t first_validation = 0;
   const auto samples = samples_of(in, first_validation);
   const ClassLabels names = class_labels(*samples, classes);
@@ -268,9 +241,21 @@ std::unique_ptr<Generator> Epochs::start(Inputs& in) {
   training.common.samples = samples;
   training.common.labels = std::make_shared<const std::vector<std::uint32_t>>(names.label);
   training.common.largest_ratio = largest_ratio(*samples, *training.common.slides);
-  return std::make_unique<All>(std::move(training), reads_slides ? most_open * open_slide_bytes : 0,
-                               fingerprint(*samples, for_validation),
-                               said_of_overlap(*samples, for_validation));
+
+  const std::size_t bytes = training.bytes() + (reads_slides ? most_open * open_slide_bytes : 0);
+  auto next = [all = std::make_shared<const Training>(std::move(training)), at = std::uint64_t{0},
+               print = fingerprint(*samples, for_validation),
+               warning = said_of_overlap(*samples, for_validation)]() mutable -> std::optional<NewScope> {
+    if (at == all->common.set->epochs) return {};
+    const std::uint64_t number = at++;
+    return NewScope{fmt::format("epoch-{:04}", number),
+                    {{"samples", print}},
+                    [all, number, said = number == 0 ? warning : ""](Outputs& out) {
+                      if (!said.empty()) out.note(said);
+                      out.emit("epoch", all->epoch(number));
+                    }};
+  };
+  return {std::move(next), static_cast<std::uint64_t>(count), bytes};
 }
 
 }  // namespace flowrun::wsi

@@ -15,7 +15,7 @@
 namespace flowrun::wsi {
 
 /// Opens the epochs of a training. See describe().
-struct Epochs : Source {
+struct Epochs : Open {
   std::optional<std::filesystem::path> train_csv, val_csv;
   std::vector<std::filesystem::path> slides;
   std::vector<std::string> classes;
@@ -29,7 +29,7 @@ struct Epochs : Source {
 
   static void describe(Description<Epochs>& d);
   void plan(Costs& costs) override;
-  std::unique_ptr<Generator> start(Inputs& in) override;
+  Scopes open(Inputs& in) override;
 
  private:
   /// All rows; those from `first_validation` on are of val_csv.

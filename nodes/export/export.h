@@ -11,7 +11,7 @@ namespace flowrun::torch_nodes {
 struct Model;
 
 /// Writes a model for Python. See describe().
-struct Export : Node {
+struct Export : Map {
   std::optional<std::filesystem::path> checkpoint;
   std::filesystem::path dir;
 

@@ -19,7 +19,7 @@ namespace {
 constexpr int largest_size = 16384;
 constexpr std::size_t most_sampled = 10'000'000;
 
-class Tiles final : public Generator {
+class Tiles {
  public:
   /// `places` may be null: then tiles lie on the grid.
   Tiles(std::shared_ptr<const Slide> slide, Grid grid, std::unique_ptr<CoordinateReader> places,
@@ -34,37 +34,7 @@ class Tiles final : public Generator {
     sampled_ = sample([this] { return next_of_all(); }, slide_->facts().name, caps);
   }
 
-  std::optional<Work> next() override {
-    const auto chosen = next_chosen();
-    if (!chosen) return {};
-    return Work{[this, chosen = *chosen](Outputs& out) { out.emit("tile", read(chosen)); }};
-  }
-
-  std::size_t extra_bytes() const override { return scaled() ? bytes_of(grid_.window()) : 0; }
-
- private:
-  static std::size_t bytes_of(int side) {
-    return static_cast<std::size_t>(side) * static_cast<std::size_t>(side) * 3;
-  }
-  bool scaled() const { return grid_.window() != grid_.size(); }
-
-  std::optional<Chosen> next_of_all() {
-    if (places_) return next_place();
-    while (const auto cell = grid_.next())
-      if (auto chosen = selection_.choose(*cell, grid_.extent())) return chosen;
-    return {};
-  }
-
-  std::optional<Chosen> next_place() {
-    while (const auto place = places_->next())
-      if (auto chosen = selection_.choose(grid_.at(place->x, place->y), grid_.extent())) {
-        if (!place->label.empty()) chosen->label = place->label;
-        return chosen;
-      }
-    return {};
-  }
-
-  std::optional<Chosen> next_chosen() {
+  std::optional<Chosen> next() {
     if (!sampled_) return next_of_all();
     if (next_sampled_ == sampled_->size()) return {};
     return (*sampled_)[next_sampled_++];
@@ -86,6 +56,31 @@ class Tiles final : public Generator {
     tile.untouched = !scaled();
     tile.slide = slide_->share_facts();
     return tile;
+  }
+
+  /// Bytes that reading a tile takes besides its own.
+  std::size_t window_bytes() const {
+    const auto side = static_cast<std::size_t>(grid_.window());
+    return scaled() ? side * side * 3 : 0;
+  }
+
+ private:
+  bool scaled() const { return grid_.window() != grid_.size(); }
+
+  std::optional<Chosen> next_of_all() {
+    if (places_) return next_place();
+    while (const auto cell = grid_.next())
+      if (auto chosen = selection_.choose(*cell, grid_.extent())) return chosen;
+    return {};
+  }
+
+  std::optional<Chosen> next_place() {
+    while (const auto place = places_->next())
+      if (auto chosen = selection_.choose(grid_.at(place->x, place->y), grid_.extent())) {
+        if (!place->label.empty()) chosen->label = place->label;
+        return chosen;
+      }
+    return {};
   }
 
   const std::shared_ptr<const Slide> slide_;
@@ -245,7 +240,7 @@ std::string Extract::slide_label(const SlideFacts& slide) const {
   throw Error(fmt::format("{}: {} has no row for this slide", slide.path.string(), labels->string()));
 }
 
-std::unique_ptr<Generator> Extract::start(Inputs& in) {
+Packets Extract::make(Inputs& in) {
   const auto slide = in.share<Slide>("slide");
   auto places = open_places(slide->share_facts());
   if (places && places->kind().size.value_or(pixels()) != pixels())
@@ -260,9 +255,16 @@ std::unique_ptr<Generator> Extract::start(Inputs& in) {
   Selection selection(std::move(rules), *slide, if_connected<Mask>(in, "mask"),
                       if_connected<ClassMask>(in, "classes"));
   Grid grid(*slide, sampling_for(*slide, places.get()), pixels(), step(), edge_of(edge));
-  return std::make_unique<Tiles>(slide, std::move(grid), std::move(places), std::move(selection),
-                                 Caps{max_tiles, max_tiles_per_class, static_cast<std::uint64_t>(seed)},
-                                 shared);
+  const auto tiles =
+      std::make_shared<Tiles>(slide, std::move(grid), std::move(places), std::move(selection),
+                              Caps{max_tiles, max_tiles_per_class, static_cast<std::uint64_t>(seed)}, shared);
+  Packets packets([tiles] {
+    const auto chosen = tiles->next();
+    if (!chosen) return Packets::Make();
+    return Packets::Make([tiles, chosen = *chosen](Outputs& out) { out.emit("tile", tiles->read(chosen)); });
+  });
+  packets.extra_bytes = tiles->window_bytes();
+  return packets;
 }
 
 }  // namespace flowrun::wsi

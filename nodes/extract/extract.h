@@ -18,7 +18,7 @@
 namespace flowrun::wsi {
 
 /// Cuts a slide into tiles. See describe().
-struct Extract : Source {
+struct Extract : Make {
   int size = 512;
   std::optional<double> size_microns;
   std::optional<int> stride, overlap;
@@ -40,7 +40,7 @@ struct Extract : Source {
   static void describe(Description<Extract>& d);
   void plan(Costs& costs) override;
   std::map<std::string, std::string> depends_on(const std::string& slide) const override;
-  std::unique_ptr<Generator> start(Inputs& in) override;
+  Packets make(Inputs& in) override;
 
  private:
   Sampling sampling_for(const Slide& slide, const CoordinateReader* places) const;

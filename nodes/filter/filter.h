@@ -11,7 +11,7 @@
 namespace flowrun::wsi {
 
 /// Drops tiles that are not worth keeping. See describe().
-struct Filter : Node {
+struct Filter : Map {
   std::optional<double> max_white, max_black, max_ink, min_tissue, min_sharpness;
   int white_level = 220, black_level = 40, tissue_saturation = 20;
   std::vector<std::string> inks{"blue", "green", "red", "black"};

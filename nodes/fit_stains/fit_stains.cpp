@@ -40,7 +40,6 @@ void FitStains::describe(Description<FitStains>& d) {
           "normalize, with any method: they hold the stain colours and maxima, found by macenko or vahadane, "
           "and the moments that reinhard needs. Slides without stain are left out, and the summary says so.")
       .example("fit: {type: fit_stains, from: {slide: slides, mask: tissue}, dir: out_stains}")
-      .gathers_scopes()
       .resumes()
       .optional_input<Slide>("slide")
       .optional_input<Mask>("mask");
@@ -74,15 +73,18 @@ std::optional<StainReport> FitStains::report_of(const cv::Mat& rgb) const {
   return StainReport{*stains, *lab};
 }
 
-void FitStains::process(Inputs& in, Outputs& out) {
+Action FitStains::process(Inputs& in, Outputs& out) {
   const Slide& slide = in.get<Slide>("slide");
   const double downsample = mpp ? *mpp / slide.facts().mpp_or_throw() : 1;
   const Mask* const mask = in.has("mask") ? &in.get<Mask>("mask") : nullptr;
   const auto report =
       report_of(sample_tissue(slide, mask, light(), {windows, downsample, static_cast<std::uint64_t>(seed)}));
-  if (!report) return out.note("no stain was found: the slide is left out");
-  write_file(in.scope().stage(dir, unit_of(in.scope().name())),
-             StainsFile{*report, method, io, fmt::format("slide {}", in.scope().name())}.text());
+  if (report)
+    write_file(in.scope().stage(dir, unit_of(in.scope().name())),
+               StainsFile{*report, method, io, fmt::format("slide {}", in.scope().name())}.text());
+  else
+    out.note("no stain was found: the slide is left out");
+  return {};
 }
 
 std::vector<Member> FitStains::members_of_folder(Outputs& out) const {
@@ -105,10 +107,11 @@ std::vector<Member> FitStains::members_of_slides(const std::vector<std::string>&
   return members;
 }
 
-void FitStains::finish(Inputs& in, Outputs& out) {
-  if (in.scope().failed() || in.scope().kind() != "run") return;
+Packets FitStains::finish_run(Inputs& in, Outputs& out) {
+  if (in.scope().failed()) return {};
   const auto members = tiles ? members_of_folder(out) : members_of_slides(in.done_scopes());
   if (!members.empty()) write(in.scope(), members, tiles ? "tile" : "slide");
+  return {};
 }
 
 void FitStains::write(const Scope& scope, const std::vector<Member>& members, const std::string& what) const {

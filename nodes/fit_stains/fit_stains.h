@@ -14,7 +14,7 @@
 namespace flowrun::wsi {
 
 /// Finds the stains of slides, or of a folder of tiles, and their middle. See describe().
-struct FitStains : Node, StainMethod {
+struct FitStains : GatherScopes, StainMethod {
   std::filesystem::path dir;
   std::string statistic = "median";
   std::optional<std::filesystem::path> tiles;
@@ -24,8 +24,8 @@ struct FitStains : Node, StainMethod {
 
   static void describe(Description<FitStains>& d);
   void plan(Costs& costs) override;
-  void process(Inputs& in, Outputs& out) override;
-  void finish(Inputs& in, Outputs& out) override;
+  Action process(Inputs& in, Outputs& out) override;
+  Packets finish_run(Inputs& in, Outputs& out) override;
 
  private:
   std::optional<StainReport> report_of(const cv::Mat& rgb) const;

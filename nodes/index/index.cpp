@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "index.h"
 
+#include <flowrun/bytes.h>
 #include <flowrun/wsi/tile.h>
 
 #include <algorithm>
@@ -16,41 +17,44 @@ void Index::describe(Description<Index>& d) {
           "reads the "
           "tiles again, each when it is needed. Slides that failed are left out.")
       .example("places: {type: index, from: tiles}")
-      .gathers_scopes()
       .input<Tile>("tile")
       .output<Samples>("samples");
 }
 
 void Index::plan(Costs& costs) {
+  costs.scratch = KiB;
   costs.out("samples", 0);  // leased by the epochs that are made of it
 }
 
-void Index::process(Inputs& in, Outputs&) {
+Action Index::process(Inputs& in, Outputs&) {
   const Tile& tile = in.get<Tile>("tile");
-  auto& places = in.state<Places>();
-  std::scoped_lock lock(places.mutex);
-  Samples& samples = places.samples;
-  if (samples.slides.empty())
-    samples.slides.push_back({{tile.slide->path, tile.slide->name, tile.slide->mpp}, {}});
   Samples::Row row;
-  row.label = Samples::index_of(samples.labels, tile.label);
   row.x = tile.x;
   row.y = tile.y;
   row.level = tile.level;
   row.size = tile.pixels.cols;
   row.extent = tile.extent;
   row.mpp = tile.mpp;
-  samples.rows.push_back(std::move(row));
+  return [&samples = in.state<Samples>(), row, label = tile.label, slide = tile.slide] {
+    if (samples.slides.empty()) samples.slides.push_back({{slide->path, slide->name, slide->mpp}, {}});
+    samples.rows.push_back(row);
+    samples.rows.back().label = Samples::index_of(samples.labels, label);
+  };
 }
 
-void Index::finish(Inputs& in, Outputs& out) {
-  if (in.scope().failed()) return;
-  if (in.scope().kind() != "run") {
-    auto& samples = in.state<Places>().samples;
-    std::scoped_lock lock(mutex_);
-    if (!samples.rows.empty()) slides_.emplace(in.scope().name(), std::move(samples));
-    return;
-  }
+void Index::finish(Inputs& in, Outputs&) {
+  auto& samples = in.state<Samples>();
+  if (in.scope().failed() || samples.rows.empty()) return;
+  std::scoped_lock lock(mutex_);
+  slides_.emplace(in.scope().name(), std::move(samples));
+}
+
+Packets Index::finish_run(Inputs& in, Outputs&) {
+  if (in.scope().failed()) return {};
+  return {1, [this](std::uint64_t, Outputs& out) { out.emit("samples", all_samples()); }};
+}
+
+Samples Index::all_samples() {
   Samples all;
   for (auto& [name, samples] : slides_) {
     std::sort(samples.rows.begin(), samples.rows.end(),
@@ -63,7 +67,7 @@ void Index::finish(Inputs& in, Outputs& out) {
     all.slides.push_back(std::move(samples.slides.front()));
     samples = {};
   }
-  out.emit("samples", std::move(all));
+  return all;
 }
 
 }  // namespace flowrun::wsi

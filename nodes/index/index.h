@@ -12,18 +12,16 @@
 namespace flowrun::wsi {
 
 /// Gathers the places of tiles of all slides. See describe().
-struct Index : Node {
+struct Index : GatherScopes {
   static void describe(Description<Index>& d);
   void plan(Costs& costs) override;
-  void process(Inputs& in, Outputs& out) override;
+  Action process(Inputs& in, Outputs& out) override;
   void finish(Inputs& in, Outputs& out) override;
+  Packets finish_run(Inputs& in, Outputs& out) override;
 
  private:
-  /// Of one slide.
-  struct Places {
-    std::mutex mutex;
-    Samples samples;
-  };
+  Samples all_samples();
+
   std::mutex mutex_;
   std::map<std::string, Samples> slides_;  // by name: those that are complete
 };

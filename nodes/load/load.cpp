@@ -16,22 +16,11 @@ namespace {
 
 constexpr int largest_size = 16384;
 
-class SampleTiles final : public Generator {
+class SampleTiles {
  public:
   SampleTiles(std::shared_ptr<const Epoch> epoch, int size) : epoch_(std::move(epoch)), size_(size) {}
 
-  std::optional<Work> next() override {
-    if (next_ == epoch_->order.size()) return {};
-    return Work{[this, place = next_++](Outputs& out) { out.emit("tile", tile(place)); }};
-  }
-  std::size_t extra_bytes() const override {
-    const auto side = static_cast<std::size_t>(std::lround(size_ * epoch_->largest_ratio));
-    return epoch_->largest_ratio > 1 ? side * side * 3 : 0;
-  }
-  std::optional<std::uint64_t> total() const override { return epoch_->order.size(); }
-
- private:
-  Tile tile(std::size_t place) const {
+  Tile tile(std::uint64_t place) const {
     const Samples& samples = *epoch_->samples;
     const Samples::Row& row = samples.rows[epoch_->order[place]];
     try {
@@ -57,6 +46,7 @@ class SampleTiles final : public Generator {
     }
   }
 
+ private:
   void read_slide(const Samples::Row& row, Tile& tile) const {
     if (row.size != 0 && row.size != size_)
       throw Error(
@@ -81,9 +71,8 @@ class SampleTiles final : public Generator {
     tile.slide = std::move(facts);
   }
 
-  const std::shared_ptr<const Epoch> epoch_;
-  const int size_;
-  std::size_t next_ = 0;
+  std::shared_ptr<const Epoch> epoch_;
+  int size_;
 };
 
 }  // namespace
@@ -111,8 +100,14 @@ void Load::plan(Costs& costs) {
   costs.scratch = area * PixelReader::scratch_per_pixel + (std::size_t{64} << 10);
 }
 
-std::unique_ptr<Generator> Load::start(Inputs& in) {
-  return std::make_unique<SampleTiles>(in.share<Epoch>("epoch"), size);
+Packets Load::make(Inputs& in) {
+  const auto epoch = in.share<Epoch>("epoch");
+  Packets samples(epoch->order.size(), [tiles = SampleTiles(epoch, size)](std::uint64_t place, Outputs& out) {
+    out.emit("tile", tiles.tile(place));
+  });
+  const auto side = static_cast<std::size_t>(std::lround(size * epoch->largest_ratio));
+  if (epoch->largest_ratio > 1) samples.extra_bytes = side * side * 3;
+  return samples;
 }
 
 }  // namespace flowrun::wsi

@@ -3,17 +3,15 @@
 
 #include <flowrun/description.h>
 
-#include <memory>
-
 namespace flowrun::wsi {
 
 /// Reads the samples of an epoch. See describe().
-struct Load : Source {
+struct Load : Make {
   int size = 0;
 
   static void describe(Description<Load>& d);
   void plan(Costs& costs) override;
-  std::unique_ptr<Generator> start(Inputs& in) override;
+  Packets make(Inputs& in) override;
 };
 
 }  // namespace flowrun::wsi

@@ -46,7 +46,10 @@ AnnotationFile read_annotations(const std::filesystem::path& file);
 /// The same from the file's bytes; `file` is for messages.
 AnnotationFile parse_annotations(std::string bytes, const std::filesystem::path& file);
 
-/// The bytes that reading the file takes, its result and a class mask of it included.
-std::size_t annotation_bytes(const std::filesystem::path& file);
+/// The bytes that a class mask of the file takes at most, and those that reading it takes besides.
+struct AnnotationBytes {
+  std::size_t mask, reading;
+};
+AnnotationBytes annotation_bytes(const std::filesystem::path& file);
 
 }  // namespace flowrun::wsi

@@ -52,12 +52,15 @@ void AnnotationMask::plan(Costs& costs) {
     throw OptionError("classes", alike + " are the same name: case does not count", "give one of them");
   if (other == "fail" && classes.empty())
     throw OptionError("other", "without `classes` no class is another one", "give `classes` too");
-  costs.out("classes", 0);  // decided per slide
-  costs.leases = 16 * MiB;  // of usual files; larger ones are leased when they are met
+  // Of usual files; larger ones are leased when they are met.
+  costs.out("classes", 8 * MiB);
+  costs.scratch = 8 * MiB;
 }
 
-std::size_t AnnotationMask::bytes(const Inputs& in) const {
-  return annotation_bytes(first_there(slide_files(annotations, in.get<Slide>("slide").facts().name)));
+CallBytes AnnotationMask::bytes(const Inputs& in) const {
+  const auto bytes =
+      annotation_bytes(first_there(slide_files(annotations, in.get<Slide>("slide").facts().name)));
+  return {.out = bytes.mask, .scratch = bytes.reading};
 }
 
 std::map<std::string, std::string> AnnotationMask::depends_on(const std::string& slide) const {
@@ -81,7 +84,6 @@ void AnnotationMask::process(Inputs& in, Outputs& out) {
     ClassMask mask =
         make_class_mask(std::move(file), {classes, other == "fail"}, slide.width(), slide.height(), notes);
     for (std::string& note : notes) out.note(std::move(note));
-    out.keep_leased(mask.bytes());
     out.emit("classes", std::move(mask));
   } catch (const Error& problem) {
     const std::string said = problem.what();

@@ -11,7 +11,7 @@
 namespace flowrun::wsi {
 
 /// Makes a slide's class mask from annotations. See describe().
-struct AnnotationMask : Node {
+struct AnnotationMask : Map {
   std::vector<std::filesystem::path> annotations;
   std::string missing = "fail";
   std::map<std::string, int> classes;
@@ -19,7 +19,7 @@ struct AnnotationMask : Node {
 
   static void describe(Description<AnnotationMask>& d);
   void plan(Costs& costs) override;
-  std::size_t bytes(const Inputs& in) const override;
+  CallBytes bytes(const Inputs& in) const override;
   std::map<std::string, std::string> depends_on(const std::string& slide) const override;
   void process(Inputs& in, Outputs& out) override;
 };

@@ -14,7 +14,7 @@
 namespace flowrun::wsi {
 
 /// Makes tiles of all slides look as if they had been stained alike. See describe().
-struct Normalize : Node, StainMethod {
+struct Normalize : Map, StainMethod {
   std::string scope = "slide";
   std::optional<std::filesystem::path> target;
   int windows = 32;

@@ -77,12 +77,12 @@ void Overlay::plan(Costs& costs) {
   Resolution{level, mpp, downsample}.check();
   if (!only.empty() && !costs.has("classes"))
     throw OptionError("only", "a tissue mask has no classes", "connect 'classes' instead of 'mask'");
-  costs.leases = TiffPyramid::most_bytes(tile_side, TiffTiles::jpeg, making_bytes());
+  costs.scratch = TiffPyramid::most_bytes(tile_side, TiffTiles::jpeg, making_bytes());
 }
 
-std::size_t Overlay::bytes(const Inputs& in) const {
+CallBytes Overlay::bytes(const Inputs& in) const {
   const Picture picture = picture_for(*this, in);
-  return TiffPyramid{picture.size(), tile_side, TiffTiles::jpeg, {}}.bytes(making_bytes());
+  return {.scratch = TiffPyramid{picture.size(), tile_side, TiffTiles::jpeg, {}}.bytes(making_bytes())};
 }
 
 void Overlay::process(Inputs& in, Outputs& out) {

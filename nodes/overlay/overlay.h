@@ -11,7 +11,7 @@
 namespace flowrun::wsi {
 
 /// Writes what lies inside a mask as a slide of its own. See describe().
-struct Overlay : Node {
+struct Overlay : Map {
   std::filesystem::path dir;
   std::optional<int> level;
   std::optional<double> mpp;
@@ -22,7 +22,7 @@ struct Overlay : Node {
 
   static void describe(Description<Overlay>& d);
   void plan(Costs& costs) override;
-  std::size_t bytes(const Inputs& in) const override;
+  CallBytes bytes(const Inputs& in) const override;
   void process(Inputs& in, Outputs& out) override;
 };
 

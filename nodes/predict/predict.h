@@ -14,7 +14,7 @@
 namespace flowrun::torch_nodes {
 
 /// Gives tiles the probabilities of a model's classes. See describe().
-struct Predict : Node {
+struct Predict : Map {
   Predict();
   ~Predict() override;
   std::optional<std::filesystem::path> model;

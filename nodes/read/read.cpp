@@ -34,8 +34,8 @@ void Read::plan(Costs& costs) {
   costs.out("slide", open_slide_bytes);
 }
 
-std::unique_ptr<Generator> Read::start(Inputs&) {
-  return std::make_unique<SlideOpener>(list_slides(path), mpp, backend_named(backend));
+Scopes Read::open(Inputs&) {
+  return scopes_of(list_slides(path), mpp, backend_named(backend));
 }
 
 }  // namespace flowrun::wsi

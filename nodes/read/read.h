@@ -11,14 +11,14 @@
 namespace flowrun::wsi {
 
 /// Opens slides, one scope each. See describe().
-struct Read : Source {
+struct Read : Open {
   std::vector<std::filesystem::path> path;
   std::optional<double> mpp;
   std::string backend = "auto";
 
   static void describe(Description<Read>& d);
   void plan(Costs& costs) override;
-  std::unique_ptr<Generator> start(Inputs& in) override;
+  Scopes open(Inputs& in) override;
 };
 
 }  // namespace flowrun::wsi

@@ -96,7 +96,6 @@ void Save::describe(Description<Save>& d) {
           "written, and tells why a filter dropped its tiles. JPEG tiles that lie exactly on the slide's own "
           "are copied from the file, if `slide` is connected and nothing changed them.")
       .example("files: {type: save, from: {tile: tiles, slide: slides, mask: tissue}, dir: out}")
-      .in_order()
       .input<Tile>("tile")
       .optional_scope_input<Slide>("slide")
       .optional_scope_input<Mask>("mask");
@@ -119,7 +118,7 @@ void Save::plan(Costs& costs) {
   costs.keeps = Overview::most_bytes;
 }
 
-void Save::process(Inputs& in, Outputs& out) {
+Action Save::process(Inputs& in, Outputs&) {
   const Tile& tile = in.get<Tile>("tile");
   auto& files = in.state<SlideFiles>();
   files.open(in, *this);
@@ -141,8 +140,8 @@ void Save::process(Inputs& in, Outputs& out) {
     cells.insert(cells.begin(), name);
   for (const auto& [value_name, value] : tile.values) cells.emplace_back(value);
   const TableText columns = columns_of(*this, &tile);
-  out.in_order([&files, columns, row = columns.row(cells), x = tile.x, y = tile.y, extent = tile.extent,
-                opened, mask = if_connected<Mask>(in, "mask")] {
+  return [&files, columns, row = columns.row(cells), x = tile.x, y = tile.y, extent = tile.extent, opened,
+          mask = if_connected<Mask>(in, "mask")] {
     illustrate(files, opened.get(), mask.get());
     if (!files.columns) files.begin_table(columns);
     if (!(columns == *files.columns))
@@ -152,7 +151,7 @@ void Save::process(Inputs& in, Outputs& out) {
                       x, y));
     files.table->write(row);
     if (files.overview) files.overview->add_tile(x, y, extent);
-  });
+  };
 }
 
 void Save::finish(Inputs& in, Outputs&) {

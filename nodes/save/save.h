@@ -9,7 +9,7 @@
 namespace flowrun::wsi {
 
 /// Writes tiles as image files with a table of them. See describe().
-struct Save : Node {
+struct Save : Write {
   std::filesystem::path dir;
   std::string format = "png";
   int quality = 90;
@@ -19,7 +19,7 @@ struct Save : Node {
 
   static void describe(Description<Save>& d);
   void plan(Costs& costs) override;
-  void process(Inputs& in, Outputs& out) override;
+  Action process(Inputs& in, Outputs& out) override;
   void finish(Inputs& in, Outputs& out) override;
 };
 

@@ -30,6 +30,11 @@ std::size_t tile_bytes(const SaveDzi& options) {
          encoded;
 }
 
+std::size_t making_bytes(const SaveDzi& options) {
+  const std::size_t tile = tile_bytes(options);
+  return most_held_bytes + static_cast<std::size_t>(pieces_at_once(tile)) * tile;
+}
+
 /// Half the size, sides rounded up: what is missing at the edge repeats it.
 cv::Mat halved(const cv::Mat& picture) {
   const int right = picture.cols % 2, bottom = picture.rows % 2;
@@ -145,12 +150,11 @@ void SaveDzi::describe(Description<SaveDzi>& d) {
 }
 
 void SaveDzi::plan(Costs& costs) {
-  costs.leases =
-      most_held_bytes + static_cast<std::size_t>(pieces_at_once(tile_bytes(*this))) * tile_bytes(*this);
+  costs.scratch = making_bytes(*this);
 }
 
-std::size_t SaveDzi::bytes(const Inputs&) const {
-  return most_held_bytes + static_cast<std::size_t>(pieces_at_once(tile_bytes(*this))) * tile_bytes(*this);
+CallBytes SaveDzi::bytes(const Inputs&) const {
+  return {.scratch = making_bytes(*this)};
 }
 
 void SaveDzi::process(Inputs& in, Outputs&) {

@@ -9,7 +9,7 @@
 namespace flowrun::wsi {
 
 /// Writes a slide as a DeepZoom image. See describe().
-struct SaveDzi : Node {
+struct SaveDzi : Map {
   std::filesystem::path dir;
   int tile_size = 254;
   int overlap = 1;
@@ -18,7 +18,7 @@ struct SaveDzi : Node {
 
   static void describe(Description<SaveDzi>& d);
   void plan(Costs& costs) override;
-  std::size_t bytes(const Inputs& in) const override;
+  CallBytes bytes(const Inputs& in) const override;
   void process(Inputs& in, Outputs& out) override;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "save_geojson.h"
 
+#include <flowrun/bytes.h>
 #include <flowrun/wsi/class_mask.h>
 #include <flowrun/wsi/tile.h>
 #include <fmt/format.h>
@@ -47,7 +48,6 @@ void SaveGeojson::describe(Description<SaveGeojson>& d) {
           "measured, such as probabilities, as measurements; on a filter's port for dropped tiles the reason "
           "as name. In QuPath: drop the file onto the open slide.")
       .example("squares: {type: save_geojson, from: tiles, dir: out_geojson}")
-      .in_order()
       .input<Tile>("tile")
       .optional_scope_input<ClassMask>("classes");
   d.option("dir", &SaveGeojson::dir, "folder to write to").required().output_folder();
@@ -55,14 +55,18 @@ void SaveGeojson::describe(Description<SaveGeojson>& d) {
       .choices({"detection", "annotation", "tile"});
 }
 
-void SaveGeojson::process(Inputs& in, Outputs& out) {
+void SaveGeojson::plan(Costs& costs) {
+  costs.scratch = 8 * KiB;
+}
+
+Action SaveGeojson::process(Inputs& in, Outputs&) {
   const Tile& tile = in.get<Tile>("tile");
   const auto classes = in.has("classes") ? in.share<ClassMask>("classes") : nullptr;
-  out.in_order([&slide = in.state<SlideFile>(), this, &scope = in.scope(), x = tile.x, y = tile.y,
-                side = tile.extent, object = object_of(tile, in.scope().name(), objects, classes.get())] {
+  return [&slide = in.state<SlideFile>(), this, &scope = in.scope(), x = tile.x, y = tile.y,
+          side = tile.extent, object = object_of(tile, in.scope().name(), objects, classes.get())] {
     slide.open(scope, dir);
     slide.file->square(object, x, y, side);
-  });
+  };
 }
 
 void SaveGeojson::finish(Inputs& in, Outputs&) {

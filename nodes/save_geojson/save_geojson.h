@@ -9,12 +9,13 @@
 namespace flowrun::wsi {
 
 /// Writes tiles as squares that QuPath shows on the slide. See describe().
-struct SaveGeojson : Node {
+struct SaveGeojson : Write {
   std::filesystem::path dir;
   std::string objects = "detection";
 
   static void describe(Description<SaveGeojson>& d);
-  void process(Inputs& in, Outputs& out) override;
+  void plan(Costs& costs) override;
+  Action process(Inputs& in, Outputs& out) override;
   void finish(Inputs& in, Outputs& out) override;
 };
 

@@ -88,16 +88,16 @@ void SaveOutlines::describe(Description<SaveOutlines>& d) {
 }
 
 void SaveOutlines::plan(Costs& costs) {
-  costs.leases = contours_scratch(1, static_cast<int>(most_thumbnail_pixels)) + drawn_polygons_scratch();
+  costs.scratch = contours_scratch(1, static_cast<int>(most_thumbnail_pixels)) + drawn_polygons_scratch();
 }
 
-std::size_t SaveOutlines::bytes(const Inputs& in) const {
+CallBytes SaveOutlines::bytes(const Inputs& in) const {
   std::size_t sum = 0;
   if (in.has("mask"))
     sum += contours_scratch(in.get<Mask>("mask").pixels.rows, in.get<Mask>("mask").pixels.cols);
   if (in.has("classes"))
     sum += copies_of_regions * in.get<ClassMask>("classes").bytes() + drawn_polygons_scratch();
-  return sum;
+  return {.scratch = sum};
 }
 
 void SaveOutlines::process(Inputs& in, Outputs& out) {

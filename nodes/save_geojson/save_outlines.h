@@ -9,14 +9,14 @@ namespace flowrun::wsi {
 
 /// Writes the outlines of tissue and of classes as annotations that QuPath shows on the slide. See
 /// describe().
-struct SaveOutlines : Node {
+struct SaveOutlines : Map {
   std::filesystem::path dir;
   double min_area = 0;
   double min_hole_area = 0;
 
   static void describe(Description<SaveOutlines>& d);
   void plan(Costs& costs) override;
-  std::size_t bytes(const Inputs& in) const override;
+  CallBytes bytes(const Inputs& in) const override;
   void process(Inputs& in, Outputs& out) override;
 };
 

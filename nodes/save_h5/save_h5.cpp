@@ -81,7 +81,6 @@ void SaveH5::describe(Description<SaveH5>& d) {
           "layout clam; in layout trident a file without rows if `size` is given, else none. `pixels` adds "
           "the dataset imgs: uint8 (tiles, size, size, 3), RGB, a chunk a tile.")
       .example("coords: {type: save_h5, from: {tile: tiles, slide: slides}, dir: out_h5}")
-      .in_order()
       .input<Tile>("tile")
       .optional_scope_input<Slide>("slide");
   d.option("dir", &SaveH5::dir, "folder to write to").required().output_folder();
@@ -114,11 +113,10 @@ void SaveH5::plan(Costs& costs) {
   costs.keeps = H5Writer::library_bytes + 2 * H5Writer::buffer_bytes;
 }
 
-void SaveH5::process(Inputs& in, Outputs& out) {
+Action SaveH5::process(Inputs& in, Outputs&) {
   const auto tile = in.share<Tile>("tile");
   auto& slide = in.state<SlideFile>();
-  // The tile is kept with its chunk, whose bytes its lease covers.
-  out.in_order([this, tile, &slide, &scope = in.scope(), chunk = pixels ? chunk_of(*tile, gzip) : Bytes()] {
+  return [this, tile, &slide, &scope = in.scope(), chunk = pixels ? chunk_of(*tile, gzip) : Bytes()] {
     const TileShape shape(*tile);
     if (!slide.shape) {
       if (size && *size != shape.size)
@@ -133,7 +131,7 @@ void SaveH5::process(Inputs& in, Outputs& out) {
           tile->x, tile->y));
     slide.file->append<std::int64_t>("coords", std::array{tile->x, tile->y});
     if (pixels) slide.file->append_chunk("imgs", chunk);
-  });
+  };
 }
 
 void SaveH5::finish(Inputs& in, Outputs& out) {

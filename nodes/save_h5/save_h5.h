@@ -11,7 +11,7 @@
 namespace flowrun::wsi {
 
 /// Writes where tiles are, and their pixels if wanted, as HDF5 files of CLAM or TRIDENT. See describe().
-struct SaveH5 : Node {
+struct SaveH5 : Write {
   std::filesystem::path dir;
   std::string layout = "clam";
   bool pixels = false;
@@ -22,7 +22,7 @@ struct SaveH5 : Node {
 
   static void describe(Description<SaveH5>& d);
   void plan(Costs& costs) override;
-  void process(Inputs& in, Outputs& out) override;
+  Action process(Inputs& in, Outputs& out) override;
   void finish(Inputs& in, Outputs& out) override;
 
  private:

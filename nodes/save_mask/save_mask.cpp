@@ -133,14 +133,14 @@ void SaveMask::plan(Costs& costs) {
   check_mask_inputs(costs);
   const std::size_t pixels =
       costs.has("mask") && !downsample ? static_cast<std::size_t>(most_thumbnail_pixels) : most_png_pixels;
-  costs.leases = format == "png" ? pixels * 5 / 2 : TiffPyramid::most_bytes(largest_tile, grey, tile_bytes);
+  costs.scratch = format == "png" ? pixels * 5 / 2 : TiffPyramid::most_bytes(largest_tile, grey, tile_bytes);
 }
 
-std::size_t SaveMask::bytes(const Inputs& in) const {
+CallBytes SaveMask::bytes(const Inputs& in) const {
   const MaskPicture mask(in, downsample);
-  if (format == "tiff") return pyramid_of(mask, in.get<Slide>("slide")).bytes(tile_bytes);
+  if (format == "tiff") return {.scratch = pyramid_of(mask, in.get<Slide>("slide")).bytes(tile_bytes)};
   check_png_size(mask);
-  return png_bytes(mask.size());
+  return {.scratch = png_bytes(mask.size())};
 }
 
 void SaveMask::process(Inputs& in, Outputs&) {

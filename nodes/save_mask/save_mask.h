@@ -10,14 +10,14 @@
 namespace flowrun::wsi {
 
 /// Writes a tissue or class mask of a whole slide as an image. See describe().
-struct SaveMask : Node {
+struct SaveMask : Map {
   std::filesystem::path dir;
   std::string format = "tiff";
   std::optional<double> downsample;
 
   static void describe(Description<SaveMask>& d);
   void plan(Costs& costs) override;
-  std::size_t bytes(const Inputs& in) const override;
+  CallBytes bytes(const Inputs& in) const override;
   void process(Inputs& in, Outputs& out) override;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "save_predictions.h"
 
+#include <flowrun/bytes.h>
 #include <flowrun/wsi/slide.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -96,8 +97,6 @@ void SavePredictions::describe(Description<SavePredictions>& d) {
           "the class. A slide without tiles has an empty table and no row.")
       .example(
           "scores: {type: save_predictions, from: {tile: predicted, slide: slides}, dir: out_predictions}")
-      .in_order()
-      .gathers_scopes()
       .resumes()
       .input<Tile>("tile")
       .scope_input<Slide>("slide");
@@ -106,10 +105,11 @@ void SavePredictions::describe(Description<SavePredictions>& d) {
 }
 
 void SavePredictions::plan(Costs& costs) {
+  costs.scratch = 16 * KiB;
   costs.keeps = HeatMap::most_bytes;
 }
 
-void SavePredictions::process(Inputs& in, Outputs& out) {
+Action SavePredictions::process(Inputs& in, Outputs&) {
   const auto tile = in.share<Tile>("tile");
   Probabilities says(*tile);
   const std::string& slide = in.scope().name();
@@ -123,19 +123,18 @@ void SavePredictions::process(Inputs& in, Outputs& out) {
   auto& files = in.state<SlideFiles>();
   files.open(in, *this);
   const TableText columns = columns_of(says.classes);
-  out.in_order([&files, tile, columns, row = row_of(columns, slide, *tile, says),
-                object = object_of(slide, *tile, says), says = std::move(says), shown] {
+  return [&files, tile, columns, row = row_of(columns, slide, *tile, says),
+          object = object_of(slide, *tile, says), says = std::move(says), shown] {
     if (files.score.empty()) files.table->write(columns.header());
     files.score.add(*tile, says);
     files.table->write(row);
     files.objects->square(object, tile->x, tile->y, tile->extent);
     files.heat->add_tile(tile->x, tile->y, tile->extent, says.of[shown]);
-  });
+  };
 }
 
 void SavePredictions::finish(Inputs& in, Outputs&) {
   if (in.scope().failed()) return;
-  if (in.scope().kind() == "run") return finish_run(in);
   auto& files = in.state<SlideFiles>();
   files.open(in, *this);
   files.table->close();
@@ -146,7 +145,8 @@ void SavePredictions::finish(Inputs& in, Outputs&) {
   write_file(files.folder / table_of_slide, files.score.table(in.scope().name()));
 }
 
-void SavePredictions::finish_run(Inputs& in) const {
+Packets SavePredictions::finish_run(Inputs& in, Outputs&) {
+  if (in.scope().failed()) return {};
   std::string header, rows;
   for (const std::string& slide : in.done_scopes()) {
     const std::string table = content_of(dir / slide / table_of_slide);
@@ -159,6 +159,7 @@ void SavePredictions::finish_run(Inputs& in) const {
     rows += table.substr(line + 1);
   }
   if (!rows.empty()) write_file(in.scope().stage(dir, "slides.csv"), header + rows);
+  return {};
 }
 
 }  // namespace flowrun::wsi

@@ -10,18 +10,18 @@
 namespace flowrun::wsi {
 
 /// Writes what a model says of tiles and slides. See describe().
-struct SavePredictions : Node {
+struct SavePredictions : GatherScopes {
   std::filesystem::path dir;
   std::optional<std::string> heat_map;
 
   static void describe(Description<SavePredictions>& d);
   void plan(Costs& costs) override;
-  void process(Inputs& in, Outputs& out) override;
+  Action process(Inputs& in, Outputs& out) override;
   void finish(Inputs& in, Outputs& out) override;
+  Packets finish_run(Inputs& in, Outputs& out) override;
 
  private:
   struct SlideFiles;
-  void finish_run(Inputs& in) const;
 };
 
 }  // namespace flowrun::wsi

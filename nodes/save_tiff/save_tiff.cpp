@@ -62,7 +62,6 @@ void SaveTiff::describe(Description<SaveTiff>& d) {
           "of 16. Where there is no tile, the file has the slide's background colour. Each further level is "
           "half the size and averaged from the one before. Files that could pass 4 GB are BigTIFFs.")
       .example("tiffs: {type: save_tiff, from: {slide: slides}, dir: tiffs}")
-      .in_order()
       .optional_input<Slide>("slide")
       .optional_input<Tile>("tile");
   d.option("dir", &SaveTiff::dir, "folder to write to").required().output_folder();
@@ -92,7 +91,7 @@ void SaveTiff::plan(Costs& costs) {
   costs.keeps = TiffPyramid::most_bytes(side, tiles_of(*this), making_bytes(side)) + Slide::cache_bytes;
 }
 
-void SaveTiff::process(Inputs& in, Outputs& out) {
+Action SaveTiff::process(Inputs& in, Outputs&) {
   auto& output = in.state<Output>();
   const TiffTiles tiles = tiles_of(*this);
   const auto path = in.scope().stage(dir, in.scope().name() + ".tif");
@@ -107,15 +106,15 @@ void SaveTiff::process(Inputs& in, Outputs& out) {
     };
     if (writer.write_level(in.scope(), making_bytes(pyramid.tile), make))
       write_smaller_levels(writer, path, pyramid, quality, in.scope());
-    return;
+    return {};
   }
   const Tile& tile = in.get<Tile>("tile");
   check_tile_side(rgb_of(tile));
   const TileStream stream = encode_tile(tile.pixels, tiles, quality);
-  out.in_order([&output, path, tiles, place = TilePlace(tile), mpp = tile.mpp, slide = tile.slide, stream] {
+  return [&output, path, tiles, place = TilePlace(tile), mpp = tile.mpp, slide = tile.slide, stream] {
     if (!output.mosaic) output.mosaic.emplace(path, place, mpp, slide, tiles);
     output.mosaic->add(place, *stream);
-  });
+  };
 }
 
 void SaveTiff::finish(Inputs& in, Outputs& out) {

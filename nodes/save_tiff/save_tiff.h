@@ -10,7 +10,7 @@
 namespace flowrun::wsi {
 
 /// Writes a slide as a pyramidal TIFF. See describe().
-struct SaveTiff : Node {
+struct SaveTiff : Write {
   std::filesystem::path dir;
   std::optional<int> level;
   std::optional<double> mpp;
@@ -20,7 +20,7 @@ struct SaveTiff : Node {
 
   static void describe(Description<SaveTiff>& d);
   void plan(Costs& costs) override;
-  void process(Inputs& in, Outputs& out) override;
+  Action process(Inputs& in, Outputs& out) override;
   void finish(Inputs& in, Outputs& out) override;
 };
 

@@ -13,7 +13,7 @@
 namespace flowrun::wsi {
 
 /// Gives each stain as a picture of its own. See describe().
-struct Separate : Node {
+struct Separate : Map {
   std::string stains = "h&e";
   std::optional<std::filesystem::path> matrix;
   double io = 240, beta = 0.15, positive_od = 0.46;

@@ -26,25 +26,12 @@ at::Tensor empty(at::IntArrayRef sizes, at::ScalarType type) {
   return at::empty(sizes, at::TensorOptions().dtype(type).pinned_memory(at::hasCUDA()));
 }
 
-/// The tensor, with the leases of what it was made from held for as long as anybody holds its memory.
-at::Tensor with_leases(const at::Tensor& tensor, std::vector<Lease> leases) {
-  auto held = std::make_shared<std::pair<std::vector<Lease>, at::Tensor>>(std::move(leases), tensor);
-  return at::from_blob(
-      tensor.data_ptr(), tensor.sizes(), [held](void*) {}, tensor.options());
-}
-
 /// The training batches of an epoch.
 std::uint64_t batches_of(const wsi::SampleSet& set, std::uint64_t size, bool drop_last) {
   return (set.training_samples + (drop_last ? 0 : size - 1)) / size;
 }
 
 }  // namespace
-
-/// Tiles are kept as bytes until all of a batch are there: only then are all of its leases.
-struct ToTensor::Gathered {
-  std::vector<std::shared_ptr<const wsi::Tile>> tiles;
-  std::vector<Lease> leases;
-};
 
 void ToTensor::describe(Description<ToTensor>& d) {
   d.summary("Makes batches of samples: float32 tensors of samples x 3 x height x width, normalised.")
@@ -54,7 +41,6 @@ void ToTensor::describe(Description<ToTensor>& d) {
           "training and validation samples are never in one batch. All images must be of one size. Where "
           "there is a GPU, batches lie in pinned memory. A batch holds the memory leases of its samples.")
       .example("batches: {type: to_tensor, from: samples, batch: 2}")
-      .gathers()
       .input<wsi::Tile>("tile")
       .output<Batch>("batch");
   d.option("batch", &ToTensor::batch, "samples in a batch; the last of an epoch may have fewer")
@@ -70,47 +56,51 @@ void ToTensor::plan(Costs& costs) {
   if (std.size() != 3) throw OptionError("std", "expected three numbers", "R, G, B: [0.229, 0.224, 0.225]");
   normalisation_ = std::make_shared<Normalisation>(mean, std);
   costs.holds = static_cast<std::size_t>(batch - 1);
-  costs.out("batch", costs.in("tile") * sizeof(float) + sizeof(std::int64_t));
+  costs.out("batch",
+            static_cast<std::size_t>(batch) * (costs.in("tile") * sizeof(float) + sizeof(std::int64_t)));
 }
 
 void ToTensor::process(Inputs& in, Outputs& out) {
   const auto tile = in.share<wsi::Tile>("tile");
-  auto& gathered = in.state<Gathered>();
+  auto& tiles = in.state<Tiles>();
   if (!tile->sample)
     throw Error(fmt::format("{}: the tile is no sample of a training; batches are made of what 'load' reads",
                             name_of(*tile)));
-  if (!gathered.tiles.empty()) {
-    const wsi::Tile& first = *gathered.tiles.front();
+  if (!tiles.empty()) {
+    const wsi::Tile& first = *tiles.front();
     if (tile->pixels.size() != first.pixels.size())
       throw Error(fmt::format(
           "the images of a batch must be of one size, but {} has {} x {} pixels and {} has {} x {}",
           name_of(*tile), tile->pixels.cols, tile->pixels.rows, name_of(first), first.pixels.cols,
           first.pixels.rows));
-    if (tile->sample->validation && !first.sample->validation) emit(gathered, out);
+    if (tile->sample->validation && !first.sample->validation)
+      if (const Tiles rest = std::exchange(tiles, {}); !is_left_out(rest, out)) emit(rest, out);
   }
-  gathered.tiles.push_back(tile);
-  gathered.leases.push_back(in.lease("tile"));
-  if (gathered.tiles.size() == static_cast<std::size_t>(batch)) emit(gathered, out);
+  tiles.push_back(tile);
+  if (tiles.size() == static_cast<std::size_t>(batch)) emit(std::exchange(tiles, {}), out);
 }
 
-void ToTensor::finish(Inputs& in, Outputs& out) {
-  auto& gathered = in.state<Gathered>();
-  if (!in.scope().failed() && !gathered.tiles.empty()) emit(gathered, out);
+Packets ToTensor::finish(Inputs& in, Outputs& out) {
+  Tiles rest = std::move(in.state<Tiles>());
+  if (in.scope().failed() || rest.empty() || is_left_out(rest, out)) return {};
+  return {1, [this, rest = std::move(rest)](std::uint64_t, Outputs& at_end) { emit(rest, at_end); }};
 }
 
-void ToTensor::emit(Gathered& gathered, Outputs& out) const {
-  const auto tiles = std::exchange(gathered.tiles, {});
-  auto leases = std::exchange(gathered.leases, {});
+bool ToTensor::is_left_out(const Tiles& tiles, Outputs& out) const {
+  const bool left_out =
+      drop_last && !tiles.front()->sample->validation && tiles.size() < static_cast<std::size_t>(batch);
+  if (left_out) out.note(fmt::format("{} training samples were left over from the last batch", tiles.size()));
+  return left_out;
+}
+
+void ToTensor::emit(const Tiles& tiles, Outputs& out) const {
   const wsi::Tile& first = *tiles.front();
   const wsi::Sample& sample = *first.sample;
   const auto count = static_cast<std::int64_t>(tiles.size());
-  if (drop_last && !sample.validation && count < batch)
-    return out.note(fmt::format("{} training samples were left over from the last batch", count));
-
   Batch made;
-  at::Tensor images = empty({count, 3, first.pixels.rows, first.pixels.cols}, at::kFloat);
+  made.images = empty({count, 3, first.pixels.rows, first.pixels.cols}, at::kFloat);
   made.labels = empty({count}, at::kLong);
-  auto* planes = images.data_ptr<float>();
+  auto* planes = made.images.data_ptr<float>();
   auto* labels = made.labels.data_ptr<std::int64_t>();
   for (const auto& tile : tiles) {
     normalisation_->write(tile->pixels, planes);
@@ -119,7 +109,6 @@ void ToTensor::emit(Gathered& gathered, Outputs& out) const {
     made.samples.push_back(
         {tile->slide ? tile->slide->name : "", tile->sample->path.string(), tile->x, tile->y});
   }
-  made.images = with_leases(images, std::move(leases));
   made.validation = sample.validation;
   made.epoch = sample.epoch;
   made.classes = {sample.set, &sample.set->classes};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <flowrun/description.h>
+#include <flowrun/wsi/tile.h>
 
 #include <memory>
 #include <vector>
@@ -11,7 +12,7 @@ namespace flowrun::torch_nodes {
 class Normalisation;
 
 /// Makes batches of samples. See describe().
-struct ToTensor : Node {
+struct ToTensor : Gather {
   int batch = 32;
   bool drop_last = false;
   std::vector<double> mean{0.485, 0.456, 0.406};
@@ -20,11 +21,12 @@ struct ToTensor : Node {
   static void describe(Description<ToTensor>& d);
   void plan(Costs& costs) override;
   void process(Inputs& in, Outputs& out) override;
-  void finish(Inputs& in, Outputs& out) override;
+  Packets finish(Inputs& in, Outputs& out) override;
 
  private:
-  struct Gathered;
-  void emit(Gathered& gathered, Outputs& out) const;
+  using Tiles = std::vector<std::shared_ptr<const wsi::Tile>>;
+  bool is_left_out(const Tiles& tiles, Outputs& out) const;
+  void emit(const Tiles& tiles, Outputs& out) const;
 
   std::shared_ptr<const Normalisation> normalisation_;  // made by plan()
 };

@@ -58,8 +58,6 @@ void Train::describe(Description<Train>& d) {
           "zip format), safetensors, or a checkpoint; their last layer is left out when it has other "
           "classes. What is there for GPUs (device, fp16, on_oom) has not been tried on one yet.")
       .example("model: {type: train, from: batches, model: resnet18, learning_rate: 0.001, dir: out}")
-      .ordered()
-      .gathers_scopes()
       .resumes()
       .input<Batch>("batch")
       .output<Model>("model");
@@ -159,8 +157,11 @@ int Train::model_threads() const {
   return threads.value_or(threads_of_run_);
 }
 
-void Train::process(Inputs& in, Outputs& out) {
-  const Batch& batch = in.get<Batch>("batch");
+Action Train::process(Inputs& in, Outputs&) {
+  return [this, batch = in.share<Batch>("batch")] { take(*batch); };
+}
+
+void Train::take(const Batch& batch) {
   const ModelThreads share(model_threads());
   if (!trainer_) {
     keep_tensor_memory();
@@ -179,14 +180,13 @@ void Train::process(Inputs& in, Outputs& out) {
     busy_seconds_ += seconds_since(began);
     images_ += static_cast<std::uint64_t>(batch.images.size(0));
   }
-  for (std::string& note : trainer_->take_notes()) out.note(std::move(note));
   idle_since_ = Clock::now();
 }
 
 void Train::finish(Inputs& in, Outputs& out) {
-  if (in.scope().failed()) return;
-  if (in.scope().kind() == "run") return emit_model(out);
   if (!trainer_) return;
+  for (std::string& note : trainer_->take_notes()) out.note(std::move(note));
+  if (in.scope().failed()) return;
   end_epoch(in);
   if (patience && trainer_->history().stagnates(metric, *patience)) {
     out.end_scopes();
@@ -212,7 +212,8 @@ void Train::end_epoch(Inputs& in) {
   idle_since_ = {};  // between epochs nobody waits for batches
 }
 
-void Train::emit_model(Outputs& out) {
+Packets Train::finish_run(Inputs& in, Outputs& out) {
+  if (in.scope().failed()) return {};
   if (images_ > 0 && busy_seconds_ > 0) {
     out.note(fmt::format("{:.1f} training images/s, {:.1f} % of the time waiting for them",
                          static_cast<double>(images_) / (busy_seconds_ + waiting_seconds_),
@@ -220,7 +221,7 @@ void Train::emit_model(Outputs& out) {
   }
   trainer_.reset();  // its memory before the model's
   release_tensor_memory();
-  out.emit("model", read_model(dir / "best.pt"));
+  return {1, [this](std::uint64_t, Outputs& at_end) { at_end.emit("model", read_model(dir / "best.pt")); }};
 }
 
 }  // namespace flowrun::torch_nodes

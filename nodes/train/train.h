@@ -13,9 +13,10 @@
 namespace flowrun::torch_nodes {
 
 class Trainer;
+struct Batch;
 
 /// Trains a classifier. See describe().
-struct Train : Node, TrainingOptions {
+struct Train : GatherScopes, TrainingOptions {
   Train();
   ~Train() override;
   std::filesystem::path dir;
@@ -23,12 +24,13 @@ struct Train : Node, TrainingOptions {
   static void describe(Description<Train>& d);
   void plan(Costs& costs) override;
   std::map<std::string, std::string> depends_on(const std::string& epoch) const override;
-  void process(Inputs& in, Outputs& out) override;
+  Action process(Inputs& in, Outputs& out) override;
   void finish(Inputs& in, Outputs& out) override;
+  Packets finish_run(Inputs& in, Outputs& out) override;
 
  private:
+  void take(const Batch& batch);
   void end_epoch(Inputs& in);
-  void emit_model(Outputs& out);
   int model_threads() const;
 
   int threads_of_run_ = 1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <flowrun/node.h>
+#include <flowrun/packets.h>
 #include <flowrun/wsi/slide.h>
 
 #include <cstddef>
@@ -20,23 +20,10 @@ constexpr std::size_t open_slide_bytes = Slide::cache_bytes + (std::size_t{2} <<
 Backend backend_named(const std::string& name);
 
 /// Opens slides in the order of a list, each in a scope of its own, and emits them on port `slide`. A slide's
-/// identity is its path, its size and the time of its last change.
-class SlideOpener final : public Generator {
- public:
-  /// `mpp` overrides what the files say. `failure`: what went wrong in finding the slides; it is reported
-  /// after them, as the failure of a scope called "not collected".
-  SlideOpener(std::vector<ListedSlide> slides, std::optional<double> mpp, Backend backend,
-              std::string failure = {});
-
-  std::optional<Work> next() override;
-  std::optional<std::uint64_t> total() const override;
-
- private:
-  const std::vector<ListedSlide> slides_;
-  const std::optional<double> mpp_;
-  const Backend backend_;
-  std::string failure_;
-  std::size_t next_ = 0;
-};
+/// identity is its path, its size and the time of its last change. `mpp` overrides what the files say.
+/// `failure`: what went wrong in finding the slides; it is reported after them, as the failure of a scope
+/// called "not collected".
+Scopes scopes_of(std::vector<ListedSlide> slides, std::optional<double> mpp, Backend backend,
+                 std::string failure = {});
 
 }  // namespace flowrun::wsi

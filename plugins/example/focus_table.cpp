@@ -31,7 +31,6 @@ struct Table {
 void FocusTable::describe(flowrun::Description<FocusTable>& d) {
   d.summary("Writes a table of the tiles' sharpness: SLIDE.csv with x, y, sharpness.")
       .example("table: {type: focus_table, from: tiles, dir: focus}")
-      .in_order()
       .input<Tile>("tile");
   d.option("dir", &FocusTable::dir, "folder to write to").required().output_folder();
 }
@@ -40,13 +39,13 @@ void FocusTable::plan(flowrun::Costs& costs) {
   costs.scratch = sharpness_scratch(costs.in("tile"));
 }
 
-void FocusTable::process(flowrun::Inputs& in, flowrun::Outputs& out) {
+flowrun::Action FocusTable::process(flowrun::Inputs& in, flowrun::Outputs&) {
   const Tile& tile = in.get<Tile>("tile");
   auto& table = in.state<Table>();
   table.open(in.scope(), dir);
   const std::string row = std::to_string(tile.x) + "," + std::to_string(tile.y) + "," +
                           std::to_string(sharpness(tile.pixels)) + "\n";
-  out.in_order([&table, row] { table.file << row; });
+  return [&table, row] { table.file << row; };
 }
 
 void FocusTable::finish(flowrun::Inputs& in, flowrun::Outputs&) {

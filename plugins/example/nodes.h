@@ -6,17 +6,17 @@
 #include <filesystem>
 #include <vector>
 
-/// A source: opens slides of the format "tiny", each in a scope of its own.
-struct ReadTiny : flowrun::Source {
+/// Opens slides of the format "tiny", each in a scope of its own.
+struct ReadTiny : flowrun::Open {
   std::vector<std::filesystem::path> path;
 
   static void describe(flowrun::Description<ReadTiny>& d);
   void plan(flowrun::Costs& costs) override;
-  std::unique_ptr<flowrun::Generator> start(flowrun::Inputs& in) override;
+  flowrun::Scopes open(flowrun::Inputs& in) override;
 };
 
 /// A filter: drops tiles that are out of focus.
-struct FocusFilter : flowrun::Node {
+struct FocusFilter : flowrun::Map {
   double min_sharpness = 100;
 
   static void describe(flowrun::Description<FocusFilter>& d);
@@ -25,11 +25,11 @@ struct FocusFilter : flowrun::Node {
 };
 
 /// A sink: writes the sharpness of each tile down, one table for each slide.
-struct FocusTable : flowrun::Node {
+struct FocusTable : flowrun::Write {
   std::filesystem::path dir;
 
   static void describe(flowrun::Description<FocusTable>& d);
   void plan(flowrun::Costs& costs) override;
-  void process(flowrun::Inputs& in, flowrun::Outputs& out) override;
+  flowrun::Action process(flowrun::Inputs& in, flowrun::Outputs& out) override;
   void finish(flowrun::Inputs& in, flowrun::Outputs& out) override;
 };

@@ -43,7 +43,8 @@ void test_filter() {
   runner.input("tile", fake_tile(slide, 0, 0, 20)).process().expect_emitted("tile", 0);
   runner.input("tile", fake_tile(slide, 20, 0, 20)).process().expect_emitted("tile", 1);
   expect(runner.drop_reasons() == std::vector<std::string>{"blurred"}, "it says why it dropped a tile");
-  expect(runner.plan({{"tile", 1200}}).outputs.at("tile").forwarded, "tiles are passed on, not copied");
+  expect(runner.plan({{"tile", 1200}}).outputs.at("tile").forwarded == "tile",
+         "tiles are passed on, not copied");
 }
 
 void test_table() {
@@ -65,7 +66,7 @@ void test_source() {
   std::ofstream(folder / "a.tiny", std::ios::binary) << "TINY 1 1 1 0.5\n"
                                                      << "\7\7\7";
   NodeRunner<ReadTiny> runner;
-  runner.option("path", folder.path().string()).generate().expect_emitted("slide", 2);
+  runner.option("path", folder.path().string()).process().expect_emitted("slide", 2);
   expect(runner.opened()[1].name == "b", "slides are sorted, and scopes have their names");
   const Slide& slide = runner.output<Slide>("slide", 1);
   expect(slide.facts().mpp == 0.25 && slide.facts().width() == 2, "facts come from the header");
@@ -88,7 +89,7 @@ void test_broken_files() {
     runner.option("path", (folder / "a.tiny").string());
     std::string said = "nothing";
     try {
-      runner.generate();
+      runner.process();
     } catch (const flowrun::Error& problem) {
       said = problem.what();
     }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -42,25 +43,6 @@ std::map<std::string, std::string> identity_of(const fs::path& file) {
           {"changed", std::to_string(fs::last_write_time(file, ignored).time_since_epoch().count())}};
 }
 
-class Files final : public flowrun::Generator {
- public:
-  explicit Files(std::vector<fs::path> files) : files_(std::move(files)) {}
-
-  std::optional<flowrun::Work> next() override {
-    if (next_ == files_.size()) return {};
-    const fs::path& file = files_[next_++];
-    const std::string name = file.stem().string();
-    return flowrun::Work{
-        [&file, name](flowrun::Outputs& out) { out.emit("slide", open_tiny_slide(file, name)); },
-        flowrun::NewScope{name, identity_of(file)}};
-  }
-  std::optional<std::uint64_t> total() const override { return files_.size(); }
-
- private:
-  const std::vector<fs::path> files_;
-  std::size_t next_ = 0;
-};
-
 }  // namespace
 
 void ReadTiny::describe(flowrun::Description<ReadTiny>& d) {
@@ -77,6 +59,14 @@ void ReadTiny::plan(flowrun::Costs& costs) {
   costs.out("slide", 64 * flowrun::KiB);  // a file handle and some facts: pixels are not kept
 }
 
-std::unique_ptr<flowrun::Generator> ReadTiny::start(flowrun::Inputs&) {
-  return std::make_unique<Files>(files_of(path));
+flowrun::Scopes ReadTiny::open(flowrun::Inputs&) {
+  const std::vector<fs::path> files = files_of(path);
+  const auto next = [files, at = std::size_t{0}]() mutable -> std::optional<flowrun::NewScope> {
+    if (at == files.size()) return {};
+    const fs::path file = files[at++];
+    const std::string name = file.stem().string();
+    const auto open = [file, name](flowrun::Outputs& out) { out.emit("slide", open_tiny_slide(file, name)); };
+    return flowrun::NewScope{name, identity_of(file), open};
+  };
+  return {next, files.size()};
 }

@@ -12,7 +12,7 @@ inline double brightness(const cv::Mat& rgb) {
 }
 
 /// Drops tiles that are too bright.
-struct @Name@ : flowrun::Node {
+struct @Name@ : flowrun::Map {
   double max_brightness = 220;
 
   static void describe(flowrun::Description<@Name@>& d) {

@@ -19,7 +19,7 @@ using namespace flowrun;
 using namespace flowrun::test;
 
 /// Opens `count` boxes.
-struct Boxes : Source {
+struct Boxes : Open {
   int count = 1;
   int fail_at = -1;
   std::int64_t bytes = 0;
@@ -30,26 +30,22 @@ struct Boxes : Source {
     d.option("bytes", &Boxes::bytes, "of a box");
   }
   void plan(Costs& costs) override { costs.out("box", static_cast<std::size_t>(bytes)); }
-  struct All : Generator {
-    explicit All(const Boxes& b) : boxes(b) {}
-    const Boxes& boxes;
-    int next_box = 0;
-    std::optional<Work> next() override {
-      if (next_box == boxes.count) return {};
-      const int number = next_box++;
-      const auto open = [this, number](Outputs& out) {
-        if (number == boxes.fail_at) throw Error("this box is broken");
+  Scopes open(Inputs&) override {
+    const auto next = [this, at = 0]() mutable -> std::optional<NewScope> {
+      if (at == count) return {};
+      const int number = at++;
+      const auto make = [this, number](Outputs& out) {
+        if (number == fail_at) throw Error("this box is broken");
         out.emit("box", Box{number});
       };
-      return Work{open, NewScope{fmt::format("box{}", number), {{"number", std::to_string(number)}}}};
-    }
-    std::optional<std::uint64_t> total() const override { return boxes.count; }
-  };
-  std::unique_ptr<Generator> start(Inputs&) override { return std::make_unique<All>(*this); }
+      return NewScope{fmt::format("box{}", number), {{"number", std::to_string(number)}}, make};
+    };
+    return {next, static_cast<std::uint64_t>(count)};
+  }
 };
 
 /// Unpacks each box into `count` items of `bytes` bytes.
-struct Unpack : Source {
+struct Unpack : Make {
   int count = 10;
   std::int64_t bytes = 0;
   std::int64_t extra = 0;
@@ -60,50 +56,33 @@ struct Unpack : Source {
     d.option("extra", &Unpack::extra, "bytes that only the box tells");
   }
   void plan(Costs& costs) override { costs.out("item", static_cast<std::size_t>(bytes)); }
-  struct All : Generator {
-    All(const Unpack& u, std::shared_ptr<const Box> b) : unpack(u), box(std::move(b)) {}
-    const Unpack& unpack;
-    std::shared_ptr<const Box> box;
-    std::uint64_t next_item = 0;
-    std::optional<Work> next() override {
-      if (next_item == static_cast<std::uint64_t>(unpack.count)) return {};
-      const std::uint64_t value = next_item++;
-      return Work{[this, value](Outputs& out) {
-        out.emit("item", Item{value, std::vector<char>(static_cast<std::size_t>(unpack.bytes))});
-      }};
-    }
-    std::size_t extra_bytes() const override { return static_cast<std::size_t>(unpack.extra); }
-  };
-  std::unique_ptr<Generator> start(Inputs& in) override {
-    return std::make_unique<All>(*this, in.share<Box>("box"));
+  Packets make(Inputs& in) override {
+    const auto make_item = [this, box = in.share<Box>("box")](std::uint64_t value, Outputs& out) {
+      out.emit("item", Item{value, std::vector<char>(static_cast<std::size_t>(bytes))});
+    };
+    Packets items(static_cast<std::uint64_t>(count), make_item);
+    items.total = {};
+    items.extra_bytes = static_cast<std::size_t>(extra);
+    return items;
   }
 };
 
 /// Makes two items of each: 10 v and 10 v + 1.
-struct Split : Source {
+struct Split : Make {
   int fail_at = -1;
   static void describe(Description<Split>& d) {
     d.summary("Splits items.").input<Item>("item").output<Item>("item");
     d.option("fail_at", &Split::fail_at, "the item that cannot be split");
   }
-  struct Halves : Generator {
-    explicit Halves(std::uint64_t v) : value(v) {}
-    std::uint64_t value;
-    std::uint64_t made = 0;
-    std::optional<Work> next() override {
-      if (made == 2) return {};
-      return Work{[half = 10 * value + made++](Outputs& out) { out.emit("item", Item{half, {}}); }};
-    }
-  };
-  std::unique_ptr<Generator> start(Inputs& in) override {
+  Packets make(Inputs& in) override {
     const std::uint64_t value = in.get<Item>("item").value;
     if (value == static_cast<std::uint64_t>(fail_at)) throw Error("cannot split this item");
-    return std::make_unique<Halves>(value);
+    return {2, [value](std::uint64_t half, Outputs& out) { out.emit("item", Item{10 * value + half, {}}); }};
   }
 };
 
 /// Sleeps by a time that depends on the item, so that items overtake each other.
-struct Jitter : Node {
+struct Jitter : Map {
   static void describe(Description<Jitter>& d) {
     d.summary("Shuffles.").input<Item>("item").output<Item>("item");
   }
@@ -114,7 +93,7 @@ struct Jitter : Node {
   }
 };
 
-struct DropOdd : Node {
+struct DropOdd : Map {
   static void describe(Description<DropOdd>& d) {
     d.summary("Drops odd items.").input<Item>("item").output<Item>("item");
   }
@@ -125,7 +104,7 @@ struct DropOdd : Node {
 };
 
 /// Sends odd items another way and says so.
-struct Sieve : Node {
+struct Sieve : Map {
   static void describe(Description<Sieve>& d) {
     d.summary("Sieves out odd items.").input<Item>("item").output<Item>("item").output<Item>("odd");
   }
@@ -141,7 +120,7 @@ struct Sieve : Node {
   }
 };
 
-struct FailAt : Node {
+struct FailAt : Map {
   int value = 0;
   static void describe(Description<FailAt>& d) {
     d.summary("Fails at one item.").input<Item>("item").output<Item>("item");
@@ -156,7 +135,7 @@ struct FailAt : Node {
 };
 
 /// Adds the values of two items of one index.
-struct Add : Node {
+struct Add : Map {
   static void describe(Description<Add>& d) {
     d.summary("Adds.").input<Item>("a").input<Item>("b").output<Item>("sum");
   }
@@ -166,41 +145,45 @@ struct Add : Node {
 };
 
 /// Gathers `size` items; what is left over comes at the end.
-struct Batch : Node {
+struct Batch : Gather {
   int size = 4;
   static void describe(Description<Batch>& d) {
-    d.summary("Gathers items.").gathers().input<Item>("item").output<Items>("items");
+    d.summary("Gathers items.").input<Item>("item").output<Items>("items");
     d.option("size", &Batch::size, "items in a batch").at_least(1);
   }
-  void plan(Costs& costs) override { costs.holds = static_cast<std::size_t>(size - 1); }
+  void plan(Costs& costs) override {
+    costs.holds = static_cast<std::size_t>(size - 1);
+    costs.out("items", static_cast<std::size_t>(size) * costs.in("item"));
+  }
   void process(Inputs& in, Outputs& out) override {
     auto& batch = in.state<Items>();
     batch.all.push_back(in.share<Item>("item"));
     if (batch.all.size() == static_cast<std::size_t>(size)) out.emit("items", std::exchange(batch, {}));
   }
-  void finish(Inputs& in, Outputs& out) override {
-    auto& batch = in.state<Items>();
-    if (!batch.all.empty()) out.emit("items", std::move(batch));
+  Packets finish(Inputs& in, Outputs&) override {
+    if (in.state<Items>().all.empty()) return {};
+    return {1,
+            [rest = std::move(in.state<Items>())](std::uint64_t, Outputs& out) { out.emit("items", rest); }};
   }
 };
 
-/// Emits one item for a whole box: how many there were.
-struct Total : Node {
+/// Emits two items for a whole box: how many there were, and one more.
+struct Total : Gather {
   struct Sum {
     std::uint64_t items = 0;
   };
   static void describe(Description<Total>& d) {
-    d.summary("Counts items.").gathers().input<Item>("item").output<Item>("total");
+    d.summary("Counts items.").input<Item>("item").output<Item>("total");
   }
   void process(Inputs& in, Outputs&) override { ++in.state<Sum>().items; }
-  void finish(Inputs& in, Outputs& out) override {
-    out.emit("total", Item{in.state<Sum>().items, {}});
-    out.emit("total", Item{in.state<Sum>().items + 1, {}});
+  Packets finish(Inputs& in, Outputs&) override {
+    const std::uint64_t items = in.state<Sum>().items;
+    return {2, [items](std::uint64_t more, Outputs& out) { out.emit("total", Item{items + more, {}}); }};
   }
 };
 
 /// Emits twice on one port, which is a mistake.
-struct Twice : Node {
+struct Twice : Map {
   static void describe(Description<Twice>& d) {
     d.summary("Emits twice.").input<Item>("item").output<Item>("item");
   }
@@ -211,19 +194,22 @@ struct Twice : Node {
 };
 
 /// Counts the batches of a box and the items in them, and writes both down.
-struct CountBatches : Node {
+struct CountBatches : flowrun::Write {
   std::filesystem::path dir;
   struct Sum {
     std::string text;
   };
   static void describe(Description<CountBatches>& d) {
-    d.summary("Counts.").ordered().input<Items>("items");
+    d.summary("Counts.").input<Items>("items");
     d.option("dir", &CountBatches::dir, "folder").required().output_folder();
   }
-  void process(Inputs& in, Outputs&) override {
-    std::uint64_t sum = 0;
-    for (const auto& item : in.get<Items>("items").all) sum += item->value;
-    in.state<Sum>().text += fmt::format("{} items, sum {}\n", in.get<Items>("items").all.size(), sum);
+  Action process(Inputs& in, Outputs&) override {
+    const auto& items = in.get<Items>("items").all;
+    std::uint64_t values = 0;
+    for (const auto& item : items) values += item->value;
+    return [line = fmt::format("{} items, sum {}\n", items.size(), values), &sum = in.state<Sum>()] {
+      sum.text += line;
+    };
   }
   void finish(Inputs& in, Outputs&) override {
     std::ofstream(in.scope().stage(dir, in.scope().name() + ".txt")) << in.state<Sum>().text;
@@ -231,21 +217,21 @@ struct CountBatches : Node {
 };
 
 /// Writes the values of a box's items, a line each, in their order although it works on them in any.
-struct Write : Node {
+struct WriteItems : flowrun::Write {
   std::filesystem::path dir;
   int microseconds = 0;
   struct Lines {
     std::string text;
   };
-  static void describe(Description<Write>& d) {
-    d.summary("Writes items.").in_order().input<Item>("item").optional_scope_input<Box>("box");
-    d.option("dir", &Write::dir, "folder").required().output_folder();
-    d.option("microseconds", &Write::microseconds, "that each item takes");
+  static void describe(Description<WriteItems>& d) {
+    d.summary("Writes items.").input<Item>("item").optional_scope_input<Box>("box");
+    d.option("dir", &WriteItems::dir, "folder").required().output_folder();
+    d.option("microseconds", &WriteItems::microseconds, "that each item takes");
   }
-  void process(Inputs& in, Outputs& out) override {
+  Action process(Inputs& in, Outputs&) override {
     std::this_thread::sleep_for(std::chrono::microseconds(microseconds));
     const std::uint64_t value = in.get<Item>("item").value;
-    out.in_order([value, &lines = in.state<Lines>()] { lines.text += fmt::format("{}\n", value); });
+    return [value, &lines = in.state<Lines>()] { lines.text += fmt::format("{}\n", value); };
   }
   void finish(Inputs& in, Outputs&) override {
     std::string text = in.state<Lines>().text;
@@ -255,7 +241,7 @@ struct Write : Node {
 };
 
 /// Keeps memory of its own for a box: `bytes` while it works, half of it after.
-struct Keep : Node {
+struct Keep : Map {
   std::int64_t amount = 0;
   std::int64_t most = 0;
   static void describe(Description<Keep>& d) {
@@ -264,18 +250,17 @@ struct Keep : Node {
     d.option("most", &Keep::most, "that the plan is told");
   }
   void plan(Costs& costs) override {
-    costs.out("box", 0);
-    costs.leases = static_cast<std::size_t>(most);
+    costs.out("box", static_cast<std::size_t>(most / 2));
+    costs.scratch = static_cast<std::size_t>(most - most / 2);
   }
-  std::size_t bytes(const Inputs&) const override { return static_cast<std::size_t>(amount); }
-  void process(Inputs& in, Outputs& out) override {
-    out.keep_leased(static_cast<std::size_t>(amount / 2));
-    out.emit("box", Box{in.get<Box>("box").number});
+  CallBytes bytes(const Inputs&) const override {
+    return {static_cast<std::size_t>(amount / 2), static_cast<std::size_t>(amount - amount / 2)};
   }
+  void process(Inputs& in, Outputs& out) override { out.emit("box", Box{in.get<Box>("box").number}); }
 };
 
 /// Holds tiles up, as a slow disk would, or drops every second one.
-struct SlowTiles : Node {
+struct SlowTiles : Map {
   int milliseconds = 0;
   bool drop = false;
   static void describe(Description<SlowTiles>& d) {
@@ -292,7 +277,7 @@ struct SlowTiles : Node {
 
 /// Squares of two classes in turn, one in each cell of a grid of `count` x `count` over a slide: `side`
 /// pixels wide, at a tenth of the cell from its corner.
-struct Squares : Node {
+struct Squares : Map {
   int count = 2;
   int side = 100;
   static void describe(Description<Squares>& d) {
@@ -318,14 +303,14 @@ struct Squares : Node {
 };
 
 /// Does nothing, to measure what the runtime itself takes.
-struct Pass : Node {
+struct Pass : Map {
   static void describe(Description<Pass>& d) {
     d.summary("Passes on.").input<Item>("item").output<Item>("item");
   }
   void plan(Costs& costs) override { costs.forwards("item"); }
   void process(Inputs&, Outputs& out) override { out.forward("item"); }
 };
-struct Sink : Node {
+struct Sink : Map {
   static void describe(Description<Sink>& d) { d.summary("Swallows.").input<Item>("item"); }
   void process(Inputs&, Outputs&) override {}
 };
@@ -343,7 +328,7 @@ FLOWRUN_PLUGIN("test", "1.0.0", registry) {
   registry.node<Add>("add")
       .node<Batch>("batch")
       .node<CountBatches>("count_batches")
-      .node<Write>("write")
+      .node<WriteItems>("write")
       .node<Keep>("keep");
   registry.node<Total>("total")
       .node<Twice>("twice")

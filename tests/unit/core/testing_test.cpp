@@ -20,7 +20,7 @@ struct Text {
 };
 
 /// Sends odd numbers to one port and even ones to another, twice the number as a text to a third.
-struct Sort : Node {
+struct Sort : Map {
   int most = 100;
   std::string mode = "all";
 
@@ -45,19 +45,37 @@ struct Sort : Node {
   }
 };
 
-/// Gathers two numbers at a time, with bytes of its own.
-struct Pairs : Node {
+/// Gives a text of as many bytes as the number says, and needs nine times as many meanwhile.
+struct Fill : Map {
+  static void describe(Description<Fill>& d) {
+    d.summary("Writes out.").input<Number>("number").output<Text>("text");
+  }
+  void plan(Costs& costs) override {
+    costs.out("text", 100);
+    costs.scratch = 900;
+  }
+  CallBytes bytes(const Inputs& in) const override {
+    const auto value = static_cast<std::size_t>(in.get<Number>("number").value);
+    return {.out = value, .scratch = 9 * value};
+  }
+  void process(Inputs& in, Outputs& out) override {
+    out.emit("text", Text{std::string(static_cast<std::size_t>(in.get<Number>("number").value), 'x')});
+  }
+};
+
+/// Gathers two numbers at a time.
+struct Pairs : Gather {
   struct Two {
     std::vector<std::shared_ptr<const Number>> all;
   };
   static void describe(Description<Pairs>& d) {
-    d.summary("Pairs.").gathers().input<Number>("number").scope_input<Text>("title").output<Text>("pair");
+    d.summary("Pairs.").input<Number>("number").scope_input<Text>("title").output<Text>("pair");
   }
-  std::size_t bytes(const Inputs& in) const override {
-    return 10 * static_cast<std::size_t>(in.get<Number>("number").value);
+  void plan(Costs& costs) override {
+    costs.holds = 1;
+    costs.out("pair", 0);
   }
   void process(Inputs& in, Outputs& out) override {
-    out.keep_leased(4);
     auto& two = in.state<Two>();
     two.all.push_back(in.share<Number>("number"));
     if (two.all.size() < 2) return;
@@ -65,48 +83,76 @@ struct Pairs : Node {
                           std::to_string(two.all[1]->value)});
     two.all.clear();
   }
-  void finish(Inputs& in, Outputs& out) override {
-    if (in.scope().failed()) return;
-    for (const auto& one : in.state<Two>().all) out.emit("pair", Text{std::to_string(one->value)});
-    out.emit("pair", Text{"end"});
+  Packets finish(Inputs& in, Outputs&) override {
+    if (in.scope().failed()) return {};
+    std::vector<std::string> texts;
+    for (const auto& one : in.state<Two>().all) texts.push_back(std::to_string(one->value));
+    texts.emplace_back("end");
+    return {texts.size(), [texts](std::uint64_t i, Outputs& out) { out.emit("pair", Text{texts[i]}); }};
   }
 };
 
-struct Count : Source {
+struct Count : Open {
   int numbers = 3;
   static void describe(Description<Count>& d) {
     d.summary("Counts.").scope_output<Number>("number");
     d.option("numbers", &Count::numbers, "how many");
   }
-  struct All : Generator {
-    explicit All(int n) : numbers(n) {}
-    int numbers, next_one = 0;
-    std::optional<Work> next() override {
-      if (next_one == numbers) return {};
-      const int value = next_one++;
-      return Work{[value](Outputs& out) { out.emit("number", Number{value}); },
-                  NewScope{"scope" + std::to_string(value), {{"value", std::to_string(value)}}}};
-    }
-  };
-  std::unique_ptr<Generator> start(Inputs&) override { return std::make_unique<All>(numbers); }
+  Scopes open(Inputs&) override {
+    const auto next = [all = numbers, at = 0]() mutable -> std::optional<NewScope> {
+      if (at == all) return {};
+      const int value = at++;
+      return NewScope{"scope" + std::to_string(value),
+                      {{"value", std::to_string(value)}},
+                      [value](Outputs& out) { out.emit("number", Number{value}); }};
+    };
+    return {next};
+  }
+};
+
+/// Makes as many texts as the number says.
+struct Spell : Make {
+  static void describe(Description<Spell>& d) {
+    d.summary("Spells.").input<Number>("number").output<Text>("text");
+  }
+  Packets make(Inputs& in) override {
+    const auto count = static_cast<std::uint64_t>(in.get<Number>("number").value);
+    return {count, [](std::uint64_t i, Outputs& out) { out.emit("text", Text{std::to_string(i)}); }};
+  }
 };
 
 /// Writes the sum to a file at the end of the scope.
-struct WriteSum : Node {
+struct WriteSum : Write {
   std::filesystem::path dir;
   static void describe(Description<WriteSum>& d) {
-    d.summary("Writes.").in_order().input<Number>("number");
+    d.summary("Writes.").input<Number>("number");
     d.option("dir", &WriteSum::dir, "folder").output_folder();
   }
   struct Sum {
     int value = 0;
   };
-  void process(Inputs& in, Outputs& out) override {
-    out.in_order([&sum = in.state<Sum>(), value = in.get<Number>("number").value] { sum.value += value; });
+  Action process(Inputs& in, Outputs&) override {
+    return [&sum = in.state<Sum>(), value = in.get<Number>("number").value] { sum.value += value; };
   }
   void finish(Inputs& in, Outputs&) override {
     if (in.scope().failed()) return;
     std::ofstream(in.scope().stage(dir, in.scope().name() + ".txt")) << in.state<Sum>().value;
+  }
+};
+
+/// Sums up the numbers of all scopes; says of each that it ended, and at the end which are done.
+struct SumAll : GatherScopes {
+  int sum = 0;
+  static void describe(Description<SumAll>& d) {
+    d.summary("Sums.").input<Number>("number").output<Text>("sum");
+  }
+  Action process(Inputs& in, Outputs&) override {
+    return [this, value = in.get<Number>("number").value] { sum += value; };
+  }
+  void finish(Inputs& in, Outputs& out) override { out.note(in.scope().name() + " ended"); }
+  Packets finish_run(Inputs& in, Outputs& out) override {
+    for (const std::string& scope : in.done_scopes()) out.note(scope + " is done");
+    return {1, [this](std::uint64_t, Outputs& at_end) { at_end.emit("sum", Text{std::to_string(sum)}); }};
   }
 };
 
@@ -151,26 +197,48 @@ TEST_CASE("a plan says what packets cost, or which options do not fit") {
   const Costs costs = runner.plan({{"number", 100}});
   CHECK(costs.outputs.at("twice").bytes == 7);
   CHECK(costs.outputs.at("even").bytes == 100);
-  CHECK(costs.outputs.at("odd").forwarded);
-  CHECK_FALSE(costs.outputs.at("even").forwarded);
+  CHECK(costs.outputs.at("odd").forwarded == "number");
+  CHECK(costs.outputs.at("even").forwarded == std::nullopt);
   runner.option("mode", "none");
   CHECK_THROWS_WITH_AS(runner.plan(), "makes no sense with 'mode: none'", OptionError);
 }
 
-TEST_CASE("leases are counted as in a run: of inputs, of the call, of what is kept") {
-  NodeRunner<Pairs> runner;
-  runner.input("title", Text{"a "});
+TEST_CASE("what a node sends holds the leases of what it was made from") {
+  NodeRunner<Sort> runner;
+  runner.input("number", Number{3}, 100);
+  CHECK(runner.leased() >= 100);
+  runner.process().expect_emitted("odd", 1);
+  CHECK(runner.leased() >= 100);
+  runner.forget();
+  CHECK(runner.leased() == 0);
+}
+
+TEST_CASE("a node that asks for bytes holds those of what it sends, and nothing of its inputs") {
+  NodeRunner<Fill> runner;
   runner.input("number", Number{2}, 100).process();
   CHECK(runner.asked() == 20);
-  CHECK(runner.leased() == 100);  // it keeps the packet; the lease of the call is over
+  CHECK(runner.leased() == 2);
   CHECK(runner.most_leased() == 120);
   runner.input("number", Number{3}, 50).process();
   CHECK(runner.asked() == 30);
-  CHECK(runner.output<Text>("pair").text == "a 2+3");
-  CHECK(runner.leased() == 54);  // what is made from a packet holds its lease, and 4 of the call's
-  CHECK(runner.most_leased() == 180);
+  CHECK(runner.leased() == 5);
+  CHECK(runner.most_leased() == 120);
   runner.forget();
   CHECK(runner.leased() == 0);
+}
+
+TEST_CASE("what a node gathered is leased, also by what it sends, until that goes") {
+  NodeRunner<Pairs> runner;
+  runner.input("title", Text{"a "});
+  runner.input("number", Number{2}, 100).process();
+  CHECK(runner.leased() == 100);
+  runner.input("number", Number{3}, 50).process();
+  CHECK(runner.output<Text>("pair").text == "a 2+3");
+  CHECK(runner.leased() == 150);
+  runner.input("number", Number{4}, 7).process();
+  CHECK(runner.leased() == 157);
+  runner.forget();
+  CHECK(runner.leased() == 7);
 }
 
 TEST_CASE("a node that gathers numbers what it emits by itself, also at the end") {
@@ -186,18 +254,33 @@ TEST_CASE("a node that gathers numbers what it emits by itself, also at the end"
 
 TEST_CASE("the end of a failed scope") {
   NodeRunner<Pairs> runner;
-  runner.input("title", Text{}).input("number", Number{1}).process().scope().fail();
+  runner.input("title", Text{}).input("number", Number{1}).process().fail_scope();
+  CHECK(runner.scope().failed());
   CHECK(runner.finish().emitted("pair") == 0);
 }
 
-TEST_CASE("a source gives its packets and scopes") {
+TEST_CASE("what one input gives is made in one call") {
+  NodeRunner<Spell> runner;
+  runner.input("number", Number{3}).process().expect_emitted("text", 3);
+  CHECK(runner.output<Text>("text", 2).text == "2");
+}
+
+TEST_CASE("a node that opens scopes gives them with their packets") {
   NodeRunner<Count> runner;
-  runner.option("numbers", "2").generate();
+  runner.option("numbers", "2").process();
   CHECK(runner.emitted("number") == 2);
   CHECK(runner.output<Number>("number", 1).value == 1);
   REQUIRE(runner.opened().size() == 2);
   CHECK(runner.opened()[1].name == "scope1");
   CHECK(runner.opened()[1].identity.at("value") == "1");
+}
+
+TEST_CASE("a node that gathers scopes is told of each end, and of the run's") {
+  NodeRunner<SumAll> runner("slide");
+  runner.input("number", Number{4}).process().input("number", Number{5}).process().finish();
+  runner.expect_emitted("sum", 0).finish_run({"earlier", "slide"});
+  CHECK(runner.output<Text>("sum").text == "9");
+  CHECK(runner.notes() == std::vector<std::string>{"slide ended", "earlier is done", "slide is done"});
 }
 
 TEST_CASE("a sink writes where the test says") {

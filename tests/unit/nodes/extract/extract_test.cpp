@@ -25,7 +25,7 @@ Slide slide() {
 std::unique_ptr<testing::NodeRunner<Extract>> tiles_of(const Extract& options) {
   auto runner = std::make_unique<testing::NodeRunner<Extract>>();
   runner->node() = options;
-  runner->input("slide", slide()).generate();
+  runner->input("slide", slide()).process();
   return runner;
 }
 
@@ -102,7 +102,7 @@ TEST_CASE("tiles with too little tissue are left out") {
   for (const auto& [least, expected] : {std::pair{0.48, 1}, {0.49, 0}, {0.0, 15}}) {
     testing::NodeRunner<Extract> runner;
     runner.node().min_coverage = least;
-    runner.input("slide", slide()).input("mask", mask).generate();
+    runner.input("slide", slide()).input("mask", mask).process();
     CHECK(runner.emitted("tile") == static_cast<std::size_t>(expected));
     if (expected > 0) CHECK(*runner.output<Tile>("tile").coverage == doctest::Approx(0.48));
   }
@@ -179,7 +179,7 @@ ClassMask annotations() {
 std::vector<std::string> labels(const Extract& options) {
   testing::NodeRunner<Extract> runner;
   runner.node() = options;
-  runner.input("slide", slide()).input("classes", annotations()).generate();
+  runner.input("slide", slide()).input("classes", annotations()).process();
   std::vector<std::string> all;
   for (std::size_t i = 0; i < runner.emitted("tile"); ++i)
     all.push_back(runner.output<Tile>("tile", i).label);

@@ -127,7 +127,7 @@ TEST_CASE("an epoch gives training samples, then validation samples, with class 
   epoch.order = {2, 0, 0};
   testing::NodeRunner<Load> runner;
   runner.node().size = 64;
-  runner.input("epoch", epoch).generate();
+  runner.input("epoch", epoch).process();
   REQUIRE(runner.emitted("tile") == 3);
   const Tile& tile = runner.output<Tile>("tile", 0);
   CHECK(tile.x == 200);
@@ -146,5 +146,5 @@ TEST_CASE("an epoch gives training samples, then validation samples, with class 
   epoch.order = {1};
   testing::NodeRunner<Load> bad;
   bad.node().size = 64;
-  CHECK_THROWS_WITH_AS(bad.input("epoch", epoch).generate(), doctest::Contains("t.csv:3: "), Error);
+  CHECK_THROWS_WITH_AS(bad.input("epoch", epoch).process(), doctest::Contains("t.csv:3: "), Error);
 }

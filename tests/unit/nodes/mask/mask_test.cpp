@@ -24,40 +24,16 @@ const std::string square =
 
 /// One call, with what the user is told.
 struct Call {
-  explicit Call(AnnotationMask& node, const std::string& slide_name = "s") {
-    NodeType type;
-    Description<AnnotationMask> description(type);
-    AnnotationMask::describe(description);
-    const Slide slide = Slide::open(small_slide(), slide_name);
-    std::vector<Packet> packets{Packet::make(Slide(slide), nullptr, 0)};
-    struct TestScope final : Scope {
-      std::string text = "s";
-      const std::string& kind() const override { return text; }
-      const std::string& name() const override { return text; }
-      bool failed() const override { return false; }
-      std::filesystem::path hand_on(const std::filesystem::path& folder,
-                                    const std::filesystem::path& unit) const override {
-        return stage(folder, unit);
-      }
-      std::filesystem::path stage(const std::filesystem::path&, const std::filesystem::path&) const override {
-        return {};
-      }
-    } scope;
-    ScopeState state;
-    Inputs in(type.inputs, packets, scope, state);
-    bytes = node.bytes(in);
-    Outputs out(type.outputs, &in, nullptr, 0);
-    node.process(in, out);
-    notes = out.notes();
-    dropped = out.drop_reason().value_or("");
-    for (auto& emission : out.emissions())
-      mask = std::shared_ptr<const ClassMask>(emission.packet.payload,
-                                              static_cast<const ClassMask*>(emission.packet.payload.get()));
+  explicit Call(const AnnotationMask& node, const std::string& slide_name = "s") {
+    runner.node() = node;
+    runner.input("slide", Slide::open(small_slide(), slide_name)).process();
+    if (!runner.drop_reasons().empty()) dropped = runner.drop_reasons().front();
+    if (runner.emitted("classes") > 0) mask = &runner.output<ClassMask>("classes");
   }
-  std::vector<std::string> notes;
+  testing::NodeRunner<AnnotationMask> runner;
+  const std::vector<std::string>& notes = runner.notes();
   std::string dropped;
-  std::size_t bytes = 0;
-  std::shared_ptr<const ClassMask> mask;
+  const ClassMask* mask = nullptr;
 };
 
 }  // namespace
@@ -139,10 +115,44 @@ TEST_CASE("memory is asked for by the file's size and kind") {
   AnnotationMask node;
   node.annotations = {folder / "{slide}"};
   write_file(folder / "s", square + std::string(1000000, ' '));
-  CHECK(Call(node).bytes > 4000000);
-  CHECK(Call(node).bytes < 4100000);
+  CHECK(Call(node).runner.asked() > 4000000);
+  CHECK(Call(node).runner.asked() < 4100000);
   write_file(folder / "s", "<Annotations/>" + std::string(1000000, ' '));
-  CHECK(Call(node).bytes > 10000000);
+  CHECK(Call(node).runner.asked() > 10000000);
+}
+
+TEST_CASE("what stays leased is enough for the mask, also of files with nothing but points or regions") {
+  const TemporaryFolder folder;
+  AnnotationMask node;
+  node.annotations = {folder / "{slide}"};
+  const auto times = [](int count, const std::string& text) {
+    std::string all;
+    for (int i = 0; i < count; ++i) all += text;
+    return all;
+  };
+  const auto json = [](const std::string& type, const std::string& rings) {
+    return R"({"type":"Feature","geometry":{"type":")" + type + R"(","coordinates":[)" + rings + "]}}";
+  };
+  const auto xml = [](const std::string& vertices) {
+    return "<Region><Vertices>" + vertices + "</Vertices></Region>";
+  };
+  const std::string three = R"(<Vertex X="0" Y="0"/><Vertex X="0" Y="1"/><Vertex X="1" Y="1"/>)";
+  const std::string ring = "[[0,0],[0,1],[1,1]]";
+  for (const std::string& text :
+       {json("Polygon", "[" + times(50000, "[1,2],[9,1],") + "[0,0]]"),
+        json("Polygon", times(20000, ring + ",") + ring),
+        json("MultiPolygon", times(20000, "[" + ring + "],") + "[ [ [0, 0], [0, 1], [1, 1] ] ]"),
+        "[" + times(20000, json("Polygon", ring) + ",") + json("Polygon", ring) + "]",
+        "<Annotations><Annotation><Regions>" + xml(three + times(50000, three)) +
+            "</Regions></Annotation></Annotations>",
+        "<Annotations><Annotation><Regions>" + times(20000, xml(three)) +
+            "</Regions></Annotation></Annotations>"}) {
+    write_file(folder / "s", text);
+    const Call call(node);
+    REQUIRE(call.mask);
+    CHECK(call.mask->bytes() > text.size() / 2);
+    CHECK(call.mask->bytes() <= call.runner.leased());
+  }
 }
 
 TEST_CASE("what is wrong with a class is said with the file") {

@@ -10,7 +10,6 @@
 #include <memory>
 #include <opencv2/core.hpp>
 
-#include "budget.h"
 #include "support.h"
 
 using namespace flowrun;
@@ -49,22 +48,6 @@ void plan(ToTensor& node) {
   costs.inputs["tile"] = 4 * 4 * 3;
   node.plan(costs);
 }
-
-class NoScope final : public Scope {
- public:
-  const std::string& kind() const override { return name_; }
-  const std::string& name() const override { return name_; }
-  bool failed() const override { return false; }
-  std::filesystem::path stage(const std::filesystem::path&, const std::filesystem::path&) const override {
-    return {};
-  }
-  std::filesystem::path hand_on(const std::filesystem::path&, const std::filesystem::path&) const override {
-    return {};
-  }
-
- private:
-  std::string name_ = "epoch-0000";
-};
 
 std::unique_ptr<testing::NodeRunner<ToTensor>> batches(const std::vector<wsi::Tile>& tiles, int size,
                                                        bool drop_last = false) {
@@ -148,36 +131,25 @@ TEST_CASE("mixed sizes and tiles that are no samples are refused by name") {
   CHECK_THROWS_WITH_AS(plan(node), "expected three numbers", OptionError);
 }
 
-TEST_CASE("the memory of a batch's samples is leased as long as anybody has its images") {
-  NodeType type;
-  Description<ToTensor> description(type);
-  ToTensor::describe(description);
-  ToTensor node;
-  node.batch = 2;
-  plan(node);
-  Budget budget(1000);
-  Account& account = budget.open_account("load", 0);
-  ScopeState state;
-  at::Tensor images;
-  {
-    std::vector<Packet> made;
-    for (const wsi::Tile& tile : samples(2, 0)) {
-      std::vector<Packet> packets{
-          Packet::make(wsi::Tile(tile), budget.take_or_wait({&account, 100, 0, [](Lease) {}}), 0)};
-      const NoScope scope;
-      Inputs inputs(type.inputs, std::move(packets), scope, state);
-      Outputs outputs(type.outputs, &inputs, inputs.lease("tile"), 0);
-      node.process(inputs, outputs);
-      for (auto& emission : outputs.emissions()) made.push_back(std::move(emission.packet));
-    }
-    state.value.reset();
-    REQUIRE(made.size() == 1);
-    CHECK(budget.used() == 200);
-    images = static_cast<const Batch*>(made[0].payload.get())->images;
-  }
-  CHECK(budget.used() == 200);
-  images = images.view({-1});
-  CHECK(budget.used() == 200);
-  images = at::Tensor();
-  CHECK(budget.used() == 0);
+TEST_CASE("the memory of a batch's samples is leased as long as anybody has the batch") {
+  testing::NodeRunner<ToTensor> runner;
+  runner.node().batch = 2;
+  plan(runner.node());
+  for (const wsi::Tile& tile : samples(3, 0)) runner.input("tile", tile, 100).process();
+  runner.expect_emitted("batch", 1);
+  CHECK(runner.leased() >= 300);
+  runner.forget();
+  CHECK(runner.leased() == 100);
+  runner.finish().expect_emitted("batch", 1);
+  CHECK(runner.leased() >= 100);
+  runner.forget();
+  CHECK(runner.leased() == 0);
+}
+
+TEST_CASE("a batch costs what all of its samples cost as numbers") {
+  testing::NodeRunner<ToTensor> runner;
+  runner.option("batch", "5");
+  const Costs costs = runner.plan({{"tile", 48}});
+  CHECK(costs.outputs.at("batch").bytes == 5 * (48 * 4 + 8));
+  CHECK(costs.holds == 4);
 }
