@@ -43,10 +43,7 @@ std::string row_of(const Ports& ports, const char* direction, const char* colour
 std::string node_in_dot(const Plan& plan, std::size_t number) {
   const PlanNode& node = plan.nodes[number];
   std::string middle = fmt::format("<b>{}</b><br/>{}", escaped(node.name), escaped(node.type->name));
-  if (node.type->source)
-    middle += fmt::format("<br/>leases {} a packet", format_bytes(node.lease));
-  else if (node.type->leases)
-    middle += fmt::format("<br/>leases up to {}", format_bytes(node.costs.leases));
+  if (node.slots > 0) middle += fmt::format("<br/>leases up to {} a packet", format_bytes(node.lease));
   return fmt::format(
       "  n{} [label=<<table border=\"1\" cellborder=\"0\" cellspacing=\"0\" color=\"#555555\" "
       "style=\"rounded\">"

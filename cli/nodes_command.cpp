@@ -21,8 +21,8 @@ std::vector<std::string> remarks_on(const InputSpec& input) {
   return remarks;
 }
 
-std::string remark_on(const OutputSpec& output) {
-  return output.opens_scope ? "each opens a scope" : "";
+std::string remark_on(const NodeType& type) {
+  return type.role == Role::open ? "each opens a scope" : "";
 }
 
 void print_node(const NodeType& type) {
@@ -32,7 +32,7 @@ void print_node(const NodeType& type) {
   for (const InputSpec& input : type.inputs)
     print_port("input", input.name, input.type, fmt::format("{}", fmt::join(remarks_on(input), ", ")));
   for (const OutputSpec& output : type.outputs)
-    print_port("output", output.name, output.type, remark_on(output));
+    print_port("output", output.name, output.type, remark_on(type));
   if (!type.options.empty()) fmt::print("\noptions\n");
   for (const OptionSpec& option : type.options) {
     const std::string value =
@@ -74,7 +74,7 @@ void print_page(const NodeType& type) {
     fmt::print("{}", row({code(input.name), "input", code(input.type),
                           fmt::format("{}", fmt::join(remarks_on(input), ", "))}));
   for (const OutputSpec& output : type.outputs)
-    fmt::print("{}", row({code(output.name), "output", code(output.type), remark_on(output)}));
+    fmt::print("{}", row({code(output.name), "output", code(output.type), remark_on(type)}));
 
   if (type.options.empty()) return;
   fmt::print("\n## Options\n\n{}{}", row({"option", "type", "default", "allowed", "meaning"}),
@@ -88,8 +88,7 @@ void print_page(const NodeType& type) {
 nlohmann::ordered_json json_of(const NodeType& type) {
   using Json = nlohmann::ordered_json;
   Json out{{"name", type.name},       {"summary", type.summary},   {"details", type.details},
-           {"example", type.example}, {"plugin", type.plugin},     {"source", type.source},
-           {"ordered", type.ordered}, {"in_order", type.in_order}, {"gathers", type.gathers},
+           {"example", type.example}, {"plugin", type.plugin},     {"role", to_string(type.role)},
            {"serial", type.serial},   {"inputs", Json::array()},   {"outputs", Json::array()},
            {"options", Json::array()}};
   for (const InputSpec& input : type.inputs)
@@ -99,7 +98,7 @@ nlohmann::ordered_json json_of(const NodeType& type) {
                              {"per_scope", input.per_scope}});
   for (const OutputSpec& output : type.outputs)
     out["outputs"].push_back(
-        {{"name", output.name}, {"type", output.type}, {"opens_scope", output.opens_scope}});
+        {{"name", output.name}, {"type", output.type}, {"opens_scope", type.role == Role::open}});
   for (const OptionSpec& option : type.options)
     out["options"].push_back({{"name", option.name},
                               {"type", option.type},

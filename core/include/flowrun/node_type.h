@@ -53,6 +53,8 @@ struct OptionSpec {
 
 /// What a node is: the class that it derives from.
 enum class Role { map, write, gather, gather_scopes, make, open };
+/// Its name in words: "gathers scopes".
+const char* to_string(Role role);
 
 /// Everything known of a node type without making one: the only source for checking graphs, for
 /// `flowrun nodes` and for the generated pages.

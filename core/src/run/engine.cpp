@@ -27,14 +27,18 @@ LeasePlan lease_plan(const Plan& plan, const PlanNode& node) {
 
 }  // namespace
 
-Engine::Engine(Plan& plan, std::deque<OutputFolder>& folders, const RunOptions& options)
+std::shared_ptr<Budget> budget_of(const Plan& plan) {
+  return std::make_shared<Budget>(plan.memory, plan.kept_by_run(), elbow_room(plan));
+}
+
+Engine::Engine(Plan& plan, std::deque<OutputFolder>& folders, const RunOptions& options,
+               std::shared_ptr<Budget> budget)
     : threads_(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(plan.threads)),
       arena_(plan.threads),
       started_(std::chrono::steady_clock::now()),
       log_(plan, plan.threads, options.trace),
       results_(options, plan.output_folders),
-      state_(plan, options,
-             std::make_shared<Budget>(plan.memory, plan.kept_by_run(), elbow_room(plan)), results_, log_),
+      state_(plan, options, std::move(budget), results_, log_),
       router_(plan, *this) {
   arena_.execute([&] { graph_ = std::make_unique<tbb::flow::graph>(); });
   state_.router = &router_;
@@ -79,26 +83,30 @@ void Engine::make_nodes(std::deque<OutputFolder>& folders) {
 }
 
 void Engine::run() {
-  arena_.execute([&] {
-    begin();
-    graph_->wait_for_all();
-    while (!scopes_->run_ended() && !bug_) {
-      resolve_stall();
-      graph_->wait_for_all();
-    }
-  });
+  begin();
+  while (!scopes_->run_ended()) {
+    resolve_stall();
+    settle();
+  }
+}
+
+void Engine::settle() {
+  arena_.execute([&] { graph_->wait_for_all(); });
   if (bug_) std::rethrow_exception(bug_);
 }
 
 void Engine::begin() {
-  scopes_->begin_run(run_folders_);
-  router_.begin(state_.run_scope);
-  for (std::size_t i = 0; i < state_.nodes.size(); ++i) {
-    const PlanNode& node = *state_.nodes[i].plan;
-    if (!node.begins()) continue;
-    const bool makes = node.type->role == Role::make || node.type->role == Role::open;
-    dispatch(Job{makes ? Job::Kind::call : Job::Kind::finish, static_cast<int>(i), state_.run_scope});
-  }
+  arena_.execute([&] {
+    scopes_->begin_run(run_folders_);
+    router_.begin(state_.run_scope);
+    for (std::size_t i = 0; i < state_.nodes.size(); ++i) {
+      const PlanNode& node = *state_.nodes[i].plan;
+      if (!node.begins()) continue;
+      const bool makes = node.type->role == Role::make || node.type->role == Role::open;
+      dispatch(Job{makes ? Job::Kind::call : Job::Kind::finish, static_cast<int>(i), state_.run_scope});
+    }
+  });
+  settle();
 }
 
 /// Nothing is active and the run has not ended: somebody waits for memory that will never come back.
@@ -106,7 +114,7 @@ void Engine::resolve_stall() {
   auto request = state_.budget->give_up_one();
   if (!request)
     throw std::logic_error("the run stalled although nothing waits for memory; " + state_.budget->describe());
-  request->granted(nullptr);
+  arena_.execute([&] { request->granted(nullptr); });
 }
 
 void Engine::dispatch(Job job) {

@@ -20,14 +20,21 @@
 
 namespace flowrun {
 
+/// What a plan's leases may take together.
+std::shared_ptr<Budget> budget_of(const Plan& plan);
+
 /// Runs a plan. Every node is one TBB function_node that never rejects; packets travel by the router, so that
 /// each is counted before it is sent; only those who ask for leases wait, and waiting takes no thread.
 class Engine final : RouterEvents {
  public:
-  /// `folders`: of all nodes.
-  Engine(Plan& plan, std::deque<OutputFolder>& folders, const RunOptions& options);
+  /// `folders`: of all nodes. `budget`: see budget_of.
+  Engine(Plan& plan, std::deque<OutputFolder>& folders, const RunOptions& options,
+         std::shared_ptr<Budget> budget);
   ~Engine() override;
 
+  /// Begins, and goes on until nothing is under way. Throws what a bug of the runtime itself threw.
+  void begin();
+  void settle();
   /// Runs to the end. Throws what a bug of the runtime itself threw; everything else is in the results.
   void run();
 
@@ -37,13 +44,13 @@ class Engine final : RouterEvents {
   std::string report() const;
   /// Calls that have ended.
   std::uint64_t calls() const { return log_.ended(); }
+  RunState& state() { return state_; }
 
  private:
   using JobPtr = std::shared_ptr<Job>;
   using TbbNode = tbb::flow::function_node<JobPtr, tbb::flow::continue_msg, tbb::flow::queueing>;
 
   void make_nodes(std::deque<OutputFolder>& folders);
-  void begin();
   void dispatch(Job job);
   void receive(const JobPtr& message);
   void execute(Job job);

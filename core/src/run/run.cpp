@@ -151,7 +151,7 @@ RunResult Engine::result() {
 RunResult run(Plan& plan, const RunOptions& options) {
   std::deque<OutputFolder> folders;
   for (const auto& folder : plan.output_folders) folders.emplace_back(folder);
-  Engine engine(plan, folders, options);
+  Engine engine(plan, folders, options, budget_of(plan));
   {
     const Watch watch(engine, options);
     engine.run();

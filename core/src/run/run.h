@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -22,6 +23,7 @@ struct RunFailure {
   std::string scope;  ///< empty: the run itself
   std::string message;
   OnError policy;
+  std::exception_ptr error = {};  ///< what was thrown, if anything was
 };
 
 enum class ScopeStatus { done, failed, left_out, interrupted, done_before };
@@ -93,6 +95,7 @@ struct RunOptions {
   std::function<void(const std::string&)> on_report = {};
   std::atomic<bool>* asked_for_report = nullptr;
   double quiet_seconds = 30;
+  bool in_place = false;             ///< what is staged is at its final place at once: for tests of nodes
   std::filesystem::path trace = {};  ///< a Chrome trace is written there; empty: none
 };
 

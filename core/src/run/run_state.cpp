@@ -35,7 +35,7 @@ void RunState::report(ScopeRun& scope, int node, OnError policy, const std::exce
   if (policy == OnError::stop || (policy == OnError::fail && all_lost)) stopped = true;
   if (first)
     results.fail({node < 0 ? "" : plan_of(node).name, scope.is_run() ? "" : scope.name(), message_of(error),
-                  policy});
+                  policy, error});
 }
 
 void RunState::report_for_good(ScopeRun& scope, int node, const std::exception_ptr& error) {

@@ -30,8 +30,9 @@ struct NodeRun {
   bool redoing = false;                    ///< successive: what follows is done anew, too
   std::string recipe;                      ///< of its scopes
   std::vector<OutputFolder*> folders;      ///< of the nodes that work in its scopes
-  std::mutex mutex;                        ///< of scopes
+  std::mutex mutex;                        ///< of what follows
   std::map<std::string, bool> scopes;      ///< by name: done, also by earlier runs
+  std::weak_ptr<ScopeRun> last_opened;
 };
 
 /// Orders what one thread wrote into a job before what the next reads from it. TBB's queues do that too, but

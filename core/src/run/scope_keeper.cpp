@@ -31,6 +31,7 @@ void ScopeKeeper::begin_run(const std::vector<OutputFolder*>& folders) {
 ScopePtr ScopeKeeper::begin_scope(int opener, std::string name, std::vector<OutputFolder*> folders) {
   auto scope = std::make_shared<ScopeRun>(state_.plan, opener, std::move(name), ages_++, std::move(folders),
                                           state_.totals);
+  scope->in_place = state_.options.in_place;
   for (const PointOfNode& of : points_in(*scope)) state_.budget->begin_scope(*of.point, scope->age());
   return scope;
 }
@@ -71,6 +72,10 @@ ScopePtr ScopeKeeper::open(int opener, NewScope spec, const Lease& lease) {
   auto scope = begin_scope(opener, std::move(spec.name), node.folders);
   scope->identity = std::move(spec.identity);
   scope->lease = lease;
+  {
+    std::scoped_lock lock(node.mutex);
+    node.last_opened = scope;
+  }
   state_.router->open(scope);
   if (scope->unfinished == 0) scope_ended(scope);
   return scope;
@@ -93,7 +98,7 @@ void ScopeKeeper::refuse(int opener, const NewScope& spec, int node, const std::
   const PlanNode& plan = state_.plan_of(opener);
   const OnError policy = plan.on_error;
   if (policy == OnError::stop || (policy == OnError::fail && plan.type->successive)) state_.stopped = true;
-  state_.results.fail({state_.plan_of(node).name, spec.name, why, policy});
+  state_.results.fail({state_.plan_of(node).name, spec.name, why, policy, {}});
   state_.results.end_scope({plan.type->outputs.front().name, spec.name,
                             policy == OnError::skip ? ScopeStatus::left_out : ScopeStatus::failed,
                             {}});

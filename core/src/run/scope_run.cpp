@@ -76,11 +76,21 @@ bool NodeScope::failed() const {
 }
 std::filesystem::path NodeScope::stage(const std::filesystem::path& output_folder,
                                        const std::filesystem::path& unit) const {
-  return scope.folder_at(output_folder).stage(scope.journal_name(), unit);
+  return staged(output_folder, unit, false);
 }
 std::filesystem::path NodeScope::hand_on(const std::filesystem::path& output_folder,
                                          const std::filesystem::path& unit) const {
-  return scope.folder_at(output_folder).hand_on(scope.journal_name(), unit);
+  return staged(output_folder, unit, true);
+}
+
+std::filesystem::path NodeScope::staged(const std::filesystem::path& output_folder,
+                                        const std::filesystem::path& unit, bool handed_on) const {
+  if (scope.in_place) {
+    std::filesystem::create_directories((output_folder / unit).parent_path());
+    return output_folder / unit;
+  }
+  OutputFolder& folder = scope.folder_at(output_folder);
+  return handed_on ? folder.hand_on(scope.journal_name(), unit) : folder.stage(scope.journal_name(), unit);
 }
 
 ScopeRun::ScopeRun(const Plan& plan, int opener, std::string name, std::uint64_t age,

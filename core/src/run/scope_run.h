@@ -43,6 +43,9 @@ struct NodeScope final : Scope {
   std::filesystem::path hand_on(const std::filesystem::path& output_folder,
                                 const std::filesystem::path& unit) const override;
 
+  std::filesystem::path staged(const std::filesystem::path& output_folder, const std::filesystem::path& unit,
+                               bool handed_on) const;
+
   ScopeRun& scope;
   const std::string& node;
   /// Packets on their way to the node or in it, nodes before it that have not finished the scope, and scopes
@@ -90,6 +93,7 @@ class ScopeRun final {
 
   std::atomic<int> unfinished = 0;  ///< nodes that have not finished it
   Lease lease;                      ///< of its opener, held until it ends
+  bool in_place = false;            ///< see RunOptions
   bool said = false;                ///< a failure in it was reported; guarded by who reports
   bool left_out = false;            ///< it failed, and its opener skips what fails; likewise
   std::map<std::string, std::string> identity;

@@ -132,7 +132,7 @@ nlohmann::json to_json(const ScopeResult& scope) {
 }
 
 nlohmann::json summary_json(const RunResult& result) {
-  nlohmann::ordered_json out{{"name", result.name},
+  nlohmann::json out{{"name", result.name},
                              {"exit", static_cast<int>(result.exit)},
                              {"seconds", result.seconds},
                              {"memory_bytes", result.memory},
@@ -147,7 +147,7 @@ nlohmann::json summary_json(const RunResult& result) {
                              {"failures", nlohmann::json::array()},
                              {"output_folders", nlohmann::json::array()}};
   for (const NodeResult& n : result.nodes) {
-    nlohmann::ordered_json node{{"name", n.name},
+    nlohmann::json node{{"name", n.name},
                                 {"type", n.type},
                                 {"in", n.packets.in},
                                 {"out", n.packets.out},

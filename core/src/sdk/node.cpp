@@ -60,6 +60,24 @@ void OptionSpec::apply(Node& node, const Value& value) const {
   check_range(*this, value);
 }
 
+const char* to_string(Role role) {
+  switch (role) {
+    case Role::map:
+      return "maps";
+    case Role::write:
+      return "writes";
+    case Role::gather:
+      return "gathers";
+    case Role::gather_scopes:
+      return "gathers scopes";
+    case Role::make:
+      return "makes";
+    case Role::open:
+      return "opens";
+  }
+  return "";
+}
+
 const InputSpec* NodeType::input(std::string_view port) const {
   return named(inputs, port);
 }

@@ -2,12 +2,16 @@
 #include <flowrun/testing.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <deque>
 #include <limits>
+#include <mutex>
 #include <system_error>
+#include <tuple>
 
-#include "run/budget.h"
 #include "graph/yaml_value.h"
+#include "run/engine.h"
 
 namespace flowrun::testing {
 
@@ -30,23 +34,386 @@ TemporaryFolder::~TemporaryFolder() {
   fs::remove_all(path_, ignored);
 }
 
-Leases::Leases()
-    : budget_(std::make_unique<Budget>(std::numeric_limits<std::size_t>::max() / 2)),
-      account_(&budget_->open_account("test", 0)) {}
-Leases::~Leases() = default;
-Lease Leases::take(std::size_t bytes) {
-  return budget_->take_or_wait({account_, bytes, 0, {}});
-}
-std::size_t Leases::held() const {
-  return budget_->used();
-}
-std::size_t Leases::peak() const {
-  return budget_->peak();
+namespace {
+
+/// Opens the scope that is tested in.
+struct OpenOne : Open {
+  explicit OpenOne(std::string n) : name(std::move(n)) {}
+  Scopes open(Inputs&) override {
+    auto names = std::make_shared<std::vector<std::string>>();
+    if (!name.empty()) names->push_back(name);
+    return {[names]() -> std::optional<NewScope> {
+      if (names->empty()) return {};
+      NewScope scope{std::move(names->back()), {}, [](Outputs&) {}};
+      names->pop_back();
+      return scope;
+    }};
+  }
+  std::string name;
+};
+
+/// Tells what a node opens.
+struct Overhear : Open {
+  Overhear(Open& i, std::vector<NewScope>& o) : inner(i), opened(o) {}
+  Scopes open(Inputs& in) override {
+    Scopes scopes = inner.open(in);
+    scopes.next = [next = std::move(scopes.next), &heard = opened]() {
+      std::optional<NewScope> scope = next ? next() : std::nullopt;
+      if (scope) heard.push_back({scope->name, scope->identity, {}});
+      return scope;
+    };
+    return scopes;
+  }
+  Open& inner;
+  std::vector<NewScope>& opened;
+};
+
+/// Stands where packets come from.
+struct Feed : Map {
+  void process(Inputs&, Outputs&) override {}
+};
+
+/// To look at packets with when there is no run.
+struct TestScope final : Scope {
+  TestScope(std::string k, std::string n) : kind_(std::move(k)), name_(std::move(n)) {}
+  const std::string& kind() const override { return kind_; }
+  const std::string& name() const override { return name_; }
+  bool failed() const override { return false; }
+  fs::path stage(const fs::path& folder, const fs::path& unit) const override { return folder / unit; }
+  fs::path hand_on(const fs::path& folder, const fs::path& unit) const override { return folder / unit; }
+  std::string kind_, name_;
+};
+
+/// Keeps what comes out of a port.
+struct Collect : Map {
+  explicit Collect(std::vector<Emitted>& e, std::string p) : emitted(e), port(std::move(p)) {}
+  void process(Inputs& in, Outputs&) override {
+    const Packet& packet = in.packets().front();
+    const std::scoped_lock lock(mutex);
+    emitted.push_back({port, packet.index, packet.payload, packet.lease});
+  }
+  std::mutex mutex;
+  std::vector<Emitted>& emitted;
+  std::string port;
+};
+
+}  // namespace
+
+/// The plan: a node that opens the scope, one that feeds each input, the node itself, one that collects from
+/// each output. An engine serves one scope; the node outlives it.
+struct Harness::Implementation {
+  Implementation(Harness& h, std::unique_ptr<Node> n, std::string scope, std::string k)
+      : harness(h),
+        name(std::move(scope)),
+        kind(std::move(k)),
+        budget(std::make_shared<Budget>(std::numeric_limits<std::size_t>::max() / 4, 0, 0)),
+        test_point(budget->add({"test", 0, 0})),
+        given(h.type.inputs.size()),
+        sent(h.type.inputs.size()),
+        node(std::move(n)) {
+    options.in_place = true;
+    options.on_failure = [this](const RunFailure& failure) {
+      const std::scoped_lock lock(mutex);
+      if (!problem) problem = failure.error;
+    };
+  }
+  ~Implementation() { stop(); }
+
+  bool opens() const { return harness.type.role == Role::open; }
+  bool in_run() const { return opens() || harness.type.inputs.empty(); }
+  int node_number() const { return 1 + static_cast<int>(given.size()); }
+  int feed_number(std::size_t input) const { return 1 + static_cast<int>(input); }
+  bool is_stream(std::size_t input) const { return !harness.type.inputs[input].per_scope; }
+  NodeScope& here() { return scope->at(node_number()); }
+  Router& router() { return *engine->state().router; }
+
+  PlanNode& add(NodeType type, std::unique_ptr<Node> made, int opener) {
+    types.push_back(std::move(type));
+    PlanNode planned;
+    planned.type = &types.back();
+    planned.name = types.back().name;
+    planned.node = std::move(made);
+    planned.on_error = OnError::skip;
+    planned.from.resize(types.back().inputs.size());
+    planned.outer.resize(types.back().inputs.size());
+    planned.to.resize(types.back().outputs.size());
+    planned.way.resize(types.back().outputs.size());
+    planned.wants_tombstones = true;
+    planned.opener = opener;
+    planned.costs.set_defaults(types.back());
+    return plan.nodes.emplace_back(std::move(planned));
+  }
+
+  void connect(int from, int port, int to, int input) {
+    plan.nodes[static_cast<std::size_t>(to)].from[static_cast<std::size_t>(input)] = {from, port};
+    plan.nodes[static_cast<std::size_t>(from)].to[static_cast<std::size_t>(port)].push_back({to, input});
+  }
+
+  void add_opener_and_feeds(bool opens_one) {
+    NodeType opener;
+    opener.name = "scope";
+    opener.role = Role::open;
+    opener.outputs = {{kind, "flowrun.test/1"}};
+    add(opener, std::make_unique<OpenOne>(opens_one ? name : ""), -1).slots = 1;
+    for (const InputSpec& input : harness.type.inputs) {
+      NodeType feed;
+      feed.name = input.name;
+      feed.inputs = {{"never", "flowrun.test/1", false, true}};
+      feed.outputs = {{input.name, input.type}};
+      // As if it were fed by the opener, which does not know of it: it ends when the test lets it.
+      add(feed, std::make_unique<Feed>(), in_run() ? -1 : 0).from[0] = {0, 0};
+    }
+  }
+
+  void add_node(bool of_run) {
+    NodeType tested = harness.type;
+    tested.name = "node";
+    tested.finishes_run = of_run;
+    tested.successive = false;
+    const bool ends = (tested.role == Role::gather && tested.finishes) || of_run;
+    std::unique_ptr<Node> made;
+    if (opens())
+      made = std::make_unique<Overhear>(static_cast<Open&>(*node), harness.opened);
+    else
+      made = std::move(node);
+    PlanNode& planned = add(tested, std::move(made), in_run() ? -1 : 0);
+    planned.slots = ends || tested.asks_bytes || tested.role == Role::make || tested.role == Role::open;
+    planned.costs.holds = std::numeric_limits<std::size_t>::max();
+    for (std::size_t i = 0; i < given.size(); ++i)
+      if (given[i].payload) connect(feed_number(i), 0, node_number(), static_cast<int>(i));
+  }
+
+  void add_sinks() {
+    const bool for_run = in_run() || harness.type.role == Role::gather_scopes;
+    for (std::size_t i = 0; i < harness.type.outputs.size(); ++i) {
+      const OutputSpec& output = harness.type.outputs[i];
+      NodeType sink;
+      sink.name = output.name;
+      sink.inputs = {{"packet", output.type}};
+      const int number = static_cast<int>(plan.nodes.size());
+      add(sink, std::make_unique<Collect>(harness.emitted, output.name),
+          opens() ? node_number() : for_run ? -1 : 0);
+      connect(node_number(), static_cast<int>(i), number, 0);
+    }
+  }
+
+  void start(bool of_run) {
+    types.clear();
+    plan = Plan();
+    plan.name = "test";
+    plan.memory = budget->total();
+    plan.scopes_in_flight = std::numeric_limits<int>::max();
+    add_opener_and_feeds(!of_run && !in_run());
+    add_node(of_run);
+    add_sinks();
+    engine = std::make_unique<Engine>(plan, folders, options, budget);
+    for (const std::string& done : done_scopes) engine->state().at(0).scopes[done] = true;
+    engine->begin();
+    scope = in_run() || of_run ? engine->state().run_scope : engine->state().at(0).last_opened.lock();
+    std::fill(sent.begin(), sent.end(), false);
+    next_expected = 0;
+    said_reasons.clear();
+    said_notes.clear();
+  }
+
+  void stop() {
+    if (!engine) return;
+    scope.reset();
+    engine.reset();
+    if (!opens()) node = std::move(plan.nodes[static_cast<std::size_t>(node_number())].node);
+  }
+
+  /// The engine knows which inputs are connected; a packet of the scope never changes.
+  bool fits_what_is_given() {
+    const PlanNode& planned = plan.nodes[static_cast<std::size_t>(node_number())];
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      const bool is_connected = planned.from[i].node >= 0;
+      if (is_connected != (given[i].payload != nullptr)) return false;
+      if (!is_stream(i) && given[i].payload && !sent[i] && next_expected > 0) return false;
+    }
+    return !scope->failed();
+  }
+
+  void send(std::size_t input, Packet packet, std::uint64_t index) {
+    std::vector<Outputs::Emission> emissions;
+    packet.index = index;
+    if (packet.payload) emissions.push_back({0, std::move(packet)});
+    router().send(scope, feed_number(input), emissions, index);
+  }
+
+  void send_given() {
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      if (!given[i].payload || is_stream(i) || sent[i]) continue;
+      send(i, given[i], 0);
+      sent[i] = true;
+    }
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      if (!given[i].payload || !is_stream(i)) continue;
+      if (harness.type.role != Role::map)
+        for (std::uint64_t gone = next_expected; gone < next_index; ++gone) send(i, {}, gone);
+      send(i, std::exchange(given[i], {}), next_index);
+    }
+    next_expected = ++next_index;
+  }
+
+  /// All that follows has come to its end: what was sent comes in order, and what was thrown comes out.
+  void settle(std::size_t emitted_before) {
+    engine->settle();
+    auto& emitted = harness.emitted;
+    const auto begin = emitted.begin() + static_cast<std::ptrdiff_t>(emitted_before);
+    const auto port_number = [&](const Emitted& e) { return harness.type.output(e.port); };
+    std::stable_sort(begin, emitted.end(), [&](const Emitted& a, const Emitted& b) {
+      return std::tuple(a.index, port_number(a)) < std::tuple(b.index, port_number(b));
+    });
+    const PacketCounts counts = here().counts.get();
+    add_new(counts.reasons, said_reasons, harness.drop_reasons);
+    add_new(counts.notes, said_notes, harness.notes);
+    if (const auto thrown = std::exchange(problem, nullptr)) {
+      emitted.erase(begin, emitted.end());
+      std::rethrow_exception(thrown);
+    }
+  }
+
+  static void add_new(const std::map<std::string, std::uint64_t>& now, std::map<std::string, std::uint64_t>& before,
+                      std::vector<std::string>& said) {
+    for (const auto& [text, times] : now)
+      for (std::uint64_t i = before[text]; i < times; ++i) said.push_back(text);
+    before = now;
+  }
+
+  Harness& harness;
+  const std::string name, kind;
+  std::shared_ptr<Budget> budget;
+  Budget::Point& test_point;
+  std::uint64_t leases = 0;
+  std::vector<Packet> given;  // by input: for the next call, or for the scope
+  std::vector<bool> sent;     // of the scope's
+  std::uint64_t next_index = 0, next_expected = 0;
+  std::vector<std::string> done_scopes;
+  RunOptions options;
+  std::mutex mutex;
+  std::exception_ptr problem;
+  std::unique_ptr<Node> node;  // while no plan has it
+  std::deque<NodeType> types;
+  std::deque<OutputFolder> folders;
+  Plan plan;
+  std::unique_ptr<Engine> engine;
+  ScopePtr scope;
+  std::map<std::string, std::uint64_t> said_reasons, said_notes;
+};
+
+Harness::Harness(NodeType t, std::unique_ptr<Node> n, std::string scope, std::string kind)
+    : type(std::move(t)),
+      node(*n),
+      implementation_(std::make_unique<Implementation>(*this, std::move(n), std::move(scope), std::move(kind))) {}
+Harness::~Harness() = default;
+
+void Harness::input(std::string_view port, std::string_view packet_type, std::size_t bytes,
+                    const std::function<Packet(Lease)>& make) {
+  const InputSpec* spec = type.input(port);
+  expect(spec != nullptr, "the node has no input '" + std::string(port) + "'");
+  expect(spec->type == packet_type,
+         "input '" + spec->name + "' takes " + spec->type + ", not " + std::string(packet_type));
+  Implementation& its = *implementation_;
+  const auto number = static_cast<std::size_t>(spec - type.inputs.data());
+  Lease lease;
+  if (bytes > 0) lease = its.budget->take_or_wait({&its.test_point, {0, its.leases++}, bytes, {}});
+  its.given[number] = make(std::move(lease));
+  its.sent[number] = false;
 }
 
-fs::path TestScope::stage(const fs::path& folder, const fs::path& unit) const {
-  fs::create_directories((folder / unit).parent_path());
-  return folder / unit;
+void Harness::index(std::uint64_t index) {
+  implementation_->next_index = index;
+}
+
+void Harness::process() {
+  Implementation& its = *implementation_;
+  for (std::size_t i = 0; i < its.given.size(); ++i)
+    expect(type.inputs[i].optional || its.given[i].payload, "input '" + type.inputs[i].name + "' has no packet");
+  if (its.engine && !its.fits_what_is_given()) its.stop();
+  const std::size_t before = emitted.size();
+  if (type.asks_bytes) {
+    const TestScope scope(its.kind, its.name);
+    ScopeState state;
+    const CallBytes bytes = static_cast<const Map&>(node).bytes(Inputs(type.inputs, its.given, scope, state));
+    asked = bytes.out + bytes.scratch;
+  }
+  if (!its.engine) its.start(false);
+  its.send_given();
+  its.settle(before);
+}
+
+void Harness::finish() {
+  Implementation& its = *implementation_;
+  const std::size_t before = emitted.size();
+  if (!its.engine) its.start(false);
+  // Packets of the scope that no call has seen.
+  for (std::size_t i = 0; i < its.given.size(); ++i)
+    if (its.given[i].payload && !its.is_stream(i) && !its.sent[i]) its.send(i, its.given[i], 0);
+  const ScopePtr scope = its.scope;
+  its.router().add(scope, its.node_number());
+  for (std::size_t i = 0; i < its.given.size(); ++i) its.router().release(scope, its.feed_number(i));
+  its.router().release(scope, its.node_number());
+  try {
+    its.settle(before);
+  } catch (...) {
+    its.stop();
+    throw;
+  }
+  its.stop();
+}
+
+void Harness::finish_run(std::vector<std::string> done_scopes) {
+  Implementation& its = *implementation_;
+  its.stop();
+  its.done_scopes = std::move(done_scopes);
+  const std::size_t before = emitted.size();
+  its.start(true);
+  its.done_scopes.clear();
+  for (std::size_t i = 0; i < its.given.size(); ++i)
+    its.router().release(its.scope, its.feed_number(i));
+  try {
+    its.settle(before);
+  } catch (...) {
+    its.stop();
+    throw;
+  }
+  its.stop();
+}
+
+const Scope& Harness::scope() const {
+  if (!implementation_->engine) implementation_->start(false);
+  return implementation_->here();
+}
+
+void Harness::fail() {
+  if (!implementation_->engine) implementation_->start(false);
+  implementation_->scope->fail();
+}
+
+std::vector<const Emitted*> Harness::on(std::string_view port) const {
+  expect(type.output(port) != nullptr, "the node has no output '" + std::string(port) + "'");
+  std::vector<const Emitted*> out;
+  for (const Emitted& packet : emitted)
+    if (packet.port == port) out.push_back(&packet);
+  return out;
+}
+
+const Emitted& Harness::output(std::string_view port, std::string_view packet_type, std::size_t number) const {
+  const auto packets = on(port);
+  expect(type.output(port)->type == packet_type,
+         "output '" + std::string(port) + "' does not give " + std::string(packet_type));
+  expect(number < packets.size(), "expected packet " + std::to_string(number) + " on output '" +
+                                      std::string(port) + "', found " + std::to_string(packets.size()) +
+                                      " packets");
+  return *packets[number];
+}
+
+std::size_t Harness::leased() const {
+  return implementation_->budget->used();
+}
+std::size_t Harness::most_leased() const {
+  return implementation_->budget->peak();
 }
 
 }  // namespace flowrun::testing
