@@ -47,12 +47,13 @@ bool on_terminal() {
 }
 
 bool may_delete(const std::vector<std::string>& files, bool yes) {
-  for (const std::string& file : files) say_to(stderr, "  {}\n", printable(file));
+  bool shown = true;
+  for (const std::string& file : files) shown &= say_to(stderr, "  {}\n", printable(file));
   if (yes) return true;
-  say_to(stderr, "Delete these {} files for good? They cannot come back. [y/N] ", files.size());
+  shown &= say_to(stderr, "Delete these {} files for good? They cannot come back. [y/N] ", files.size());
   std::string answer;
   std::getline(std::cin, answer);
-  return !interrupted && (answer == "y" || answer == "Y" || answer == "yes");
+  return shown && !interrupted && (answer == "y" || answer == "Y" || answer == "yes");
 }
 
 /// Returns the first mistake, or nothing.

@@ -7,12 +7,12 @@
 
 namespace flowrun::wsi {
 
-/// For commands: writes to standard output or error. Lost where that cannot be written, which is no reason to
-/// leave work half done.
+/// For commands: writes to standard output or error. Where that cannot be written, the text is lost, which is
+/// no reason to leave work half done. Returns whether it was written.
 template <class... Args>
-void say_to(std::FILE* stream, fmt::format_string<Args...> format, Args&&... args) {
+bool say_to(std::FILE* stream, fmt::format_string<Args...> format, Args&&... args) {
   const std::string text = fmt::format(format, std::forward<Args>(args)...);
-  [[maybe_unused]] const std::size_t lost_or_not = std::fwrite(text.data(), 1, text.size(), stream);
+  return std::fwrite(text.data(), 1, text.size(), stream) == text.size();
 }
 
 }  // namespace flowrun::wsi
