@@ -1,4 +1,4 @@
-# cmake -D "HEADERS=A;B" -D FILE=OUT -P ...: writes OUT, which defines FLOWRUN_HEADERS_HASH. The names count from the last
+# cmake -D "HEADERS=A;B" -D FILE=OUT -P ...: writes OUT, which defines FLOWRUN_HEADERS_HASH. Names count from the last
 # include/ on, so that the headers hash the same in the tree and where they are installed.
 set(lines)
 foreach(header ${HEADERS})

@@ -79,8 +79,8 @@ class Logs(support.ProgramTest):
 
     def test_mistakes(self):
         graph = self.write("flowrun: 1\nnodes: {a: {type: nothing}}\n")
-        for arguments in (("run", graph), ("check", graph), ("no_such_command",), ("run",), ("run", graph, "--set", "a"),
-                          ("nodes", "nothing"), ("--plugin-dir", "/nowhere")):
+        for arguments in (("run", graph), ("check", graph), ("no_such_command",), ("run",),
+                          ("run", graph, "--set", "a"), ("nodes", "nothing"), ("--plugin-dir", "/nowhere")):
             self.assertEqual(self.flowrun(*arguments).code, USAGE)
             for name, loss in LOSSES.items():
                 with self.subTest(arguments=arguments, lost=name):
