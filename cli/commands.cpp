@@ -2,11 +2,13 @@
 #include "commands.h"
 
 #include <flowrun/version.h>
-#include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <span>
+#include <sstream>
+
+#include "say.h"
 
 namespace flowrun::cli {
 namespace {
@@ -74,7 +76,7 @@ int run_program(const std::vector<std::string>& given) {
   const auto plugin_folders = plugin_folders_in(given);
   for (const auto& folder : plugin_folders)
     if (!std::filesystem::is_directory(folder)) {
-      fmt::print(stderr, "error: --plugin-dir {}: there is no such folder\n", folder.string());
+      say("error: --plugin-dir {}: there is no such folder\n", folder.string());
       return 2;
     }
   std::vector<std::string> arguments = given;
@@ -90,8 +92,8 @@ int run_program(const std::vector<std::string>& given) {
     } else {
       auto all = own_commands;
       all.insert(all.end(), commands.begin(), commands.end());
-      fmt::print(stderr, "error: '{}' is neither a command nor a graph file; {}\n", arguments.front(),
-                 nearest_name(arguments.front(), all));
+      say("error: '{}' is neither a command nor a graph file; {}\n", arguments.front(),
+          nearest_name(arguments.front(), all));
       return 2;
     }
   }
@@ -147,11 +149,15 @@ int run_program(const std::vector<std::string>& given) {
     app.parse(reversed(arguments));
     run.plan.settings = parse_settings(settings);
   } catch (const CLI::ParseError& problem) {
-    return app.exit(problem) == 0 ? 0 : 2;
+    std::ostringstream out, err;
+    const int code = app.exit(problem, out, err) == 0 ? 0 : 2;
+    print_text(out.str());
+    say_text(err.str());
+    return code;
   }
   run.plan.plugin_folders = plugin_folders;
   if (app.get_subcommands().empty()) {
-    fmt::print("{}", app.help());
+    print_text(app.help());
     return 2;
   }
   if (*run_app) return run_graph(run);

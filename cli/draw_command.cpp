@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "commands.h"
+#include "say.h"
 
 namespace flowrun::cli {
 namespace {
@@ -97,8 +98,8 @@ int draw_graph(const RunArguments& arguments, bool dot) {
   const auto loaded = load_or_say(arguments);
   if (!loaded) return 2;
   const std::string text = in_dot(loaded->plan);
-  fmt::print("{}", dot ? text : svg_of(text));
-  return 0;
+  print_text(dot ? text : svg_of(text));
+  return all_printed() ? 0 : 1;
 }
 
 }  // namespace flowrun::cli

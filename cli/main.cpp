@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/format.h>
-
 #include <exception>
 
 #include "commands.h"
 #include "large_buffers.h"
+#include "say.h"
 
 int main(int argc, char** argv) {
+  flowrun::cli::keep_standard_streams();
   flowrun::cli::give_large_buffers_back();
   try {
     return flowrun::cli::run_program({argv + 1, argv + argc});
   } catch (const std::exception& problem) {
-    fmt::print(stderr, "error: {}\n", problem.what());
+    flowrun::cli::say("error: {}\n", problem.what());
     return 1;
   }
 }

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "commands.h"
+#include "say.h"
 
 namespace flowrun::cli {
 namespace {
@@ -67,17 +68,16 @@ fs::path template_folder() {
 
 int new_plugin(const Plugins& plugins, const std::string& name) {
   if (!is_name(name)) {
-    fmt::print(stderr,
-               "error: '{}' is no name for a plugin: it begins with one of a-z, then a-z, 0-9 and _\n", name);
+    say("error: '{}' is no name for a plugin: it begins with one of a-z, then a-z, 0-9 and _\n", name);
     return 2;
   }
   const auto taken = plugins.node_names();
   if (std::ranges::find(taken, name) != taken.end()) {
-    fmt::print(stderr, "error: there is a node type '{}' already; choose another name\n", name);
+    say("error: there is a node type '{}' already; choose another name\n", name);
     return 2;
   }
   if (fs::exists(fs::symlink_status(name))) {
-    fmt::print(stderr, "error: {} exists already; nothing was written\n", name);
+    say("error: {} exists already; nothing was written\n", name);
     return 2;
   }
   std::vector<std::string> files;
@@ -94,12 +94,12 @@ int new_plugin(const Plugins& plugins, const std::string& name) {
     throw Error(fmt::format("{}: {}", problem.path1().string(), problem.code().message()));
   }
   std::ranges::sort(files);
-  for (const std::string& file : files) fmt::print("{}/{}\n", name, file);
+  for (const std::string& file : files) print("{}/{}\n", name, file);
   const fs::path beside = template_folder() / "../../../..";
   const bool installed = fs::exists(beside / "lib/cmake/flowrun/flowrunConfig.cmake");
   const std::string prefix =
       installed ? beside.lexically_normal().parent_path().string() : "<where flowrun is installed>";
-  fmt::print(
+  print(
       "\nbuild and test it:\n"
       "  cmake -S {0} -B {0}/build -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH={1}\n"
       "  cmake --build {0}/build\n"

@@ -5,13 +5,14 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
+#include "say.h"
 
 namespace flowrun::cli {
 namespace {
 
 void print_port(const char* direction, const std::string& name, const std::string& type,
                 const std::string& remark) {
-  fmt::print("  {:<7} {:<14} {}{}\n", direction, name, type, remark.empty() ? "" : " (" + remark + ")");
+  print("  {:<7} {:<14} {}{}\n", direction, name, type, remark.empty() ? "" : " (" + remark + ")");
 }
 
 std::vector<std::string> remarks_on(const InputSpec& input) {
@@ -26,20 +27,20 @@ std::string remark_on(const NodeType& type) {
 }
 
 void print_node(const NodeType& type) {
-  fmt::print("{}: {}\n{}\nfrom plugin {}\n{}\nports\n", type.name, type.summary,
-             type.details.empty() ? "" : "\n" + type.details + "\n", type.plugin,
-             type.example.empty() ? "" : "\nexample\n  " + type.example + "\n");
+  print("{}: {}\n{}\nfrom plugin {}\n{}\nports\n", type.name, type.summary,
+        type.details.empty() ? "" : "\n" + type.details + "\n", type.plugin,
+        type.example.empty() ? "" : "\nexample\n  " + type.example + "\n");
   for (const InputSpec& input : type.inputs)
     print_port("input", input.name, input.type, fmt::format("{}", fmt::join(remarks_on(input), ", ")));
   for (const OutputSpec& output : type.outputs)
     print_port("output", output.name, output.type, remark_on(type));
-  if (!type.options.empty()) fmt::print("\noptions\n");
+  if (!type.options.empty()) print("\noptions\n");
   for (const OptionSpec& option : type.options) {
     const std::string value =
         option.required ? "required"
                         : "default " + (option.default_text.empty() ? "empty" : option.default_text);
-    fmt::print("  {:<14} {}, {}{}\n                 {}\n", option.name, option.type, value,
-               option.range().empty() ? "" : ", " + option.range(), option.help);
+    print("  {:<14} {}, {}{}\n                 {}\n", option.name, option.type, value,
+          option.range().empty() ? "" : ", " + option.range(), option.help);
   }
 }
 
@@ -63,26 +64,26 @@ std::string row(const std::vector<std::string>& cells) {
 
 /// The page docs/nodes/TYPE.md.
 void print_page(const NodeType& type) {
-  fmt::print("# {}\n\n{}\n\n", type.name, escaped(type.summary));
-  if (!type.details.empty()) fmt::print("{}\n\n", escaped(type.details));
-  fmt::print("In plugin {}.\n\n", code(type.plugin.substr(0, type.plugin.find(' '))));
-  if (!type.example.empty()) fmt::print("```yaml\n{}\n```\n\n", type.example);
+  print("# {}\n\n{}\n\n", type.name, escaped(type.summary));
+  if (!type.details.empty()) print("{}\n\n", escaped(type.details));
+  print("In plugin {}.\n\n", code(type.plugin.substr(0, type.plugin.find(' '))));
+  if (!type.example.empty()) print("```yaml\n{}\n```\n\n", type.example);
 
-  fmt::print("## Ports\n\n{}{}", row({"port", "direction", "packets", "remark"}),
-             row({"---", "---", "---", "---"}));
+  print("## Ports\n\n{}{}", row({"port", "direction", "packets", "remark"}),
+        row({"---", "---", "---", "---"}));
   for (const InputSpec& input : type.inputs)
-    fmt::print("{}", row({code(input.name), "input", code(input.type),
-                          fmt::format("{}", fmt::join(remarks_on(input), ", "))}));
+    print("{}", row({code(input.name), "input", code(input.type),
+                     fmt::format("{}", fmt::join(remarks_on(input), ", "))}));
   for (const OutputSpec& output : type.outputs)
-    fmt::print("{}", row({code(output.name), "output", code(output.type), remark_on(type)}));
+    print("{}", row({code(output.name), "output", code(output.type), remark_on(type)}));
 
   if (type.options.empty()) return;
-  fmt::print("\n## Options\n\n{}{}", row({"option", "type", "default", "allowed", "meaning"}),
-             row({"---", "---", "---", "---", "---"}));
+  print("\n## Options\n\n{}{}", row({"option", "type", "default", "allowed", "meaning"}),
+        row({"---", "---", "---", "---", "---"}));
   for (const OptionSpec& option : type.options)
-    fmt::print("{}", row({code(option.name), option.type,
-                          option.required ? "required" : escaped(option.default_text),
-                          escaped(option.range()), escaped(option.help)}));
+    print("{}",
+          row({code(option.name), option.type, option.required ? "required" : escaped(option.default_text),
+               escaped(option.range()), escaped(option.help)}));
 }
 
 nlohmann::ordered_json json_of(const NodeType& type) {
@@ -114,7 +115,7 @@ nlohmann::ordered_json json_of(const NodeType& type) {
 UsableNodes usable_nodes(Plugins& plugins) {
   UsableNodes out;
   const auto refuse = [&](const std::string& why) {
-    fmt::print(stderr, "refused: {}\n", why);
+    say("refused: {}\n", why);
     out.all = false;
   };
   for (const PluginFile& file : plugins.files())
@@ -135,24 +136,23 @@ int print_nodes(Plugins& plugins, const std::string& wanted, NodesAs as) {
       if (as == NodesAs::json)
         json.push_back(json_of(*type));
       else
-        fmt::print("{:<14} {} [{}]\n", type->name, type->summary, type->plugin);
+        print("{:<14} {} [{}]\n", type->name, type->summary, type->plugin);
     }
-    if (as == NodesAs::json) fmt::print("{}\n", json.dump(2));
-    return usable.all ? 0 : 1;
+    if (as == NodesAs::json) print("{}\n", json.dump(2));
+    return all_printed() && usable.all ? 0 : 1;
   }
   const NodeType* type = plugins.node(wanted);
   if (!type) {
-    fmt::print(stderr, "error: unknown node type '{}'; {}\n", wanted,
-               nearest_name(wanted, plugins.node_names()));
+    say("error: unknown node type '{}'; {}\n", wanted, nearest_name(wanted, plugins.node_names()));
     return 2;
   }
   if (as == NodesAs::json)
-    fmt::print("{}\n", json_of(*type).dump(2));
+    print("{}\n", json_of(*type).dump(2));
   else if (as == NodesAs::markdown)
     print_page(*type);
   else
     print_node(*type);
-  return 0;
+  return all_printed() ? 0 : 1;
 }
 
 }  // namespace flowrun::cli

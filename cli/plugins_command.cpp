@@ -5,6 +5,7 @@
 #include <map>
 
 #include "commands.h"
+#include "say.h"
 
 namespace flowrun::cli {
 namespace {
@@ -25,28 +26,27 @@ std::string names(const std::vector<std::string>& all) {
 
 int print_plugins(const std::vector<fs::path>& plugin_folders) {
   const Plugins plugins(plugin_search_path(plugin_folders, {}), true);
-  for (const auto& folder : plugins.folders())
-    fmt::print("searched {}{}\n", folder.string(), readable(folder));
+  for (const auto& folder : plugins.folders()) print("searched {}{}\n", folder.string(), readable(folder));
   bool refused = false;
   std::map<std::string, fs::path> first_node, first_command;  // the library that each is taken from
   for (const PluginFile& file : plugins.files()) {
     if (!file.problem.empty()) {
       refused = true;
-      fmt::print("refused: {}\n", file.problem);
+      print("refused: {}\n", file.problem);
       continue;
     }
     const PluginList& list = file.list;
-    fmt::print("{}: {} {}: nodes {}; commands {}\n", file.library.string(), list.name, list.version,
-               names(list.nodes), names(list.commands));
+    print("{}: {} {}: nodes {}; commands {}\n", file.library.string(), list.name, list.version,
+          names(list.nodes), names(list.commands));
     const auto say_taken = [&](auto& first, const std::vector<std::string>& all) {
       for (const std::string& name : all)
         if (const auto [earlier, is_new] = first.emplace(name, file.library); !is_new)
-          fmt::print("  {} is taken from {}\n", name, earlier->second.string());
+          print("  {} is taken from {}\n", name, earlier->second.string());
     };
     say_taken(first_node, list.nodes);
     say_taken(first_command, list.commands);
   }
-  return refused ? 1 : 0;
+  return all_printed() && !refused ? 0 : 1;
 }
 
 int check_plugin(const fs::path& library) {
@@ -59,21 +59,21 @@ int check_plugin(const fs::path& library) {
                                 problem.what()));
       }
     const PluginList list = list_of(*registry);
-    fmt::print("{}: {} {}: nodes {}; commands {}\n", library.string(), list.name, list.version,
-               names(list.nodes), names(list.commands));
+    print("{}: {} {}: nodes {}; commands {}\n", library.string(), list.name, list.version, names(list.nodes),
+          names(list.commands));
     return 0;
   } catch (const Error& problem) {
-    fmt::print(stderr, "refused: {}\n", problem.what());
+    say("refused: {}\n", problem.what());
     return 1;
   }
 }
 
 int print_list(const fs::path& library) {
   try {
-    fmt::print("{}", to_text(ask_library(library)));
-    return 0;
+    print_text(to_text(ask_library(library)));
+    return all_printed() ? 0 : 1;
   } catch (const Error& problem) {
-    fmt::print(stderr, "refused: {}\n", problem.what());
+    say("refused: {}\n", problem.what());
     return 1;
   }
 }

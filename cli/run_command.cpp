@@ -9,6 +9,7 @@
 
 #include "commands.h"
 #include "run/run.h"
+#include "say.h"
 
 namespace flowrun::cli {
 namespace {
@@ -41,9 +42,9 @@ class Reporter {
     if (quiet_) return;
     const std::string line = text(status);
     if (terminal_)
-      fmt::print(stderr, "\r\x1b[K{}", line);
+      say("\r\x1b[K{}", line);
     else
-      fmt::print(stderr, "{}\n", line);
+      say("{}\n", line);
     shown_ = terminal_;
   }
 
@@ -52,7 +53,7 @@ class Reporter {
     clear();
     const std::string place =
         failure.scope + (failure.scope.empty() || failure.node.empty() ? "" : ": ") + failure.node;
-    fmt::print(stderr, "error: {}{}{}\n", place, place.empty() ? "" : ": ", failure.message);
+    say("error: {}{}{}\n", place, place.empty() ? "" : ": ", failure.message);
   }
 
  private:
@@ -83,7 +84,7 @@ class Reporter {
   }
 
   void clear() {
-    if (shown_) fmt::print(stderr, "\r\x1b[K");
+    if (shown_) say("\r\x1b[K");
     shown_ = false;
   }
 
@@ -99,9 +100,9 @@ std::optional<LoadedPlan> load_or_say(const RunArguments& arguments) {
   try {
     return load_plan(arguments.graph, arguments.plan);
   } catch (const GraphError& problem) {
-    fmt::print(stderr, "{}", problem.what());
+    say_text(problem.what());
   } catch (const Error& problem) {
-    fmt::print(stderr, "error: {}\n", problem.what());
+    say("error: {}\n", problem.what());
   }
   return {};
 }
@@ -109,11 +110,12 @@ std::optional<LoadedPlan> load_or_say(const RunArguments& arguments) {
 int check_graph(const RunArguments& arguments) {
   const auto loaded = load_or_say(arguments);
   if (!loaded) return static_cast<int>(Exit::usage);
-  fmt::print("{}", describe_plan(loaded->plan));
-  return 0;
+  print_text(describe_plan(loaded->plan));
+  return all_printed() ? 0 : static_cast<int>(Exit::failed);
 }
 
 int run_graph(const RunArguments& arguments) {
+  std::signal(SIGHUP, SIG_IGN);  // a terminal that is closed ends no run
   auto loaded = load_or_say(arguments);
   if (!loaded) return static_cast<int>(Exit::usage);
   catch_interrupts();
@@ -129,11 +131,12 @@ int run_graph(const RunArguments& arguments) {
     result = run(loaded->plan, options);
   }
   if (arguments.json)
-    fmt::print("{}\n", summary_json(result).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    print("{}\n", summary_json(result).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   else if (!arguments.quiet)
-    fmt::print("{}", summary_text(result));
+    print_text(summary_text(result));
   if (result.exit == Exit::interrupted)
-    fmt::print(stderr, "interrupted: what is whole is kept; run the same command again to go on\n");
+    say("interrupted: what is whole is kept; run the same command again to go on\n");
+  all_printed();  // which does not change what became of the run
   return static_cast<int>(result.exit);
 }
 

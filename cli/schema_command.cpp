@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/format.h>
 
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
+#include "say.h"
 
 namespace flowrun::cli {
 namespace {
@@ -141,8 +141,8 @@ Json schema_of_graph(const std::vector<const NodeType*>& types) {
 
 int print_schema(Plugins& plugins) {
   const auto types = usable_nodes(plugins);
-  fmt::print("{}\n", schema_of_graph(types.nodes).dump(2));
-  return types.all ? 0 : 1;
+  print("{}\n", schema_of_graph(types.nodes).dump(2));
+  return all_printed() && types.all ? 0 : 1;
 }
 
 }  // namespace flowrun::cli

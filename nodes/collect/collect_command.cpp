@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collect_command.h"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -11,6 +10,7 @@
 #include <string>
 
 #include "collector.h"
+#include "nodes/wsi/say.h"
 #include "nodes/wsi/slide_list.h"
 #include "report.h"
 
@@ -47,12 +47,13 @@ bool on_terminal() {
 }
 
 bool may_delete(const std::vector<std::string>& files, bool yes) {
-  for (const std::string& file : files) fmt::print(stderr, "  {}\n", printable(file));
+  bool shown = true;
+  for (const std::string& file : files) shown &= say_to(stderr, "  {}\n", printable(file));
   if (yes) return true;
-  fmt::print(stderr, "Delete these {} files for good? They cannot come back. [y/N] ", files.size());
+  shown &= say_to(stderr, "Delete these {} files for good? They cannot come back. [y/N] ", files.size());
   std::string answer;
   std::getline(std::cin, answer);
-  return !interrupted && (answer == "y" || answer == "Y" || answer == "yes");
+  return shown && !interrupted && (answer == "y" || answer == "Y" || answer == "yes");
 }
 
 /// Returns the first mistake, or nothing.
@@ -75,19 +76,19 @@ int collect_or_undo(const Arguments& arguments) {
   collect::CollectCalls calls;
   calls.interrupted = [] { return interrupted.load(); };
   calls.may_delete = [&](auto& files) { return may_delete(files, arguments.yes); };
-  calls.say = [](auto& text) { fmt::print(stderr, "{}\n", text); };
+  calls.say = [](auto& text) { say_to(stderr, "{}\n", text); };
   const bool undo = !arguments.undo.empty();
   const collect::CollectResult result = undo ? collect::undo(arguments.undo, arguments.options.dry_run, calls)
                                              : collect::collect(arguments.options, calls);
   const int code = result.interrupted ? was_interrupted : result.failures.empty() ? done : failed;
   const collect::Tense tense{undo, arguments.options.dry_run};
   if (arguments.json)
-    fmt::print("{}\n", collect::report_json(result, tense, code));
+    say_to(stdout, "{}\n", collect::report_json(result, tense, code));
   else
-    fmt::print("{}", collect::report_text(result, tense));
-  fmt::print(stderr, "{}", collect::report_failures(result));
+    say_to(stdout, "{}", collect::report_text(result, tense));
+  say_to(stderr, "{}", collect::report_failures(result));
   if (result.interrupted)
-    fmt::print(stderr, "interrupted: every file is whole; run the same command again to go on\n");
+    say_to(stderr, "interrupted: every file is whole; run the same command again to go on\n");
   return code;
 }
 
@@ -117,7 +118,7 @@ int run(std::span<const std::string> given) {
     return app.exit(problem) == 0 ? done : usage;
   }
   if (const std::string mistake = mistake_in(arguments); !mistake.empty()) {
-    fmt::print(stderr, "error: {}\n", mistake);
+    say_to(stderr, "error: {}\n", mistake);
     return usage;
   }
   catch_interrupts();
@@ -125,11 +126,11 @@ int run(std::span<const std::string> given) {
     options.extensions = collect::parse_extensions("ext", extensions);
     return collect_or_undo(arguments);
   } catch (const OptionError& problem) {
-    fmt::print(stderr, "error: {}: {}{}\n", problem.option == "source" ? "SRC" : "--" + problem.option,
-               problem.what(), problem.fix.empty() ? "" : " (" + problem.fix + ")");
+    say_to(stderr, "error: {}: {}{}\n", problem.option == "source" ? "SRC" : "--" + problem.option,
+           problem.what(), problem.fix.empty() ? "" : " (" + problem.fix + ")");
     return usage;
   } catch (const std::exception& problem) {
-    fmt::print(stderr, "error: {}\n", problem.what());
+    say_to(stderr, "error: {}\n", problem.what());
     return failed;
   }
 }

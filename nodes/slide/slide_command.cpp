@@ -6,6 +6,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "nodes/wsi/say.h"
+
 namespace flowrun::wsi {
 namespace {
 
@@ -13,18 +15,18 @@ void print(const SlideFacts& facts) {
   const auto known = [](const std::optional<double>& number) {
     return number ? fmt::format("{}", *number) : "unknown";
   };
-  fmt::print("{}\n  vendor           {}\n  size             {} x {} pixels\n", facts.path.string(),
-             facts.vendor, facts.width(), facts.height());
-  fmt::print("  MPP              {}\n  objective power  {}\n", known(facts.mpp),
-             known(facts.objective_power));
-  fmt::print("  bounds           {} x {} at x={}, y={}\n", facts.bounds.width, facts.bounds.height,
-             facts.bounds.x, facts.bounds.y);
-  fmt::print("  background       #{:02x}{:02x}{:02x}\n", facts.background[0], facts.background[1],
-             facts.background[2]);
+  say_to(stdout, "{}\n  vendor           {}\n  size             {} x {} pixels\n", facts.path.string(),
+         facts.vendor, facts.width(), facts.height());
+  say_to(stdout, "  MPP              {}\n  objective power  {}\n", known(facts.mpp),
+         known(facts.objective_power));
+  say_to(stdout, "  bounds           {} x {} at x={}, y={}\n", facts.bounds.width, facts.bounds.height,
+         facts.bounds.x, facts.bounds.y);
+  say_to(stdout, "  background       #{:02x}{:02x}{:02x}\n", facts.background[0], facts.background[1],
+         facts.background[2]);
   for (std::size_t i = 0; i < facts.levels.size(); ++i) {
     const Level& level = facts.levels[i];
-    fmt::print("  level {:<10} {} x {}, downsample {:.4g}, tiles {} x {}\n", i, level.width, level.height,
-               level.downsample, level.tile_width, level.tile_height);
+    say_to(stdout, "  level {:<10} {} x {}, downsample {:.4g}, tiles {} x {}\n", i, level.width, level.height,
+           level.downsample, level.tile_width, level.tile_height);
   }
 }
 
@@ -43,7 +45,7 @@ int run(std::span<const std::string> arguments) {
     try {
       print(Slide::open(file, file).facts());
     } catch (const Error& problem) {
-      fmt::print(stderr, "error: {}\n", problem.what());
+      say_to(stderr, "error: {}\n", problem.what());
       code = 1;
     }
   }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "synth_command.h"
 
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <optional>
 
+#include "nodes/wsi/say.h"
 #include "synth.h"
 
 namespace flowrun::wsi {
@@ -34,10 +33,10 @@ int run(std::span<const std::string> arguments) {
   try {
     write_synthetic_slide(out, options);
   } catch (const std::invalid_argument& problem) {
-    fmt::print(stderr, "error: {}\n", problem.what());
+    say_to(stderr, "error: {}\n", problem.what());
     return 2;
   } catch (const std::exception& problem) {
-    fmt::print(stderr, "error: {}\n", problem.what());
+    say_to(stderr, "error: {}\n", problem.what());
     return 1;
   }
   return 0;

@@ -35,11 +35,11 @@ FLOWRUN_PLUGIN("bad", "1.2.3", registry) {{
 """
 
 ENTRY = """\
-struct entry {{ unsigned magic, abi; const char *compiler; unsigned long layout; const char *name, *version;
+struct entry {{ unsigned magic, abi; const char *compiler, *headers, *name, *version;
                 void (*fill)(void *); }};
 {declarations}
 __attribute__((visibility("default"))) const struct entry flowrun_plugin =
-    {{ {magic}u, {abi}u, {tag}, {layout}ul, {name}, "1", {fill} }};
+    {{ {magic}u, {abi}u, {tag}, {headers}, {name}, "1", {fill} }};
 """
 
 RUNS = """\
@@ -69,17 +69,27 @@ class Zoo(support.ProgramTest):
         subprocess.run([compiler, "-shared", "-fPIC", "-o", library, path, *flags], check=True)
         return library
 
+    def hash_file(self, include):
+        """What flowrun_add_plugin() makes for a plugin that is built against the headers in `include`."""
+        file = self.fresh("hash").with_suffix(".h")
+        folders = (include, *(support.SOURCE / f"nodes/{part}/include" for part in ("wsi", "torch")))
+        headers = [str(header) for folder in folders for header in folder.rglob("*.h")]
+        subprocess.run(["cmake", f"-DHEADERS={';'.join(headers)}", f"-DFILE={file}", "-P",
+                        support.SOURCE / "cmake/FlowrunHeadersHash.cmake"], check=True)
+        return file
+
     def plugin(self, headers=support.SOURCE / "core/include", flags=(), **parts):
         """A plugin in C++ with one node, some part of which is bad."""
+        flags = (f'-DFLOWRUN_HEADERS_HASH_FILE="{self.hash_file(headers)}"', *flags)
         empty = dict.fromkeys(("before", "constructor", "describe", "process", "fill"), "")
         return self.compiled(NODE.format(**{**empty, **parts}), "bad.cpp", "-std=c++20", f"-I{headers}",
                              *support.sanitizer(), *flags)
 
     def entry(self, **values):
         """A plugin that is nothing but its entry, in C."""
-        layout, tag = self.said("against headers of another layout", "layout ([0-9a-f]+);"), self.tag()
-        good = {"magic": 0x464c4f57, "abi": self.abi(), "tag": f'"{tag}"', "layout": int(layout, 16), "name": '"bad"',
-                "fill": "fill", "declarations": "static void fill(void *registry) { (void)registry; }"}
+        headers, tag = self.said("against other headers of flowrun", r"its own \(hash (\w+)\);"), self.tag()
+        good = {"magic": 0x464c4f57, "abi": self.abi(), "tag": f'"{tag}"', "headers": f'"{headers}"',
+                "name": '"bad"', "fill": "fill", "declarations": "static void fill(void *registry) { (void)registry; }"}
         return self.compiled(ENTRY.format(**{**good, **values}), "bad.c")
 
     def abi(self):
@@ -88,8 +98,8 @@ class Zoo(support.ProgramTest):
 
     def said(self, problem, wanted, tag=None):
         """What the program needs, which it says when it refuses another one."""
-        source = ENTRY.format(magic=0x464c4f57, abi=self.abi(), tag=f'"{tag or self.tag()}"', layout=1, name='"bad"',
-                              fill="fill", declarations="static void fill(void *r) { (void)r; }")
+        source = ENTRY.format(magic=0x464c4f57, abi=self.abi(), tag=f'"{tag or self.tag()}"', headers='"other"',
+                              name='"bad"', fill="fill", declarations="static void fill(void *r) { (void)r; }")
         listed = flowrun("plugins", "--plugin-dir", self.compiled(source, "bad.c").parent).out
         self.assertIn(problem, listed)
         return re.search(wanted, listed)[1]
@@ -143,14 +153,28 @@ class Zoo(support.ProgramTest):
         self.assert_refused(self.plugin(old), f"built for plugin ABI {number - 1}", f"needs ABI {number}", "rebuild")
         self.assert_refused(self.entry(abi=4711), "ABI 4711")
 
-    def test_older_headers_of_the_same_number(self):
-        old = self.fresh("headers")
-        shutil.copytree(support.SOURCE / "core/include", old)
-        header = old / "flowrun/node_type.h"
-        lacking = header.read_text().replace("struct NodeType {", "struct NodeType {\n  double since_removed = 0;")
-        self.assertNotEqual(lacking, header.read_text())
-        header.write_text(lacking)
-        self.assert_refused(self.plugin(old), "built against headers of another layout", "rebuild")
+    def test_other_headers_of_the_same_number(self):
+        """Also where no type differs in size."""
+        for name, there, other in (
+                ("node_type.h", "struct NodeType {", "struct NodeType {\n  double since_removed = 0;"),
+                ("node.h", "virtual ~Node() = default;", "virtual ~Node() = default;\n  virtual void added() {}")):
+            with self.subTest(header=name):
+                headers = self.fresh("headers")
+                shutil.copytree(support.SOURCE / "core/include", headers)
+                header = headers / "flowrun" / name
+                changed = header.read_text().replace(there, other)
+                self.assertNotEqual(changed, header.read_text())
+                header.write_text(changed)
+                self.assert_refused(self.plugin(headers), "built against other headers of flowrun", "rebuild")
+        self.assert_refused(self.entry(headers="0"), "built against other headers of flowrun (hash nothing)")
+
+    def test_built_without_the_hash(self):
+        source = self.write(NODE.format(before="", constructor="", describe="", process="", fill=""), "bad.cpp")
+        built = subprocess.run(["g++", "-std=c++20", f"-I{support.SOURCE}/core/include", "-fsyntax-only", source],
+                               capture_output=True, text=True)
+        self.assertNotEqual(built.returncode, 0)
+        self.assertEqual(built.stderr.count("error: "), 1, built.stderr)
+        self.assertIn("must be built by CMake's flowrun_add_plugin()", built.stderr)
 
     def test_other_compiler(self):
         self.assert_refused(self.plugin(flags=["-D_GLIBCXX_USE_CXX11_ABI=0"]), "built with gxx", "-cxx11abi0",

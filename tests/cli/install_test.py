@@ -74,6 +74,47 @@ class Installed(unittest.TestCase):
             for name in re.findall(r"(\S*libflowrun\S*) => (\S+)", listed):
                 self.assertEqual(pathlib.Path(name[1]).resolve().parent, (self.prefix / "lib").resolve(), listed)
 
+    def test_libraries_have_versions(self):
+        major, minor, _ = re.search(r"FLOWRUN_VERSION \"([\d.]+)\"",
+                                    (SOURCE / "core/include/flowrun/version.h").read_text())[1].split(".")
+        for name in ("flowrun", "flowrun_wsi", "flowrun_torch"):
+            said = call("readelf", "-d", self.prefix / f"lib/lib{name}.so")
+            self.assertIn(f"Library soname: [lib{name}.so.{major}.{minor}]", said)
+
+    def words(self, name):
+        """A small plugin, and a copy of the installed package for it."""
+        prefix, source = self.root / f"{name}-prefix", self.root / name
+        shutil.copytree(self.prefix, prefix, symlinks=True)
+        source.mkdir()
+        (source / "words.cpp").write_text('#include <flowrun/plugin.h>\nFLOWRUN_PLUGIN("words", "1", r) { (void)r; }\n')
+        (source / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.25)\nproject(words LANGUAGES CXX)\n"
+                                               "find_package(flowrun REQUIRED)\nflowrun_add_plugin(words words.cpp)\n")
+        return prefix, source
+
+    def test_another_header(self):
+        """Built against a header that differs, though in the size of no type, a plugin is refused."""
+        prefix, source = self.words("another")
+        build = source / "build"
+        build_plugin(source, build, prefix)
+        for header in ("node.h", "wsi/tile.h"):
+            with self.subTest(header=header):
+                path = prefix / "include/flowrun" / header
+                good = path.read_text()
+                path.write_text(good + "// as good as another virtual function\n")
+                built = subprocess.run(["cmake", "--build", build], capture_output=True, text=True)
+                self.assertNotEqual(built.returncode, 0)
+                self.assertRegex(built.stdout + built.stderr,
+                                 r"(?m)^refused: .*/words\.so: built against other headers of flowrun \(hash \w+\), but "
+                                 r"this flowrun .* needs its own \(hash \w+\); rebuild the plugin")
+                path.write_text(good)
+                build_plugin(source, build, prefix)
+
+    def test_a_header_left_by_another_version(self):
+        """It is none of this one's, and changes nothing."""
+        prefix, source = self.words("left")
+        (prefix / "include/flowrun/left_over.h").write_text("#pragma once\n")
+        build_plugin(source, source / "build", prefix)
+
     def test_the_installed_graph_runs(self):
         call(self.flowrun, self.prefix / "share/flowrun/graphs/extract.yaml", "--quiet", "--set",
              f"slides={self.slide}", "--set", f"out={self.root / 'extract'}")

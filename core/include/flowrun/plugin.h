@@ -56,24 +56,14 @@ struct PluginEntry {
   std::uint32_t magic;   ///< plugin_magic
   std::uint32_t abi;     ///< plugin_abi
   const char* compiler;  ///< FLOWRUN_COMPILER_TAG
-  std::uint64_t layout;  ///< plugin_layout
+  const char* headers;   ///< FLOWRUN_HEADERS_HASH
   const char* name;
   const char* version;
   void (*fill)(Registry&);
 };
 constexpr std::uint32_t plugin_magic = 0x464c4f57;  // "FLOW"
-/// Raised whenever a header of the SDK changes so that plugins must be built again.
+/// Raised whenever PluginEntry changes, or what an unchanged header of the SDK means.
 constexpr std::uint32_t plugin_abi = 4;
-/// Tells headers apart whose types differ in size although nobody raised the number.
-constexpr std::uint64_t plugin_layout = [] {
-  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/
-  for (const std::size_t size :
-       {sizeof(Value), sizeof(InputSpec), sizeof(OutputSpec), sizeof(OptionSpec), sizeof(NodeType),
-        sizeof(Packet), sizeof(Inputs), sizeof(Outputs), sizeof(Costs), sizeof(NewScope), sizeof(Packets),
-        sizeof(Scopes), sizeof(Command), sizeof(Registry)})
-    hash = (hash ^ size) * 0x100000001b3;
-  return hash;
-}();
 
 #define FLOWRUN_STRINGIZE_(x) #x
 #define FLOWRUN_STRINGIZE(x) FLOWRUN_STRINGIZE_(x)
@@ -91,15 +81,29 @@ constexpr std::uint64_t plugin_layout = [] {
 
 }  // namespace flowrun
 
+// flowrun_add_plugin() makes the file, which defines FLOWRUN_HEADERS_HASH: the hash of all headers of the
+// SDK.
+#ifdef FLOWRUN_HEADERS_HASH_FILE
+#include FLOWRUN_HEADERS_HASH_FILE
+#endif
+
 /// Defines the entry of a plugin: FLOWRUN_PLUGIN("wsi", "1.0.0", registry) { registry.node<Read>("read"); }
+#ifdef FLOWRUN_HEADERS_HASH
 #define FLOWRUN_PLUGIN(name, version, registry)                                                  \
   static void flowrun_fill(::flowrun::Registry& registry);                                       \
   extern "C" __attribute__((visibility("default"))) const ::flowrun::PluginEntry flowrun_plugin; \
   extern "C" const ::flowrun::PluginEntry flowrun_plugin = {::flowrun::plugin_magic,             \
                                                             ::flowrun::plugin_abi,               \
                                                             FLOWRUN_COMPILER_TAG,                \
-                                                            ::flowrun::plugin_layout,            \
+                                                            FLOWRUN_HEADERS_HASH,                \
                                                             name,                                \
                                                             version,                             \
                                                             &flowrun_fill};                      \
   static void flowrun_fill(::flowrun::Registry& registry)
+#else
+#define FLOWRUN_PLUGIN(name, version, registry)                                                      \
+  static_assert(false,                                                                               \
+                "the file with FLOWRUN_PLUGIN must be built by CMake's flowrun_add_plugin(), which " \
+                "tells it the hash of flowrun's headers");                                           \
+  [[maybe_unused]] static void flowrun_fill(::flowrun::Registry& registry)
+#endif

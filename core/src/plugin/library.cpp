@@ -19,6 +19,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "headers_hash.h"
 #include "plan/plan.h"
 
 namespace flowrun {
@@ -74,9 +75,10 @@ void check_entry(const PluginEntry& entry, const fs::path& library) {
     throw Error(fmt::format("{}: its plugin entry has no name, version or function", library.string()));
   const std::string tag = entry.compiler ? entry.compiler : "nothing";
   if (tag != FLOWRUN_COMPILER_TAG) refuse("built with " + tag, FLOWRUN_COMPILER_TAG);
-  if (entry.layout != plugin_layout)
-    refuse(fmt::format("built against headers of another layout ({:x})", entry.layout),
-           fmt::format("layout {:x}", plugin_layout));
+  const std::string headers = entry.headers ? entry.headers : "nothing";
+  if (headers != FLOWRUN_HEADERS_HASH)
+    refuse(fmt::format("built against other headers of flowrun (hash {})", headers),
+           "its own (hash " FLOWRUN_HEADERS_HASH ")");
 }
 
 template <class Named>
