@@ -74,8 +74,8 @@ TEST_CASE("a filter says why it drops and may send what it drops elsewhere; note
   CHECK(node(result, "even").dropped == 100);
   CHECK(node(result, "even").reasons == std::map<std::string, std::uint64_t>{{"odd", 100}});
   CHECK(node(result, "odd").in == 100);
-  CHECK(result.scopes.at(0).counts["even"]["notes"]["a round number"] == 4);
-  CHECK(result.scopes.at(0).counts["even"]["reasons"]["odd"] == 50);
+  CHECK(result.scopes.at(0).counts.at("even").notes.at("a round number") == 4);
+  CHECK(result.scopes.at(0).counts.at("even").reasons.at("odd") == 50);
   const std::string text = summary_text(result);
   CHECK(text.find("even dropped: 100 odd\n") != std::string::npos);
   CHECK(text.find("  even: a round number (4 times)\n") != std::string::npos);
@@ -247,7 +247,7 @@ TEST_CASE("done scopes are not redone; a change of input, options or files redoe
   };
   const auto statuses = [](const RunResult& result) {
     std::string out_text;
-    for (const ScopeResult& scope : result.scopes) out_text += scope.name + " " + scope.status + "; ";
+    for (const ScopeResult& scope : result.scopes) out_text += scope.name + " " + to_string(scope.status) + "; ";
     return out_text;
   };
   CHECK(statuses(with(2, 3)) == "box0 done; box1 done; ");

@@ -164,7 +164,7 @@ nodes:
   list: {{type: list_samples, from: samples, dir: "{}"}}
 )",
                                                   table, (out / "out").string()));
-    return result.scopes.at(0).status + ", " + result.scopes.at(1).status;
+    return fmt::format("{}, {}", to_string(result.scopes.at(0).status), to_string(result.scopes.at(1).status));
   };
   const std::string folder = cohort().folder.path() / "tiles";
   const std::string table = out / "train.csv";
@@ -238,7 +238,7 @@ TEST_CASE("slides that are both trained and validated with are warned of, and on
         fmt::format("train_csv: {0}/train.csv, val_csv: {0}/val.csv, slides: \"{1}/*.svs\", count: 1",
                     folder.path().string(), cohort().folder.path().string())));
     REQUIRE(listing->result.exit == Exit::done);
-    const std::string said = listing->result.scopes.front().counts.dump();
+    const std::string said = to_json(listing->result.scopes.front()).dump();
     return said.find("1 slides have samples to train and to validate with (s1)") != std::string::npos;
   };
   CHECK(warned("s1"));

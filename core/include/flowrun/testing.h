@@ -46,7 +46,7 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-/// A packet that a node sent, in the order in which it sent them.
+/// A packet that a node sent.
 struct Emitted {
   std::string port;
   std::uint64_t index = 0;
@@ -158,7 +158,7 @@ class NodeRunner {
     return harness_.finish_run(std::move(done_scopes)), *this;
   }
 
-  /// Every packet sent so far, in the order in which they were sent.
+  /// Every packet sent so far: by call, then by index, then in the order in which ports are described.
   const std::vector<Emitted>& emissions() const { return harness_.emitted; }
   /// How many packets came out of a port so far.
   std::size_t emitted(std::string_view port) const { return harness_.on(port).size(); }

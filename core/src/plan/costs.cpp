@@ -196,18 +196,35 @@ std::string round_up(std::size_t bytes) {
   return format_bytes((bytes + step - 1) / step * step);
 }
 
+/// Of nodes that gather, the one for which most bytes are kept free, in words; empty when there is none.
+struct Holder {
+  const PlanNode* node = nullptr;
+  std::string words;
+};
+
+Holder holder_in(const Plan& plan) {
+  Holder holder;
+  for (const PlanNode& node : plan.nodes)
+    if (node.costs.holds > (holder.node ? holder.node->costs.holds : 0)) holder.node = &node;
+  if (!holder.node) return holder;
+  const auto waiting = [](const PlanNode& node) { return node.slots > 1 ? (node.slots - 1) * node.lease : 0; };
+  const auto most = std::max_element(plan.nodes.begin(), plan.nodes.end(),
+                                     [&](auto& a, auto& b) { return waiting(a) < waiting(b); });
+  holder.words = fmt::format("'{}' may hold {} {}s x {} = {} while one more is made; ", holder.node->name,
+                             most->slots - 1, most->type->outputs.front().name, format_bytes(most->lease),
+                             format_bytes(waiting(*most)));
+  return holder;
+}
+
 void check_budget(const Plan& plan, Place place, Diagnostics& diagnostics) {
   const std::size_t needed = plan.needed();
   if (needed <= plan.memory) return;
+  const Holder holder = holder_in(plan);
   std::string fix = fmt::format("raise memory to {} or more", round_up(needed));
-  const auto holder = std::max_element(plan.nodes.begin(), plan.nodes.end(), [](auto& a, auto& b) {
-    return a.costs.holds < b.costs.holds;
-  });
-  if (holder != plan.nodes.end() && holder->costs.holds > 0)
-    fix += fmt::format(", or let '{}' hold fewer than {} packets", holder->name, holder->costs.holds + 1);
-  diagnostics.error(place,
-                    fmt::format("the graph needs {} to make progress ({}), but 'memory: {}' is less",
-                                format_bytes(needed), in_words(plan), format_bytes(plan.memory)),
+  if (holder.node) fix += fmt::format(", or let '{}' hold fewer", holder.node->name);
+  diagnostics.error(holder.node ? holder.node->place : place,
+                    fmt::format("{}the graph needs {} to make progress ({}), but 'memory: {}' is less",
+                                holder.words, format_bytes(needed), in_words(plan), format_bytes(plan.memory)),
                     fix);
 }
 

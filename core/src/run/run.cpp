@@ -134,7 +134,7 @@ RunResult Engine::result() {
     const NodeTimes& times = log_.times(static_cast<int>(i));
     const auto seconds = [](const std::atomic<std::uint64_t>& n) { return static_cast<double>(n) * 1e-9; };
     const int calls = node.type->serial ? 1 : node.workers > 0 ? std::min(node.workers, state_.plan.threads) : state_.plan.threads;
-    NodeResult row{node.name, node.type->name, state_.totals[i].get()};
+    NodeResult row{state_.totals[i].get(), node.name, node.type->name};
     row.working = seconds(times.working);
     row.waiting_for_memory = seconds(times.waiting_for_memory);
     row.waiting_for_order = seconds(times.waiting_for_order);

@@ -37,10 +37,9 @@ struct ScopeResult {
   std::map<std::string, PacketCounts> counts;  ///< by node; empty when it was done before
 };
 
-struct NodeResult {
+struct NodeResult : PacketCounts {
   std::string name;
   std::string type;
-  PacketCounts packets;
   double working = 0;             ///< seconds in calls and actions, summed over threads
   double waiting_for_memory = 0;  ///< seconds that its packets waited for a lease, summed up
   double waiting_for_order = 0;   ///< seconds that its packets waited for their turn, summed up

@@ -34,11 +34,11 @@ std::string nodes_text(const RunResult& result) {
   std::string out = fmt::format("{:<16}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}\n", "node", "in", "out",
                                 "dropped", "failed", "working s", "memory s", "order s");
   for (const NodeResult& node : result.nodes)
-    out += fmt::format("{:<16}{:>12}{:>12}{:>12}{:>12}{:>12.2f}{:>12.2f}{:>12.2f}\n", node.name, node.packets.in,
-                       node.packets.out, node.packets.dropped, node.packets.failed, node.working,
+    out += fmt::format("{:<16}{:>12}{:>12}{:>12}{:>12}{:>12.2f}{:>12.2f}{:>12.2f}\n", node.name, node.in,
+                       node.out, node.dropped, node.failed, node.working,
                        node.waiting_for_memory, node.waiting_for_order);
   for (const NodeResult& node : result.nodes)
-    for (const auto& [reason, count] : node.packets.reasons)
+    for (const auto& [reason, count] : node.reasons)
       out += fmt::format("{} dropped: {} {}\n", node.name, count, reason);
   if (!result.bottleneck.empty()) out += result.bottleneck + "\n";
   return out;
@@ -149,11 +149,11 @@ nlohmann::json summary_json(const RunResult& result) {
   for (const NodeResult& n : result.nodes) {
     nlohmann::json node{{"name", n.name},
                                 {"type", n.type},
-                                {"in", n.packets.in},
-                                {"out", n.packets.out},
-                                {"dropped", n.packets.dropped},
-                                {"failed", n.packets.failed},
-                                {"reasons", n.packets.reasons},
+                                {"in", n.in},
+                                {"out", n.out},
+                                {"dropped", n.dropped},
+                                {"failed", n.failed},
+                                {"reasons", n.reasons},
                                 {"working_seconds", n.working},
                                 {"waiting_for_memory_seconds", n.waiting_for_memory},
                                 {"waiting_for_order_seconds", n.waiting_for_order}};

@@ -61,3 +61,16 @@ TEST_CASE("an ordered intake gives one after the other, in order, past dropped o
   CHECK(intake.next().sets.at(0).index == 2);
   CHECK(intake.next().sets.empty());
 }
+
+TEST_CASE("an index that three inputs cannot complete is gone once, when all that may come has come") {
+  Intake intake({stream, stream, stream}, false);
+  intake.put(0, packet(0));
+  const auto closed = intake.close(1);
+  CHECK(closed.gone.empty());
+  CHECK(closed.lost == 1);  // its memory goes at once
+  CHECK(intake.put(2, packet(0)).gone == std::vector<std::uint64_t>{0});
+  intake.put(2, packet(1));
+  CHECK(intake.close(0).gone == std::vector<std::uint64_t>{1});
+  CHECK(intake.put(2, packet(2)).gone == std::vector<std::uint64_t>{2});
+  CHECK(intake.close(2).gone.empty());
+}

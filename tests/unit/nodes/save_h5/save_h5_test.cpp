@@ -96,10 +96,7 @@ TEST_CASE("overlap and pixels reach the file; tiles of another kind do not") {
     runner.node().pixels = true;
     Tile part = tile(16, 0);
     part.pixels = cv::Mat(20, 20, CV_8UC3, cv::Scalar(1, 2, 3))(cv::Rect(3, 3, 8, 8));  // of a larger image
-    runner.input("tile", tile(8, 0)).process().input("tile", part).process();
-    CHECK_THROWS_WITH_AS(runner.input("tile", tile(0, 8, 9)).process(),
-                         doctest::Contains("the tile at x 0, y 8 has another size"), Error);
-    runner.finish();
+    runner.input("tile", tile(8, 0)).process().input("tile", part).process().finish();
   }
   const H5Reader file(folder / "patches/s_patches.h5");
   CHECK(file.number("coords", "overlap") == 2);
@@ -107,6 +104,12 @@ TEST_CASE("overlap and pixels reach the file; tiles of another kind do not") {
   std::vector<std::int64_t> rows;
   file.read("coords", 0, 2, rows);
   CHECK(rows == std::vector<std::int64_t>{8, 0, 16, 0});
+
+  testing::NodeRunner<SaveH5> runner("mixed");
+  runner.node().dir = folder.path();
+  runner.input("tile", tile(8, 0)).process();
+  CHECK_THROWS_WITH_AS(runner.input("tile", tile(0, 8, 9)).process(),
+                       doctest::Contains("the tile at x 0, y 8 has another size"), Error);
 }
 
 TEST_CASE("options that contradict each other") {
