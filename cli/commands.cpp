@@ -114,6 +114,7 @@ int run_program(const std::vector<std::string>& given) {
   run_app->add_flag("--quiet", run.quiet, "only errors");
   run_app->add_flag("--json", run.json, "the summary as JSON on standard output");
   run_app->add_flag("--force", run.force, "redo what is done");
+  run_app->add_option("--trace", run.trace, "file for a Chrome trace of all calls, waits and leases");
   CLI::App* check_app = app.add_subcommand("check", "Checks a graph and prints its plan without running it.");
   add_graph_options(*check_app, run, settings);
   CLI::App* draw_app =

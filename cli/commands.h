@@ -19,6 +19,7 @@ struct RunArguments {
   bool quiet = false;
   bool json = false;
   bool force = false;
+  std::filesystem::path trace;
 };
 
 /// Loads the plan of a graph, or says on standard error what is wrong with it.

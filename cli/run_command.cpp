@@ -15,18 +15,28 @@ namespace flowrun::cli {
 namespace {
 
 std::atomic<bool> interrupted = false;
+std::atomic<bool> asked_for_report = false;
 static_assert(std::atomic<bool>::is_always_lock_free);
 
 extern "C" void on_interrupt(int) {
   if (interrupted.exchange(true)) ::_exit(static_cast<int>(Exit::interrupted));
+  asked_for_report = true;  // what the end waits for
+}
+extern "C" void on_question(int) {
+  asked_for_report = true;
 }
 
-void catch_interrupts() {
+void catch_signal(int signal, void (*handler)(int)) {
   struct sigaction action {};
-  action.sa_handler = on_interrupt;
+  action.sa_handler = handler;
   action.sa_flags = SA_RESTART;
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  ::sigaction(signal, &action, nullptr);
+}
+
+void catch_signals() {
+  catch_signal(SIGINT, on_interrupt);
+  catch_signal(SIGTERM, on_interrupt);
+  catch_signal(SIGUSR1, on_question);
 }
 
 /// Progress and failures on standard error: a line that is rewritten on a terminal, else a line now and then.
@@ -46,6 +56,12 @@ class Reporter {
     else
       say("{}\n", line);
     shown_ = terminal_;
+  }
+
+  void report(const std::string& text) {
+    std::scoped_lock lock(mutex_);
+    clear();
+    if (!quiet_) say_text(text);
   }
 
   void failure(const RunFailure& failure) {
@@ -75,9 +91,10 @@ class Reporter {
     out += fmt::format("{} {}s, {:.1f}/s, {} of {} in flight", status.packets, status.packet_name,
                        static_cast<double>(status.packets) / status.seconds, format_bytes(status.leased),
                        format_bytes(status.memory));
-    if (status.scopes_expected && status.scopes_ended > 0) {
+    const std::uint64_t made = status.scopes_ended - status.scopes_passed_over;  // by this run
+    if (status.scopes_expected && made > 0) {
       const auto left = static_cast<double>(*status.scopes_expected - status.scopes_ended);
-      out += fmt::format(", {:.0f} s left", status.seconds / static_cast<double>(status.scopes_ended) * left);
+      out += fmt::format(", {:.0f} s left", status.seconds / static_cast<double>(made) * left);
     }
     if (interrupted) out += " (stopping; once more to end at once)";
     return out;
@@ -118,7 +135,7 @@ int run_graph(const RunArguments& arguments) {
   std::signal(SIGHUP, SIG_IGN);  // a terminal that is closed ends no run
   auto loaded = load_or_say(arguments);
   if (!loaded) return static_cast<int>(Exit::usage);
-  catch_interrupts();
+  catch_signals();
   RunResult result;
   {
     Reporter reporter(arguments.quiet);
@@ -128,6 +145,9 @@ int run_graph(const RunArguments& arguments) {
     options.on_failure = [&](const RunFailure& failure) { reporter.failure(failure); };
     options.on_progress = [&](const RunStatus& status) { reporter.progress(status); };
     options.progress_seconds = reporter.interval();
+    options.on_report = [&](const std::string& text) { reporter.report(text); };
+    options.asked_for_report = &asked_for_report;
+    options.trace = arguments.trace;
     result = run(loaded->plan, options);
   }
   if (arguments.json)
