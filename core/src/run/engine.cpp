@@ -25,7 +25,7 @@ std::string message_of(const std::exception_ptr& error) {
 
 }  // namespace
 
-Engine::Engine(Plan& plan, std::deque<OutputFolder>& folders, const RunOptions& options)
+Engine::Engine(Plan& plan, OutputFolders& folders, const RunOptions& options)
     : plan_(plan),
       folders_(folders),
       options_(options),

@@ -27,7 +27,7 @@ constexpr const char* ended_elsewhere = "scopes can be ended in finish() only";
 /// so that each is counted before it is sent; only sources wait, for a lease, and waiting takes no thread.
 class Engine {
  public:
-  Engine(Plan& plan, std::deque<OutputFolder>& folders, const RunOptions& options);
+  Engine(Plan& plan, OutputFolders& folders, const RunOptions& options);
 
   /// Runs to the end. Throws what a bug of the runtime itself threw; everything else is in the results.
   void run();
@@ -95,7 +95,7 @@ class Engine {
   bool gathered_anew(int opener) const;
 
   Plan& plan_;
-  std::deque<OutputFolder>& folders_;
+  OutputFolders& folders_;
   const RunOptions& options_;
   Budget budget_;
   tbb::global_control threads_;  // also more than there are cores, when asked

@@ -111,8 +111,7 @@ RunResult Engine::result() {
 }
 
 RunResult run(Plan& plan, const RunOptions& options) {
-  std::deque<OutputFolder> folders;
-  for (const auto& folder : plan.output_folders) folders.emplace_back(folder);
+  OutputFolders folders(plan.output_folders);
   Engine engine(plan, folders, options);
   {
     const Progress progress(engine, options);

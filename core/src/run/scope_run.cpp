@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "output/publication.h"
+
 namespace flowrun {
 namespace {
 
@@ -53,7 +55,7 @@ NodeScope::NodeScope(const PlanNode& node)
       sent(node.to.size()) {}
 
 ScopeRun::ScopeRun(const Plan& plan, int opener, std::string name, std::uint64_t age,
-                   std::deque<OutputFolder>& folders)
+                   OutputFolders& folders)
     : kind_(kind_of(plan, opener)),
       name_(std::move(name)),
       folder_name_(journal_name(plan, opener, name_)),
@@ -76,25 +78,25 @@ ScopeRun::ScopeRun(const Plan& plan, int opener, std::string name, std::uint64_t
 
 std::filesystem::path ScopeRun::stage(const std::filesystem::path& output_folder,
                                       const std::filesystem::path& unit) const {
-  return folder_at(output_folder).stage(folder_name_, unit);
+  return folder_at(output_folder).stage(folder_name_, unit, "");
 }
 
 std::filesystem::path ScopeRun::hand_on(const std::filesystem::path& output_folder,
                                         const std::filesystem::path& unit) const {
-  return folder_at(output_folder).hand_on(folder_name_, unit);
+  return folder_at(output_folder).hand_on(folder_name_, unit, "");
 }
 
 OutputFolder& ScopeRun::folder_at(const std::filesystem::path& path) const {
-  const auto wanted = std::filesystem::absolute(path).lexically_normal();
-  for (OutputFolder& folder : folders_)
-    if (folder.path() == wanted) return folder;
-  throw std::logic_error(fmt::format("{} was not described as an output folder", wanted.string()));
+  return folders_.at(path);
 }
 
 void ScopeRun::publish(const nlohmann::json& entry) {
   // A slide is done even when nothing was written for it; of the run itself only outputs are kept.
+  Publication publication{folder_name_, {}, entry};
   for (OutputFolder& folder : folders_)
-    if (!is_run() || folder.has_staged(folder_name_)) folder.publish(folder_name_, entry);
+    if (!is_run() || folder.has_staged(folder_name_)) publication.folders.push_back(&folder);
+  for (const auto& error : flowrun::publish({publication}))
+    if (error) std::rethrow_exception(error);
 }
 
 void ScopeRun::discard() {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "run/intake.h"
-#include "output/output_folder.h"
+#include "output/output_folders.h"
 #include "plan/plan.h"
 #include "run/tally.h"
 
@@ -57,7 +57,7 @@ class ScopeRun final : public Scope {
  public:
   /// `opener`: the source that opened it, -1 for the run itself. `age` grows with each scope.
   ScopeRun(const Plan& plan, int opener, std::string name, std::uint64_t age,
-           std::deque<OutputFolder>& folders);
+           OutputFolders& folders);
 
   const std::string& kind() const override { return kind_; }
   const std::string& name() const override { return name_; }
@@ -96,7 +96,7 @@ class ScopeRun final : public Scope {
   int opener_;
   std::uint64_t age_;
   std::atomic<bool> failed_ = false;
-  std::deque<OutputFolder>& folders_;
+  OutputFolders& folders_;
   std::vector<std::unique_ptr<NodeScope>> nodes_;  // by plan node; null: takes no part
 };
 
