@@ -25,6 +25,13 @@ bool is_utf8(const std::string& text) {
   }
 }
 
+/// What follows a NUL would be missing from a message.
+std::string shown(std::string text) {
+  for (auto at = text.find('\0'); at != std::string::npos; at = text.find('\0', at))
+    text.replace(at, 1, "\\0");
+  return text;
+}
+
 [[noreturn]] void throw_too_long(const std::string& what, std::size_t length, const fs::path& folder,
                                  std::size_t longest) {
   throw Error(fmt::format("{} has {} bytes, but in {} it may have {}; shorten it", what, length,
@@ -46,7 +53,7 @@ std::string checked_unit(const fs::path& unit, const fs::path& folder, std::size
                             unit.string(), folder.string()));
   if (name.find('\0') != std::string::npos || !is_utf8(name))
     throw Error(fmt::format("'{}' cannot be the name of an output in {}: it is no UTF-8 text, or has a NUL",
-                            unit.string(), folder.string()));
+                            shown(unit.string()), folder.string()));
   for (const fs::path& part : fs::path(name))
     if (part.native().size() > longest)
       throw_too_long(fmt::format("the name '{}'", part.string()), part.native().size(), folder, longest);
@@ -59,7 +66,7 @@ void check_scope_name(const std::string& scope, const fs::path& folder, std::siz
     throw Error(
         fmt::format("'{}' cannot be a file name in {}: it is empty, '.' or '..', or has a '/' or NUL; "
                     "choose another name",
-                    scope, folder.string()));
+                    shown(scope), folder.string()));
   const std::size_t room = longest > longest_ending.size() ? longest - longest_ending.size() : 0;
   if (scope.size() > room) throw_too_long(fmt::format("the name '{}'", scope), scope.size(), folder, room);
 }
