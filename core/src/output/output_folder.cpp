@@ -128,10 +128,12 @@ void OutputFolder::refuse_clash(const std::string& scope, const std::string& uni
                             both(clash->unit), path().string(), advice));
   if (const auto clash = claims_.elsewhere(scope, unit, claim.handed_on)) {
     const std::string other = clash->scope.empty() ? maker_of(clash->unit) : clash->scope;
-    const std::string by = clash->node.empty() ? "" : fmt::format(" and '{}'", clash->node);
-    throw Error(fmt::format("'{}' and {} {} to the folder {} (node '{}'{}); {}", scope,
+    const std::string nodes = clash->node.empty()
+                                  ? fmt::format("node '{}'", claim.node)
+                                  : fmt::format("nodes '{}' and '{}'", claim.node, clash->node);
+    throw Error(fmt::format("'{}' and {} {} to the folder {} ({}); {}", scope,
                             other.empty() ? "another scope" : "'" + other + "'", both(clash->unit),
-                            path().string(), claim.node, by, advice));
+                            path().string(), nodes, advice));
   }
 }
 

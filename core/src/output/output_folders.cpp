@@ -20,8 +20,9 @@ OutputFolders::OutputFolders(const std::vector<fs::path>& folders) {
 
 OutputFolder* OutputFolders::find(const fs::path& folder) {
   std::error_code unseen;
+  const fs::path plain = fs::absolute(folder, unseen).lexically_normal();
   for (OutputFolder& open : folders_)
-    if (fs::equivalent(open.path(), folder, unseen)) return &open;
+    if (fs::equivalent(open.path(), plain, unseen)) return &open;
   return nullptr;
 }
 

@@ -54,7 +54,7 @@ TEST_CASE("two scopes of a run cannot write one unit") {
     CHECK(refused("others.a", "tiles/a") == "");
   }
   CHECK(refused("others.a", "tiles/b") == "");
-  CHECK(refused("slides.a", "tiles/b") == "");
+  CHECK(refused("slides.a", "tiles/c") == "");
 }
 
 TEST_CASE("a scope can be made again in the same run") {
