@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "output/output_folder.h"
 
-#include <fcntl.h>
 #include <flowrun/error.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <system_error>
+
+#include "output/names.h"
+#include "output/recovery.h"
 
 namespace flowrun {
 namespace {
@@ -19,293 +18,226 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-std::string why(int code) {
-  return std::generic_category().message(code);
+[[noreturn]] void throw_no_folder(const fs::path& folder, const std::string& reason) {
+  throw Error(fmt::format("cannot create the output folder {}: {}", folder.string(), reason));
 }
 
-json read_json(const fs::path& file) {
-  std::ifstream in(file);
-  return in ? json::parse(in, nullptr, false) : json();
+void refuse_dangling(const fs::path& folder) {
+  std::error_code unseen;
+  if (!fs::is_symlink(fs::symlink_status(folder, unseen)) || fs::exists(folder, unseen)) return;
+  throw_no_folder(folder,
+                  fmt::format("it is a symbolic link to {}, where no folder is; create that one first",
+                              fs::read_symlink(folder, unseen).string()));
 }
 
-/// A unit lies inside the output folder; a journal that says otherwise must never make us remove anything.
-bool stays_inside(const fs::path& unit) {
-  const fs::path normal = unit.lexically_normal();
-  return !normal.empty() && normal.is_relative() && *normal.begin() != ".." && *normal.begin() != "." &&
-         *normal.begin() != ".flowrun";
-}
-
-/// Bytes that are no UTF-8 can stand in messages; they must not keep a journal from being written.
-std::string to_text(const json& value) {
-  return value.dump(2, ' ', false, json::error_handler_t::replace);
-}
-
-std::vector<fs::path> units_of(const json& entry, const char* which = "outputs") {
-  std::vector<fs::path> units;
-  if (!entry.is_object() || !entry.contains(which)) return units;
-  for (const auto& unit : entry[which])
-    if (unit.is_string() && stays_inside(unit.get<std::string>()))
-      units.emplace_back(unit.get<std::string>());
-  return units;
-}
-
-void remove_temporaries(const fs::path& folder) {
-  std::vector<fs::path> left;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path().extension() == ".tmp") left.push_back(entry.path());
-  for (const fs::path& file : left) fs::remove(file);
-}
-
-json to_json(const std::set<fs::path>& units) {
-  json out = json::array();
-  for (const fs::path& unit : units) out.push_back(unit.string());
-  return out;
-}
-
-/// Makes sure that a file's content is on the disk.
-void sync_or_throw(const fs::path& file) {
-  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  const bool good = descriptor >= 0 && ::fsync(descriptor) == 0;
-  const int code = errno;
-  if (descriptor >= 0) ::close(descriptor);
-  if (!good) throw Error(fmt::format("cannot write {}: {}", file.string(), why(code)));
-}
-
-void rename_or_throw(const fs::path& from, const fs::path& to) {
+fs::path canonical_folder(const fs::path& given) {
   std::error_code problem;
-  fs::rename(from, to, problem);
-  if (problem)
-    throw Error(fmt::format("cannot rename {} to {}: {}", from.string(), to.string(), problem.message()));
+  fs::path folder = fs::absolute(given, problem).lexically_normal();
+  if (!folder.has_filename()) folder = folder.parent_path();  // `out/`
+  refuse_dangling(folder);
+  fs::path canonical = fs::weakly_canonical(folder, problem);
+  if (problem) throw_no_folder(folder, problem.message());
+  return canonical;
 }
 
-void remove_or_throw(const fs::path& path) {
-  std::error_code problem;
-  fs::remove_all(path, problem);
-  if (problem) throw Error(fmt::format("cannot remove {}: {}", path.string(), problem.message()));
+fs::path with_journal(const fs::path& given) {
+  fs::path folder = canonical_folder(given);
+  for (const char* kind : {"done", "publishing", "staging"}) {
+    std::error_code problem;
+    fs::create_directories(folder / ".flowrun" / kind, problem);
+    if (problem) throw_no_folder(folder, problem.message());
+  }
+  return folder;
 }
 
-void create_or_throw(const fs::path& folder) {
-  std::error_code problem;
-  fs::create_directories(folder, problem);
-  if (problem)
-    throw Error(fmt::format("cannot create the output folder {}: {}", folder.string(), problem.message()));
+dev_t device_of(int descriptor) {
+  struct stat found {};
+  return ::fstat(descriptor, &found) == 0 ? found.st_dev : 0;
 }
+
+constexpr const char* advice = "give one of them another `dir`";
 
 }  // namespace
 
-void write_whole(const fs::path& file, const std::string& content) {
-  fs::path temporary = file;
-  temporary += ".tmp";
-  const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  bool good = descriptor >= 0;
-  for (std::size_t done = 0; good && done < content.size();) {
-    const auto n = ::write(descriptor, content.data() + done, content.size() - done);
-    good = n > 0;
-    done += good ? static_cast<std::size_t>(n) : 0;
-  }
-  good = good && ::fsync(descriptor) == 0;
-  const int code = errno;
-  if (descriptor >= 0) ::close(descriptor);
-  if (!good) {
-    std::error_code ignored;
-    fs::remove(temporary, ignored);
-    throw Error(fmt::format("cannot write {}: {}", file.string(), why(code)));
-  }
-  rename_or_throw(temporary, file);
+OutputFolder::OutputFolder(const fs::path& folder)
+    : journal_(with_journal(folder)),
+      lock_(journal_.at("lock"), path()),
+      device_(device_of(lock_.descriptor())),
+      longest_name_(longest_name(path())),
+      handed_on_(journal_) {
+  recover(journal_, handed_on_);
 }
 
-std::vector<std::exception_ptr> publish(std::vector<Publication>& batch) {
-  std::vector<std::exception_ptr> out;
-  for (auto& p : batch) {
-    std::exception_ptr e;
-    try {
-      for (auto* f : p.folders) f->publish(p.scope, p.entry);
-    } catch (...) {
-      e = std::current_exception();
-    }
-    out.push_back(e);
-  }
-  return out;
-}
-
-OutputFolder::OutputFolder(fs::path folder) : folder_(fs::absolute(folder).lexically_normal()) {
-  journal_ = folder_ / ".flowrun";
-  for (const char* kind : {"done", "publishing", "staging"}) create_or_throw(journal_ / kind);
-  take_lock();
-  clean_up();
-}
-
-OutputFolder::~OutputFolder() {
-  if (lock_ >= 0) ::close(lock_);
-}
-
-void OutputFolder::take_lock() {
-  const fs::path file = journal_ / "lock";
-  lock_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (lock_ < 0)
-    throw Error(fmt::format("cannot write to the output folder {}: {}", folder_.string(), why(errno)));
-  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) {
-    const std::string pid = fmt::format("{}\n", ::getpid());
-    if (::ftruncate(lock_, 0) != 0 || ::write(lock_, pid.data(), pid.size()) < 0)
-      throw Error(fmt::format("cannot write {}: {}", file.string(), why(errno)));
-    return;
-  }
-  std::string holder;
-  std::getline(std::ifstream(file), holder);
-  ::close(std::exchange(lock_, -1));
-  throw Error(
-      fmt::format("output folder {} is in use by another flowrun (process {}); wait for it or choose another",
-                  folder_.string(), holder));
-}
-
-void OutputFolder::clean_up() {
-  remove_temporaries(journal_ / "done");
-  remove_temporaries(journal_ / "publishing");
-  for (const auto& intent : fs::directory_iterator(journal_ / "publishing")) {
-    const json wanted = read_json(intent.path());
-    if (wanted.is_object() && !units_of(wanted, "handed_on").empty()) {
-      complete(intent.path().stem().string(), wanted);
-      continue;
-    }
-    const fs::path done = journal_ / "done" / intent.path().filename();
-    // The entry is written last. The intent's own entry: only the intent was left to remove.
-    if (wanted.is_object() && read_json(done) != wanted.value("entry", json())) {
-      remove_or_throw(done);
-      for (const fs::path& unit : units_of(wanted)) remove_or_throw(folder_ / unit);
-    }
-    remove_or_throw(intent.path());
-  }
-  remove_or_throw(journal_ / "staging");
-  create_or_throw(journal_ / "staging");
-}
-
-fs::path OutputFolder::place(const char* kind, const std::string& scope) const {
-  return journal_ / kind / (scope + ".json");
+void OutputFolder::check_scope_name(const std::string& scope) const {
+  flowrun::check_scope_name(scope, path(), longest_name_);
 }
 
 json OutputFolder::entry(const std::string& scope) const {
-  json entry = read_json(place("done", scope));
-  for (const fs::path& unit : units_of(entry))
-    if (!fs::exists(folder_ / unit)) return {};
-  return entry.is_object() ? entry : json();
+  try {
+    json entry = journal_.entry(scope);
+    if (!entry.is_object()) return {};
+    std::error_code unseen;
+    for (const std::string& unit : units_of(entry))
+      if (!fs::exists(path() / unit, unseen)) return {};
+    return entry;
+  } catch (const Error&) {
+    return {};  // what cannot be read is to be made again
+  }
 }
 
-bool OutputFolder::ours(const std::string& scope, const fs::path& unit) const {
-  const json entry = read_json(place("done", scope));
-  if (entry.is_discarded()) return true;  // of a disk that lost power; what it named is to be redone
-  for (const fs::path& known : units_of(entry))
-    if (known == unit) return true;
-  return false;
+const OutputFolder::Before& OutputFolder::before(const std::string& scope) {
+  if (const auto known = before_.find(scope); known != before_.end()) return known->second;
+  const json entry = journal_.entry(scope);
+  const auto units = units_of(entry);
+  return before_[scope] = {entry.is_discarded(), {units.begin(), units.end()}};
 }
 
-std::set<std::string> OutputFolder::done_scopes_of_opener(const std::string& scope) const {
-  const std::string opener = scope.substr(0, scope.find('.') + 1);  // see journal_name()
-  std::set<std::string> scopes;
-  for (const auto& entry : fs::directory_iterator(journal_ / "done"))
-    if (entry.path().extension() == ".json" && entry.path().filename().string().starts_with(opener))
-      scopes.insert(entry.path().stem().string());
-  return scopes;
+bool OutputFolder::made_for(const std::string& scope, const std::string& unit) {
+  const Before& last = before(scope);
+  if (last.torn) return true;  // of a disk that lost power; what it named is to be redone
+  return any_around(unit, [&](const auto& around) { return last.units.contains(around); });
 }
 
-fs::path OutputFolder::stage(const std::string& scope, const fs::path& unit) {
-  return stage(scope, unit, false);
+fs::path OutputFolder::stage(const std::string& scope, const fs::path& unit, const std::string& node) {
+  return claim(scope, unit, {node, false});
 }
 
-fs::path OutputFolder::hand_on(const std::string& scope, const fs::path& unit) {
-  return stage(scope, unit, true);
+fs::path OutputFolder::hand_on(const std::string& scope, const fs::path& unit, const std::string& node) {
+  return claim(scope, unit, {node, true});
 }
 
-fs::path OutputFolder::stage(const std::string& scope, const fs::path& unit, bool handed_on) {
-  if (!stays_inside(unit)) throw Error(fmt::format("'{}' is not inside the output folder", unit.string()));
-  const fs::path temporary = journal_ / "staging" / scope / unit;
+fs::path OutputFolder::claim(const std::string& scope, const fs::path& given, const Claim& claim) {
+  const std::string unit = checked_unit(given, path(), longest_name_);
+  const fs::path temporary = journal_.staging(scope) / unit;
   std::scoped_lock lock(mutex_);
-  Staged& staged = staged_[scope];
-  if (staged.units.contains(unit)) return temporary;
-  const auto made_here = [&] {
-    if (ours(scope, unit)) return true;
-    if (!handed_on) return false;
-    const auto others = done_scopes_of_opener(scope);
-    return std::any_of(others.begin(), others.end(), [&](const auto& other) { return ours(other, unit); });
-  };
-  if (fs::exists(folder_ / unit) && !made_here())
-    throw Error(
-        fmt::format("{} exists and was not made by flowrun; move it away or choose another output folder",
-                    (folder_ / unit).string()));
+  if (claims_.has(scope, unit, claim.node)) return temporary;
+  refuse_clash(scope, unit, claim);
+  refuse_foreign(scope, unit, claim.handed_on);
   create_or_throw(temporary.parent_path());
-  if (handed_on) staged.handed_on.insert(unit);
-  staged.units.insert(unit);  // last: whoever finds it may write
+  claims_.add(scope, unit, claim);  // last: whoever finds it may write
   return temporary;
 }
 
-OutputFolder::Staged OutputFolder::take_staged(const std::string& scope) {
-  std::scoped_lock lock(mutex_);
-  const auto node = staged_.extract(scope);
-  return node ? node.mapped() : Staged{};
+void OutputFolder::refuse_clash(const std::string& scope, const std::string& unit, const Claim& claim) {
+  const auto both = [&](const std::string& other) {
+    return other == unit ? fmt::format("both write '{}'", unit)
+                         : fmt::format("write '{}' and '{}', one inside the other,", unit, other);
+  };
+  if (const auto clash = claims_.within(scope, unit, claim.node))
+    throw Error(fmt::format("the nodes '{}' and '{}' {} to the folder {}; {}", claim.node, clash->node,
+                            both(clash->unit), path().string(), advice));
+  if (const auto clash = claims_.elsewhere(scope, unit, claim.handed_on)) {
+    const std::string other = clash->scope.empty() ? maker_of(clash->unit) : clash->scope;
+    const std::string nodes = clash->node.empty()
+                                  ? fmt::format("node '{}'", claim.node)
+                                  : fmt::format("nodes '{}' and '{}'", claim.node, clash->node);
+    throw Error(fmt::format("'{}' and {} {} to the folder {} ({}); {}", scope,
+                            other.empty() ? "another scope" : "'" + other + "'", both(clash->unit),
+                            path().string(), nodes, advice));
+  }
+}
+
+/// A file or link among the folders above a unit would be found too late, when the unit is moved into place.
+void OutputFolder::refuse_parents(const std::string& scope, const std::string& unit) {
+  for (auto end = unit.find('/'); end != std::string::npos; end = unit.find('/', end + 1)) {
+    const fs::path parent = path() / unit.substr(0, end);
+    struct stat found {};
+    const int code = ::stat(parent.c_str(), &found) == 0 ? 0 : errno;
+    if (code == ENOENT && !stands(parent)) return;
+    if (code == 0 && S_ISDIR(found.st_mode) && found.st_dev == device_) continue;
+    if (made_for(scope, unit.substr(0, end))) return;  // and will be replaced
+    const std::string what = code != 0                ? "cannot be looked at: " + why(code)
+                             : S_ISDIR(found.st_mode) ? "is on another file system than the output folder"
+                                                      : "is no folder";
+    throw Error(
+        fmt::format("{} {}; so '{}' cannot be put in it; move it away or choose another output folder",
+                    parent.string(), what, unit));
+  }
+}
+
+void OutputFolder::refuse_foreign(const std::string& scope, const std::string& unit, bool handed_on) {
+  refuse_parents(scope, unit);
+  if (!stands(path() / unit) || made_for(scope, unit)) return;
+  if (handed_on && handed_on_.holder(scope, unit)) return;
+  const std::string place = (path() / unit).string();
+  if (const std::string maker = maker_of(unit); !maker.empty())
+    throw Error(fmt::format("{} was made for '{}', so '{}' does not replace it; move it away or {}", place,
+                            maker, scope, "choose another output folder for one of the two"));
+  throw Error(
+      fmt::format("{} exists and was not made by flowrun{}; move it away or choose another output folder",
+                  place, lookups_left_ > 0 ? "" : fmt::format(" for '{}'", scope)));
+}
+
+/// The scope whose entry names the unit, or empty.
+std::string OutputFolder::maker_of(const std::string& unit) {
+  if (lookups_left_ == 0) return {};
+  --lookups_left_;
+  for (const std::string& scope : journal_.done_scopes()) {
+    const auto units = units_of(entry(scope));
+    if (std::any_of(units.begin(), units.end(),
+                    [&](const auto& known) { return lies_in(unit, known) || lies_in(known, unit); }))
+      return scope;
+  }
+  return {};
 }
 
 bool OutputFolder::has_staged(const std::string& scope) const {
   std::scoped_lock lock(mutex_);
-  return staged_.contains(scope);
-}
-
-void OutputFolder::publish(const std::string& scope, json entry) {
-  const Staged staged = take_staged(scope);
-  entry["outputs"] = to_json(staged.units);
-  std::set<fs::path> touched = staged.units;
-  for (const fs::path& old : units_of(read_json(place("done", scope)))) touched.insert(old);
-  const json intent{
-      {"entry", entry}, {"outputs", to_json(touched)}, {"handed_on", to_json(staged.handed_on)}};
-  for (const fs::path& unit : staged.handed_on) sync_or_throw(journal_ / "staging" / scope / unit);
-
-  write_whole(place("publishing", scope), to_text(intent));
-  // What is handed on replaces what was: if that fails half-way, the next run completes it.
-  if (!staged.handed_on.empty()) return complete(scope, intent);
-  try {
-    remove_or_throw(place("done", scope));
-    for (const fs::path& unit : touched) remove_or_throw(folder_ / unit);
-    complete(scope, intent);
-  } catch (...) {  // a full disk, say: rather nothing than a part
-    for (const fs::path& unit : touched) remove_or_throw(folder_ / unit);
-    remove_or_throw(place("publishing", scope));
-    throw;
-  }
-}
-
-void OutputFolder::complete(const std::string& scope, const json& intent) {
-  const json entry = intent.value("entry", json());
-  const auto handed_on = units_of(intent, "handed_on");
-  const auto keeps = units_of(entry);
-  const auto among = [](const std::vector<fs::path>& units, const fs::path& unit) {
-    return std::find(units.begin(), units.end(), unit) != units.end();
-  };
-  for (const fs::path& unit : units_of(intent)) {
-    const fs::path staged = journal_ / "staging" / scope / unit;
-    if (!among(keeps, unit)) remove_or_throw(folder_ / unit);
-    if (!among(keeps, unit) || !fs::exists(staged)) continue;
-    if (fs::is_directory(folder_ / unit)) remove_or_throw(folder_ / unit);
-    create_or_throw((folder_ / unit).parent_path());
-    rename_or_throw(staged, folder_ / unit);
-  }
-  if (!handed_on.empty())
-    for (const std::string& other : done_scopes_of_opener(scope)) {
-      json before = read_json(place("done", other));
-      std::set<fs::path> left;
-      const auto had = units_of(before);
-      for (const fs::path& unit : had)
-        if (!among(handed_on, unit)) left.insert(unit);
-      if (other == scope || left.size() == had.size()) continue;
-      before["outputs"] = to_json(left);
-      write_whole(place("done", other), to_text(before) + "\n");
-    }
-  write_whole(place("done", scope), to_text(entry) + "\n");
-  remove_or_throw(place("publishing", scope));
-  remove_or_throw(journal_ / "staging" / scope);
+  return !claims_.of(scope).empty();
 }
 
 void OutputFolder::discard(const std::string& scope) {
-  take_staged(scope);
-  if (fs::exists(place("publishing", scope))) return;  // the next run completes it
-  remove_or_throw(journal_ / "staging" / scope);
+  std::scoped_lock lock(mutex_);
+  forget(scope);
+  if (!journal_.has_intent(scope)) remove_or_throw(journal_.staging(scope));
+}
+
+void OutputFolder::sync() const {
+  sync_file_system(lock_.descriptor(), path());
+}
+
+void OutputFolder::draft(const std::string& scope, Intent intent) {
+  std::scoped_lock lock(mutex_);
+  std::vector<std::string> units, handed_on;
+  for (const auto& [unit, claim] : claims_.of(scope)) {
+    if (!stands(journal_.staging(scope) / unit)) continue;  // announced, but there was nothing to write
+    refuse_foreign(scope, unit, claim.handed_on);           // it may have come since
+    units.push_back(unit);
+    if (claim.handed_on) handed_on.push_back(unit);
+  }
+  for (const std::string& old : before(scope).units)
+    if (std::find(units.begin(), units.end(), old) == units.end() && !claims_.elsewhere(scope, old, false))
+      intent.remove.push_back(old);
+  intent.folder = path();
+  intent.entry["outputs"] = units;
+  if (!handed_on.empty()) intent.entry["handed_on"] = handed_on;
+  journal_.draft(scope, intent);
+  intents_[scope] = std::move(intent);
+}
+
+void OutputFolder::complete(const std::string& scope) {
+  std::unique_lock lock(mutex_);
+  const Intent intent = std::move(intents_.at(scope));
+  // Also when it fails, as the next run then completes it.
+  claims_.publish(scope, units_of(intent.entry));
+  forget(scope);
+  lock.unlock();  // nobody who stages waits until large folders are removed
+  journal_.complete(scope, intent, [&] {
+    std::scoped_lock again(mutex_);
+    handed_on_.take_over(scope, intent.entry);
+  });
+}
+
+void OutputFolder::forget(const std::string& scope) {
+  claims_.drop(scope);
+  before_.erase(scope);
+  intents_.erase(scope);
+}
+
+void OutputFolder::roll_back(const std::string& scope) {
+  std::scoped_lock lock(mutex_);
+  forget(scope);
+  journal_.roll_back(scope);
 }
 
 }  // namespace flowrun

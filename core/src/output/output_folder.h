@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <exception>
+#include <sys/types.h>
+
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -10,69 +11,83 @@
 #include <string>
 #include <vector>
 
+#include "output/claims.h"
+#include "output/files.h"
+#include "output/handed_on.h"
+#include "output/journal.h"
+#include "output/lock.h"
+
 namespace flowrun {
 
-/// A folder that a run writes to, with its journal in `.flowrun/`:
-///   lock            held by the process that runs
-///   done/NAME.json  the scope NAME is whole: its identity, the plan, its counts, its units
-///   publishing/     a scope whose units are being renamed into place: undone when a killed run left it, but
-///                   completed when it hands on units, as the earlier scope's are replaced by then
-///   staging/        what is being written
-/// A scope is done when its entry in done/ is; everything else that a killed run left is removed when the
-/// folder is opened. Thread-safe.
+/// A folder that a run writes to, with its journal in `.flowrun/`. A scope is done when it has an entry
+/// there; scopes get one by publish(). Thread-safe.
 class OutputFolder {
  public:
-  /// Creates the folder if need be, takes its lock and cleans up. Throws Error when it cannot be written or
-  /// another process holds it.
-  explicit OutputFolder(std::filesystem::path folder);
-  ~OutputFolder();
+  /// Creates the folder if need be, takes its lock, and ends what a killed run left (see recover()). Throws
+  /// Error when it cannot be written, cannot be locked, or another process holds it.
+  explicit OutputFolder(const std::filesystem::path& folder);
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;
 
-  const std::filesystem::path& path() const { return folder_; }
+  /// Absolute and without symbolic links.
+  const std::filesystem::path& path() const { return journal_.folder(); }
+  /// To be asked before any work is done for a scope. Throws Error when no files can be named after it.
+  void check_scope_name(const std::string& scope) const;
   /// The journal entry of a scope whose units all stand, or null.
   nlohmann::json entry(const std::string& scope) const;
-  void check_name(const std::string&) const {}
-  /// See Scope::stage.
-  std::filesystem::path stage(const std::string& scope, const std::filesystem::path& unit);
+
+  /// See Scope::stage. `node` is the one that writes. Throws Error when something that flowrun did not make
+  /// for this scope is there, or another node or scope writes it.
+  std::filesystem::path stage(const std::string& scope, const std::filesystem::path& unit,
+                              const std::string& node);
   /// See Scope::hand_on.
-  std::filesystem::path hand_on(const std::string& scope, const std::filesystem::path& unit);
+  std::filesystem::path hand_on(const std::string& scope, const std::filesystem::path& unit,
+                                const std::string& node);
   bool has_staged(const std::string& scope) const;
-  /// Moves the scope's units into place, replaces those of its last entry, and writes `entry`.
-  void publish(const std::string& scope, nlohmann::json entry);
-  /// Removes what the scope has staged.
+  /// Removes what the scope has staged, unless it is published already.
   void discard(const std::string& scope);
 
+  /// Waits until all that was published is on the disk.
+  void sync() const;
+  /// The file system that it lies on.
+  dev_t device() const { return device_; }
+
  private:
-  std::filesystem::path place(const char* kind, const std::string& scope) const;
-  void take_lock();
-  void clean_up();
-  bool ours(const std::string& scope, const std::filesystem::path& unit) const;
-  std::set<std::string> done_scopes_of_opener(const std::string& scope) const;
-  std::filesystem::path stage(const std::string& scope, const std::filesystem::path& unit, bool handed_on);
-  /// The units that a scope stages.
-  struct Staged {
-    std::set<std::filesystem::path> units, handed_on;
+  friend class Publishing;
+  using Claim = Claims::Claim;
+  /// What the last entry of a scope names.
+  struct Before {
+    bool torn = false;
+    std::set<std::string> units;
   };
-  Staged take_staged(const std::string& scope);
-  /// Does what the intent says, as far as it is not done.
-  void complete(const std::string& scope, const nlohmann::json& intent);
 
-  std::filesystem::path folder_;
-  std::filesystem::path journal_;
-  int lock_ = -1;
-  mutable std::mutex mutex_;
-  std::map<std::string, Staged> staged_;
+  std::filesystem::path claim(const std::string& scope, const std::filesystem::path& unit,
+                              const Claim& claim);
+  void refuse_clash(const std::string& scope, const std::string& unit, const Claim& claim);
+  void refuse_foreign(const std::string& scope, const std::string& unit, bool handed_on);
+  void refuse_parents(const std::string& scope, const std::string& unit);
+  const Before& before(const std::string& scope);
+  bool made_for(const std::string& scope, const std::string& unit);
+  std::string maker_of(const std::string& unit);
+
+  // The steps of publish().
+  void draft(const std::string& scope, Intent intent);
+  void intend(const std::string& scope) const { journal_.intend(scope); }
+  void agree(const std::string& scope) const { journal_.agree(scope); }
+  void complete(const std::string& scope);
+  void roll_back(const std::string& scope);
+  void forget(const std::string& scope);
+
+  const Journal journal_;
+  const FolderLock lock_;
+  const dev_t device_;
+  const std::size_t longest_name_;
+  mutable std::mutex mutex_;  // guards all that follows
+  Claims claims_;
+  HandedOn handed_on_;
+  std::map<std::string, Before> before_;   // of scopes that stage
+  std::map<std::string, Intent> intents_;  // of scopes that are being published
+  int lookups_left_ = 20;                  // of makers: each reads the whole journal
 };
-
-struct Publication {
-  std::string scope;
-  std::vector<OutputFolder*> folders;
-  nlohmann::json entry;
-};
-std::vector<std::exception_ptr> publish(std::vector<Publication>& batch);
-
-/// Writes a file whole or not at all: under a temporary name first, then renamed. Throws Error.
-void write_whole(const std::filesystem::path& file, const std::string& content);
 
 }  // namespace flowrun

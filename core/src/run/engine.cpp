@@ -17,6 +17,13 @@ std::size_t elbow_room(const Plan& plan) {
   return of_packets * static_cast<std::size_t>(plan.threads);
 }
 
+std::vector<std::filesystem::path> paths_of(const OutputFolders* folders) {
+  std::vector<std::filesystem::path> paths;
+  if (folders)
+    for (const OutputFolder& folder : *folders) paths.push_back(folder.path());
+  return paths;
+}
+
 LeasePlan lease_plan(const Plan& plan, const PlanNode& node) {
   LeasePlan out{node.name, node.lease, node.slots};
   if (node.type->role != Role::open) return out;
@@ -31,13 +38,13 @@ std::shared_ptr<Budget> budget_of(const Plan& plan) {
   return std::make_shared<Budget>(plan.memory, plan.kept_by_run(), elbow_room(plan));
 }
 
-Engine::Engine(Plan& plan, std::deque<OutputFolder>& folders, const RunOptions& options,
+Engine::Engine(Plan& plan, OutputFolders* folders, const RunOptions& options,
                std::shared_ptr<Budget> budget)
     : threads_(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(plan.threads)),
       arena_(plan.threads),
       started_(std::chrono::steady_clock::now()),
       log_(plan, plan.threads, options.trace),
-      results_(options, plan.output_folders),
+      results_(options, paths_of(folders)),
       state_(plan, options, std::move(budget), results_, log_),
       router_(plan, *this) {
   arena_.execute([&] { graph_ = std::make_unique<tbb::flow::graph>(); });
@@ -45,19 +52,19 @@ Engine::Engine(Plan& plan, std::deque<OutputFolder>& folders, const RunOptions& 
   state_.dispatch = [this](Job job) { dispatch(std::move(job)); };
   make_nodes(folders);
   scopes_ = std::make_unique<ScopeKeeper>(
-      state_, [this] { graph_->reserve_wait(); }, [this] { graph_->release_wait(); });
+      state_, folders, [this] { graph_->reserve_wait(); }, [this] { graph_->release_wait(); });
   sources_ = std::make_unique<Sources>(state_, *scopes_);
   calls_ = std::make_unique<NodeCalls>(state_, *sources_, *scopes_);
 }
 
 Engine::~Engine() = default;
 
-void Engine::make_nodes(std::deque<OutputFolder>& folders) {
+void Engine::make_nodes(OutputFolders* folders) {
   const auto add_folders = [&](const PlanNode& node, std::vector<OutputFolder*>& to) {
+    if (!folders) return;
     for (const auto& path : node.output_folders)
-      for (OutputFolder& folder : folders)
-        if (folder.path() == std::filesystem::absolute(path).lexically_normal() && std::ranges::find(to, &folder) == to.end())
-          to.push_back(&folder);
+      if (OutputFolder* folder = &folders->at(path); std::ranges::find(to, folder) == to.end())
+        to.push_back(folder);
   };
   Plan& plan = state_.plan;
   for (std::size_t i = 0; i < plan.nodes.size(); ++i) {

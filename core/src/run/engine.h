@@ -27,8 +27,9 @@ std::shared_ptr<Budget> budget_of(const Plan& plan);
 /// each is counted before it is sent; only those who ask for leases wait, and waiting takes no thread.
 class Engine final : RouterEvents {
  public:
-  /// `folders`: of all nodes. `budget`: see budget_of.
-  Engine(Plan& plan, std::deque<OutputFolder>& folders, const RunOptions& options,
+  /// `folders`: of all nodes; null in tests of nodes: what is staged is at its final place at once. `budget`:
+  /// see budget_of.
+  Engine(Plan& plan, OutputFolders* folders, const RunOptions& options,
          std::shared_ptr<Budget> budget);
   ~Engine() override;
 
@@ -50,7 +51,7 @@ class Engine final : RouterEvents {
   using JobPtr = std::shared_ptr<Job>;
   using TbbNode = tbb::flow::function_node<JobPtr, tbb::flow::continue_msg, tbb::flow::queueing>;
 
-  void make_nodes(std::deque<OutputFolder>& folders);
+  void make_nodes(OutputFolders* folders);
   void dispatch(Job job);
   void receive(const JobPtr& message);
   void execute(Job job);

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "output/output_folder.h"
+#include "output/publication.h"
 
 namespace flowrun {
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <new>
 #include <tuple>
+#include <utility>
 
 namespace flowrun {
 
@@ -19,9 +20,9 @@ std::string message_of(const std::exception_ptr& error) {
   }
 }
 
-Results::Results(const RunOptions& options, const std::vector<std::filesystem::path>& folders)
-    : options_(options) {
-  for (const auto& folder : folders)
+Results::Results(const RunOptions& options, std::vector<std::filesystem::path> folders)
+    : options_(options), folders_(std::move(folders)) {
+  for (const auto& folder : folders_)
     if (std::FILE* file = std::fopen((folder / ".flowrun" / "scopes.jsonl").c_str(), "we"))
       lines_.emplace_back(file);
 }
@@ -49,6 +50,7 @@ void Results::end_scope(ScopeResult result) {
 void Results::move_to(RunResult& result) {
   std::scoped_lock lock(mutex_);
   lines_.clear();
+  result.output_folders = folders_;
   result.scope_counts = counts_;
   result.scopes = std::move(scopes_);
   std::sort(result.scopes.begin(), result.scopes.end(),

@@ -24,7 +24,7 @@ std::string message_of(const std::exception_ptr& error);
 class Results {
  public:
   /// Each scope that ends is a line in a file of each folder.
-  Results(const RunOptions& options, const std::vector<std::filesystem::path>& folders);
+  Results(const RunOptions& options, std::vector<std::filesystem::path> folders);
 
   /// Counts, lists and tells a failure.
   void fail(RunFailure failure);
@@ -40,6 +40,7 @@ class Results {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
   const RunOptions& options_;
+  const std::vector<std::filesystem::path> folders_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<std::FILE, Close>> lines_;
   std::map<ScopeStatus, std::uint64_t> counts_;

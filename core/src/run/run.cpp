@@ -78,12 +78,15 @@ std::string bottleneck_of(const RunResult& result) {
   return out;
 }
 
-void write_summary(RunResult& result, const OutputFolder& folder, const RunOptions& options) {
+/// The summary lies in each folder, and what a run that ended has written is on the disk.
+void write_summary(RunResult& result, const OutputFolders& folders, const RunOptions& options) {
+  const std::string text =
+      summary_json(result).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   try {
-    write_whole(folder.path() / ".flowrun" / "summary.json",
-                summary_json(result).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    for (const OutputFolder& folder : folders) write_whole(folder.path() / ".flowrun" / "summary.json", text);
+    folders.sync();
   } catch (const Error& problem) {
-    const RunFailure failure{"", "", problem.what(), OnError::fail};
+    const RunFailure failure{"", "", problem.what(), OnError::fail, {}};
     ++result.failure_count;
     result.failures.push_back(failure);
     if (result.exit != Exit::interrupted) result.exit = Exit::failed;
@@ -143,21 +146,19 @@ RunResult Engine::result() {
   }
   result.bottleneck = bottleneck_of(result);
   result.counts = state_.run_scope->counts(state_.plan);
-  result.output_folders = state_.plan.output_folders;
   results_.move_to(result);
   return result;
 }
 
 RunResult run(Plan& plan, const RunOptions& options) {
-  std::deque<OutputFolder> folders;
-  for (const auto& folder : plan.output_folders) folders.emplace_back(folder);
-  Engine engine(plan, folders, options, budget_of(plan));
+  OutputFolders folders(plan.output_folders);
+  Engine engine(plan, &folders, options, budget_of(plan));
   {
     const Watch watch(engine, options);
     engine.run();
   }
   RunResult result = engine.result();
-  for (const OutputFolder& folder : folders) write_summary(result, folder, options);
+  write_summary(result, folders, options);
   return result;
 }
 

@@ -94,7 +94,6 @@ struct RunOptions {
   std::function<void(const std::string&)> on_report = {};
   std::atomic<bool>* asked_for_report = nullptr;
   double quiet_seconds = 30;
-  bool in_place = false;             ///< what is staged is at its final place at once: for tests of nodes
   std::filesystem::path trace = {};  ///< a Chrome trace is written there; empty: none
 };
 

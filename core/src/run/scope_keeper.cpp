@@ -11,8 +11,9 @@
 
 namespace flowrun {
 
-ScopeKeeper::ScopeKeeper(RunState& state, std::function<void()> hold, std::function<void()> let_go)
-    : state_(state), hold_(std::move(hold)), let_go_(std::move(let_go)), points_(state.nodes.size() + 1) {
+ScopeKeeper::ScopeKeeper(RunState& state, OutputFolders* folders, std::function<void()> hold,
+                         std::function<void()> let_go)
+    : state_(state), folders_(folders), hold_(std::move(hold)), let_go_(std::move(let_go)), points_(state.nodes.size() + 1) {
   for (std::size_t i = 0; i < state.nodes.size(); ++i) {
     const NodeRun& node = state.nodes[i];
     const int number = static_cast<int>(i);
@@ -31,7 +32,7 @@ void ScopeKeeper::begin_run(const std::vector<OutputFolder*>& folders) {
 ScopePtr ScopeKeeper::begin_scope(int opener, std::string name, std::vector<OutputFolder*> folders) {
   auto scope = std::make_shared<ScopeRun>(state_.plan, opener, std::move(name), ages_++, std::move(folders),
                                           state_.totals);
-  scope->in_place = state_.options.in_place;
+  scope->all_folders = folders_;
   for (const PointOfNode& of : points_in(*scope)) state_.budget->begin_scope(*of.point, scope->age());
   return scope;
 }
@@ -47,7 +48,7 @@ ScopePtr ScopeKeeper::open(int opener, NewScope spec, const Lease& lease) {
                                 node.plan->type->outputs.front().name, spec.name));
     }
     for (const OutputFolder* folder : node.folders)
-      folder->check_name(journal_name(state_.plan, opener, spec.name));
+      folder->check_scope_name(journal_name(state_.plan, opener, spec.name));
     for (std::size_t i = 0; i < state_.nodes.size(); ++i)
       if (state_.nodes[i].plan->opener == opener) {
         asked = static_cast<int>(i);

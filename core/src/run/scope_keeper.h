@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "output/output_folder.h"
+#include "output/output_folders.h"
 #include "run/publisher.h"
 #include "run/run_state.h"
 
@@ -18,7 +18,8 @@ namespace flowrun {
 class ScopeKeeper {
  public:
   /// `hold`, `let_go`: keep the run from ending while a scope is being published.
-  ScopeKeeper(RunState& state, std::function<void()> hold, std::function<void()> let_go);
+  /// `folders`: of the run; null when what is staged is at its final place at once.
+  ScopeKeeper(RunState& state, OutputFolders* folders, std::function<void()> hold, std::function<void()> let_go);
 
   void begin_run(const std::vector<OutputFolder*>& folders);
   /// The scope, or nothing when it is done already or cannot be opened. It holds the lease.
@@ -51,6 +52,7 @@ class ScopeKeeper {
   void tell(ScopeRun& scope);
 
   RunState& state_;
+  OutputFolders* const folders_;
   std::function<void()> hold_, let_go_;
   std::vector<std::vector<PointOfNode>> points_;  // by opener, the run first
   std::atomic<std::uint64_t> ages_ = 0;

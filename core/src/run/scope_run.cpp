@@ -8,7 +8,7 @@
 #include <optional>
 #include <stdexcept>
 
-#include "output/output_folder.h"
+#include "output/output_folders.h"
 
 namespace flowrun {
 namespace {
@@ -85,12 +85,13 @@ std::filesystem::path NodeScope::hand_on(const std::filesystem::path& output_fol
 
 std::filesystem::path NodeScope::staged(const std::filesystem::path& output_folder,
                                         const std::filesystem::path& unit, bool handed_on) const {
-  if (scope.in_place) {
+  if (!scope.all_folders) {
     std::filesystem::create_directories((output_folder / unit).parent_path());
     return output_folder / unit;
   }
-  OutputFolder& folder = scope.folder_at(output_folder);
-  return handed_on ? folder.hand_on(scope.journal_name(), unit) : folder.stage(scope.journal_name(), unit);
+  OutputFolder& folder = scope.all_folders->at(output_folder);
+  return handed_on ? folder.hand_on(scope.journal_name(), unit, node)
+                   : folder.stage(scope.journal_name(), unit, node);
 }
 
 ScopeRun::ScopeRun(const Plan& plan, int opener, std::string name, std::uint64_t age,
@@ -112,13 +113,6 @@ ScopeRun::ScopeRun(const Plan& plan, int opener, std::string name, std::uint64_t
     for (const PortRef from : node.from) nodes_[i]->pending += from.node >= 0;
     if (opener < 0 && node.begins()) nodes_[i]->pending += 1;
   }
-}
-
-OutputFolder& ScopeRun::folder_at(const std::filesystem::path& path) const {
-  const auto wanted = std::filesystem::absolute(path).lexically_normal();
-  for (OutputFolder* folder : folders_)
-    if (folder->path() == wanted) return *folder;
-  throw std::logic_error(fmt::format("{} was not described as an output folder", wanted.string()));
 }
 
 std::map<std::string, PacketCounts> ScopeRun::counts(const Plan& plan) const {

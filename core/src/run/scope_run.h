@@ -22,6 +22,7 @@
 namespace flowrun {
 
 class OutputFolder;
+class OutputFolders;
 class ScopeRun;
 
 /// What a call gave to be done in its turn, and the leases of what it holds.
@@ -77,7 +78,6 @@ class ScopeRun final {
   /// What it is called in the journal.
   const std::string& journal_name() const { return journal_name_; }
   const std::vector<OutputFolder*>& folders() const { return folders_; }
-  OutputFolder& folder_at(const std::filesystem::path& path) const;
 
   NodeScope& at(int node) { return *nodes_[static_cast<std::size_t>(node)]; }
   bool has(int node) const { return nodes_[static_cast<std::size_t>(node)] != nullptr; }
@@ -93,7 +93,7 @@ class ScopeRun final {
 
   std::atomic<int> unfinished = 0;  ///< nodes that have not finished it
   Lease lease;                      ///< of its opener, held until it ends
-  bool in_place = false;            ///< see RunOptions
+  OutputFolders* all_folders = nullptr;  ///< of the run; null: what is staged is at its final place at once
   bool said = false;                ///< a failure in it was reported; guarded by who reports
   bool left_out = false;            ///< it failed, and its opener skips what fails; likewise
   std::map<std::string, std::string> identity;

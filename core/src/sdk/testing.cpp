@@ -111,7 +111,6 @@ struct Harness::Implementation {
         given(h.type.inputs.size()),
         sent(h.type.inputs.size()),
         node(std::move(n)) {
-    options.in_place = true;
     options.on_failure = [this](const RunFailure& failure) {
       const std::scoped_lock lock(mutex);
       if (!problem) problem = failure.error;
@@ -206,7 +205,7 @@ struct Harness::Implementation {
     add_opener_and_feeds(!of_run && !in_run());
     add_node(of_run);
     add_sinks();
-    engine = std::make_unique<Engine>(plan, folders, options, budget);
+    engine = std::make_unique<Engine>(plan, nullptr, options, budget);
     for (const std::string& done : done_scopes) engine->state().at(0).scopes[done] = true;
     engine->begin();
     scope = in_run() || of_run ? engine->state().run_scope : engine->state().at(0).last_opened;
@@ -295,7 +294,6 @@ struct Harness::Implementation {
   std::exception_ptr problem;
   std::unique_ptr<Node> node;  // while no plan has it
   std::deque<NodeType> types;
-  std::deque<OutputFolder> folders;
   Plan plan;
   std::unique_ptr<Engine> engine;
   ScopePtr scope;
