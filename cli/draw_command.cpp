@@ -59,9 +59,10 @@ std::string edges_in_dot(const Plan& plan, std::size_t number) {
   for (std::size_t port = 0; port < node.to.size(); ++port) {
     const OutputSpec& output = node.type->outputs[port];
     const std::size_t bytes = *node.costs.outputs.at(output.name).bytes;
+    const std::string size = (node.type->asks_bytes ? "up to " : "") + format_bytes(bytes);
     for (const PortRef to : node.to[port])
       out += fmt::format("  n{}:o{}:s -> n{}:i{}:n [label=\" {}\\n {}\"];\n", number, port, to.node, to.port,
-                         output.type, bytes ? format_bytes(bytes) : "size by packet");
+                         output.type, bytes ? size : "size by packet");
   }
   return out;
 }

@@ -173,7 +173,6 @@ Lease Budget::take_or_wait(Request request) {
   // Nobody overtakes an older request of the same point, or small ones could starve a large one for ever.
   const bool first = point.waiting.empty() || request.turn < point.waiting.begin()->first;
   if (first && fits(point, request.turn, request.bytes)) return grant(point, request.turn, request.bytes);
-  request.since = std::chrono::steady_clock::now();
   point.waiting[request.turn].push_back(std::move(request));
   ++waiting_;
   return nullptr;

@@ -4,7 +4,6 @@
 #include <flowrun/packet.h>
 
 #include <atomic>
-#include <chrono>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -48,14 +47,12 @@ class Budget : public std::enable_shared_from_this<Budget> {
     std::uint64_t index = 0;
     auto operator<=>(const Turn&) const = default;
   };
-  /// A lease and how long it was waited for.
   using Granted = std::function<void(Lease)>;
   struct Request {
     Point* point = nullptr;
     Turn turn;
     std::size_t bytes = 0;
     Granted granted;  ///< called without locks, with nothing when it was given up; must only enqueue work
-    std::chrono::steady_clock::time_point since = {};
   };
 
   /// `kept`: bytes that are leased for the whole run. `elbow_room`: shared bytes that opening scopes leaves.

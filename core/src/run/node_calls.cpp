@@ -65,10 +65,11 @@ bool NodeCalls::has_lease(Job& job, const Inputs& inputs) {
   if (!node.type->asks_bytes || job.lease) return true;
   const CallBytes asked = static_cast<const Map&>(*node.node).bytes(inputs);
   Job again{Job::Kind::call, job.node, job.scope, job.index, inputs.packets()};
-  again.out_bytes = asked.out + node.beyond;
+  again.out_bytes = job.out_bytes = asked.out + node.beyond;
   const std::size_t bytes = asked.out + std::max(asked.scratch, node.beyond);
-  state_.lease(*state_.at(job.node).packets, job.scope, job.node, job.index, bytes, std::move(again));
-  return false;
+  job.lease =
+      state_.lease(*state_.at(job.node).packets, job.scope, job.node, job.index, bytes, std::move(again));
+  return job.lease != nullptr;
 }
 
 void NodeCalls::map(Job& job) {
@@ -201,9 +202,11 @@ void NodeCalls::finish(Job& job) {
   const bool called = of_run ? type.finishes_run : type.finishes && job.scope->opener() == node.opener;
   if (!called) return scopes_.node_finished(job.scope, job.node);
   NodeRun& run = state_.at(job.node);
-  if (Budget::Point* point = of_run ? run.run_finish : run.finish; point && !job.lease && !job.scope->failed())
-    return state_.lease(*point, job.scope, job.node, 0, node.finish_lease,
-                        Job{Job::Kind::finish, job.node, job.scope});
+  if (Budget::Point* point = of_run ? run.run_finish : run.finish; point && !job.asked) {
+    job.lease = state_.lease(*point, job.scope, job.node, 0, node.finish_lease,
+                             Job{Job::Kind::finish, job.node, job.scope});
+    if (!job.lease) return;
+  }
   if (state_.stopping()) job.scope->fail();
   Packets rest;
   try {

@@ -42,9 +42,10 @@ void RunState::report_for_good(ScopeRun& scope, int node, const std::exception_p
   report(scope, node, plan_of(node).on_error == OnError::stop ? OnError::stop : OnError::fail, error);
 }
 
-void RunState::lease(Budget::Point& point, const ScopePtr& scope, int node, std::uint64_t index,
-                     std::size_t bytes, Job job) {
-  auto waiting = std::make_shared<Job>(std::move(job));
+Lease RunState::lease(Budget::Point& point, const ScopePtr& scope, int node, std::uint64_t index,
+                      std::size_t bytes, Job later) {
+  later.asked = true;
+  auto waiting = std::make_shared<Job>(std::move(later));
   const auto since = CallLog::Clock::now();
   const auto granted = [this, waiting, scope, node, index, bytes, since](Lease lease) {
     if (lease)
@@ -57,11 +58,9 @@ void RunState::lease(Budget::Point& point, const ScopePtr& scope, int node, std:
     waiting->lease = std::move(lease);
     dispatch(std::move(*waiting));
   };
-  if (Lease lease = budget->take_or_wait({&point, {scope->age(), index}, bytes, granted})) {
-    log.leased(budget->used());
-    waiting->lease = std::move(lease);
-    dispatch(std::move(*waiting));
-  }
+  Lease lease = budget->take_or_wait({&point, {scope->age(), index}, bytes, granted});
+  if (lease) log.leased(budget->used());
+  return lease;
 }
 
 }  // namespace flowrun

@@ -69,6 +69,7 @@ struct Job {
   std::uint64_t index = 0;
   std::vector<Packet> packets = {};
   Lease lease = {};
+  bool asked = false;         ///< for the lease, which it has unless it was given up
   std::size_t out_bytes = 0;  ///< of the lease: what remains after the call
   std::shared_ptr<Generator> generator = {};
   Packets::Make make = {};
@@ -107,10 +108,10 @@ struct RunState {
   void report(ScopeRun& scope, int node, OnError policy, const std::exception_ptr& error);
   /// A call at the end of a scope, or one that is in order, failed: half a result is none.
   void report_for_good(ScopeRun& scope, int node, const std::exception_ptr& error);
-  /// Asks for a lease. `then` runs with it, at once or later; without it when it was given up, which has been
-  /// reported.
-  void lease(Budget::Point& point, const ScopePtr& scope, int node, std::uint64_t index, std::size_t bytes,
-             Job job);
+  /// The lease, or nothing: then `later` runs once it is there, or without it when it was given up, which has
+  /// been reported.
+  Lease lease(Budget::Point& point, const ScopePtr& scope, int node, std::uint64_t index, std::size_t bytes,
+              Job later);
 
  private:
   std::mutex report_mutex_;

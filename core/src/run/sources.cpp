@@ -30,9 +30,11 @@ void Sources::step(Job& job) {
     if (job.lease) state_.budget->return_unused(std::exchange(job.lease, nullptr));
     return exhausted(generator);
   }
-  if (!job.lease)
-    return state_.lease(*node.packets, job.scope, job.node, generator->at_end ? generator->made : here.emitted,
-                        generator->bytes, again());
+  if (!job.lease) {
+    const std::uint64_t turn = generator->at_end ? generator->made : here.emitted;
+    job.lease = state_.lease(*node.packets, job.scope, job.node, turn, generator->bytes, again());
+    if (!job.lease) return;
+  }
   auto next = this->next(*generator, job.lease);
   if (!next) {
     state_.budget->return_unused(std::exchange(job.lease, nullptr));
