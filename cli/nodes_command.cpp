@@ -88,9 +88,9 @@ void print_page(const NodeType& type) {
 
 nlohmann::ordered_json json_of(const NodeType& type) {
   using Json = nlohmann::ordered_json;
-  Json out{{"name", type.name},       {"summary", type.summary},   {"details", type.details},
-           {"example", type.example}, {"plugin", type.plugin},     {"role", to_string(type.role)},
-           {"serial", type.serial},   {"inputs", Json::array()},   {"outputs", Json::array()},
+  Json out{{"name", type.name},       {"summary", type.summary}, {"details", type.details},
+           {"example", type.example}, {"plugin", type.plugin},   {"role", to_string(type.role)},
+           {"serial", type.serial},   {"inputs", Json::array()}, {"outputs", Json::array()},
            {"options", Json::array()}};
   for (const InputSpec& input : type.inputs)
     out["inputs"].push_back({{"name", input.name},

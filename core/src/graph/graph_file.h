@@ -13,6 +13,9 @@
 
 namespace flowrun {
 
+/// The keys that an entry of `nodes:` may have whatever its type.
+inline const std::vector<std::string> runtime_keys{"type", "from", "workers", "on_error"};
+
 /// A graph file as read, with the files that it uses: structure checked, parameters substituted, nothing
 /// known of node types yet.
 struct GraphFile {

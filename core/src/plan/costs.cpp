@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What packets cost, and whether the budget can feed every node.
 //
-// Leases are taken where packets come into being: by nodes that make packets or open scopes, by nodes that ask
-// for bytes when they see their packet, and for what is emitted at the end of a scope. A lease covers all that
-// is made of its packet up to the next such places. One pass from the sinks back works it out; where a packet's
-// ways join again, what follows is counted once.
+// Leases are taken where packets come into being: by nodes that make packets or open scopes, by nodes that
+// ask for bytes when they see their packet, and for what is emitted at the end of a scope. A lease covers all
+// that is made of its packet up to the next such places. One pass from the sinks back works it out; where a
+// packet's ways join again, what follows is counted once.
 #include <flowrun/bytes.h>
 #include <fmt/format.h>
 
@@ -84,7 +84,8 @@ void ask_node(PlanNode& node, const Plan& plan, Diagnostics& diagnostics) {
 /// lease that it has.
 bool is_leased_anew(const PlanNode& node, std::size_t input) {
   const Role role = node.type->role;
-  return role == Role::make || role == Role::open || node.type->asks_bytes || node.type->inputs[input].per_scope;
+  return role == Role::make || role == Role::open || node.type->asks_bytes ||
+         node.type->inputs[input].per_scope;
 }
 
 bool is_stream(const PlanNode& node, std::size_t input) {
@@ -103,8 +104,8 @@ std::size_t covering_input(const PlanNode& node) {
 
 /// What a node takes besides the packet on one of its inputs.
 struct Step {
-  std::size_t working = 0;  ///< while it works
-  std::size_t after = 0;    ///< at most, of all that is made from then on
+  std::size_t working = 0;      ///< while it works
+  std::size_t after = 0;        ///< at most, of all that is made from then on
   bool holds_input = false;     ///< the packet may outlive the call
   bool sends_input_on = false;  ///< it is part of what comes after
 };
@@ -207,7 +208,9 @@ Holder holder_in(const Plan& plan) {
   for (const PlanNode& node : plan.nodes)
     if (node.costs.holds > (holder.node ? holder.node->costs.holds : 0)) holder.node = &node;
   if (!holder.node) return holder;
-  const auto waiting = [](const PlanNode& node) { return node.slots > 1 ? (node.slots - 1) * node.lease : 0; };
+  const auto waiting = [](const PlanNode& node) {
+    return node.slots > 1 ? (node.slots - 1) * node.lease : 0;
+  };
   const auto most = std::max_element(plan.nodes.begin(), plan.nodes.end(),
                                      [&](auto& a, auto& b) { return waiting(a) < waiting(b); });
   holder.words = fmt::format("'{}' may hold {} {}s x {} = {} while one more is made; ", holder.node->name,
@@ -222,10 +225,11 @@ void check_budget(const Plan& plan, Place place, Diagnostics& diagnostics) {
   const Holder holder = holder_in(plan);
   std::string fix = fmt::format("raise memory to {} or more", round_up(needed));
   if (holder.node) fix += fmt::format(", or let '{}' hold fewer", holder.node->name);
-  diagnostics.error(holder.node ? holder.node->place : place,
-                    fmt::format("{}the graph needs {} to make progress ({}), but 'memory: {}' is less",
-                                holder.words, format_bytes(needed), in_words(plan), format_bytes(plan.memory)),
-                    fix);
+  diagnostics.error(
+      holder.node ? holder.node->place : place,
+      fmt::format("{}the graph needs {} to make progress ({}), but 'memory: {}' is less", holder.words,
+                  format_bytes(needed), in_words(plan), format_bytes(plan.memory)),
+      fix);
 }
 
 }  // namespace

@@ -65,7 +65,8 @@ std::string describe_node(const Plan& plan, const PlanNode& node) {
     out += fmt::format("    {} <- {}.{}\n", node.type->inputs[i].name, source.name,
                        source.type->outputs[static_cast<std::size_t>(node.from[i].port)].name);
   }
-  if (node.type->asks_bytes) out += fmt::format("    leases up to {} for each packet\n", format_bytes(node.lease));
+  if (node.type->asks_bytes)
+    out += fmt::format("    leases up to {} for each packet\n", format_bytes(node.lease));
   for (std::size_t port = 0; port < node.to.size(); ++port) {
     const std::string& name = node.type->outputs[port].name;
     out += fmt::format("    {}: {}", name, packet_text(*node.costs.outputs.at(name).bytes));
@@ -83,7 +84,8 @@ std::string digest(const std::string& text) {
   constexpr Bits prime = (Bits{1} << 88) + 0x13b;
   Bits hash = (Bits{0x6c62272e07bb0142} << 64) + 0x62b821756295c58d;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * prime;
-  return fmt::format("{:016x}{:016x}", static_cast<std::uint64_t>(hash >> 64), static_cast<std::uint64_t>(hash));
+  return fmt::format("{:016x}{:016x}", static_cast<std::uint64_t>(hash >> 64),
+                     static_cast<std::uint64_t>(hash));
 }
 
 }  // namespace

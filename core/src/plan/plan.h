@@ -17,9 +17,6 @@
 
 namespace flowrun {
 
-/// The keys that an entry of `nodes:` may have whatever its type.
-inline const std::vector<std::string> runtime_keys{"type", "from", "workers", "on_error"};
-
 /// What to do when a call of a node throws.
 enum class OnError {
   stop,  ///< end the run
@@ -48,12 +45,12 @@ struct PlanNode {
   Costs costs;                           ///< bytes of a packet on each port, scratch, packets held
   std::vector<std::size_t> way;          ///< by output: peak bytes of a packet up to the next leases
   // Of a node that takes leases: one that makes or opens, that asks for bytes, or that emits at the end.
-  std::size_t lease = 0;         ///< the most bytes that one packet needs
-  std::size_t slots = 0;         ///< leases that must be possible at once; 0: it takes none
-  std::size_t gathers_after = 1; ///< packets that make one of what the nodes after it gather
-  std::size_t beyond = 0;        ///< of one that asks for bytes: what comes to that after the call
-  std::size_t finish_lease = 0;  ///< bytes leased for the call at the end of a scope, and of the run
-  nlohmann::json options;  ///< as given, for the journal
+  std::size_t lease = 0;          ///< the most bytes that one packet needs
+  std::size_t slots = 0;          ///< leases that must be possible at once; 0: it takes none
+  std::size_t gathers_after = 1;  ///< packets that make one of what the nodes after it gather
+  std::size_t beyond = 0;         ///< of one that asks for bytes: what comes to that after the call
+  std::size_t finish_lease = 0;   ///< bytes leased for the call at the end of a scope, and of the run
+  nlohmann::json options;         ///< as given, for the journal
   std::map<std::string, Place> option_places;
   std::vector<std::filesystem::path> output_folders;  ///< that it writes to
 

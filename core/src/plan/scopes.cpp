@@ -94,7 +94,8 @@ class Numbering {
         made_of.insert(made_of_[before].begin(), made_of_[before].end());
         if (!node.type->renumbers()) by = by_[before];
       }
-      if (node.type->role == Role::gather || node.type->role == Role::make) made_of.insert(static_cast<int>(i));
+      if (node.type->role == Role::gather || node.type->role == Role::make)
+        made_of.insert(static_cast<int>(i));
       if (node.type->role == Role::open || node.type->role == Role::gather_scopes) made_of.clear();
       by_.push_back(by);
       made_of_.push_back(std::move(made_of));
@@ -114,9 +115,10 @@ class Numbering {
         if (made_of(first).contains(source))
           return diagnostics.error(
               node.place,
-              fmt::format("node '{}' joins packets that are numbered by '{}' with packets that are numbered by "
-                          "'{}', and both are made of those of '{}'",
-                          node.name, at(plan_, by(first)).name, at(plan_, by(from)).name, at(plan_, source).name),
+              fmt::format(
+                  "node '{}' joins packets that are numbered by '{}' with packets that are numbered by "
+                  "'{}', and both are made of those of '{}'",
+                  node.name, at(plan_, by(first)).name, at(plan_, by(from)).name, at(plan_, source).name),
               "join packets before they are numbered anew");
     }
   }

@@ -19,8 +19,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "graph/graph_file.h"
 #include "headers_hash.h"
-#include "plan/plan.h"
 
 namespace flowrun {
 namespace {

@@ -83,8 +83,8 @@ std::size_t Budget::forget_scope(Point& point, std::uint64_t age) {
   std::size_t bytes = 0;
   {
     std::scoped_lock lock(mutex_);
-    for (auto it = point.held.lower_bound({{age, 0}, 0}); it != point.held.end() && it->first.first.age == age;
-         ++it) {
+    for (auto it = point.held.lower_bound({{age, 0}, 0});
+         it != point.held.end() && it->first.first.age == age; ++it) {
       Held& held = it->second;
       bytes += held.bytes;
       shared_ += shared_bytes(point, held.bytes, false) - shared_bytes(point, held.bytes, held.in_turn);
@@ -281,9 +281,9 @@ std::string Budget::describe() const {
                          point.held.size());
   for (const Point& point : points_)
     if (!point.waiting.empty())
-      out += fmt::format(" '{}' waits for {}{};", point.plan.name,
-                         format_bytes(point.waiting.begin()->second.front().bytes),
-                         point.waiting.size() > 1 ? fmt::format(" and {} more", point.waiting.size() - 1) : "");
+      out += fmt::format(
+          " '{}' waits for {}{};", point.plan.name, format_bytes(point.waiting.begin()->second.front().bytes),
+          point.waiting.size() > 1 ? fmt::format(" and {} more", point.waiting.size() - 1) : "");
   out.back() = '.';
   return out;
 }

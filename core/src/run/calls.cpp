@@ -45,7 +45,10 @@ CallLog::CallLog(const Plan& plan, int threads, const std::filesystem::path& tra
 }
 
 CallLog::~CallLog() {
-  if (traces()) trace_ << fmt::format("{{\"name\":\"process_name\",\"ph\":\"M\",\"pid\":1,\"args\":{{\"name\":{}}}}}\n]\n", quoted(plan_.name));
+  if (traces())
+    trace_ << fmt::format(
+        "{{\"name\":\"process_name\",\"ph\":\"M\",\"pid\":1,\"args\":{{\"name\":{}}}}}\n]\n",
+        quoted(plan_.name));
 }
 
 CallLog::Slot& CallLog::slot() {
@@ -75,12 +78,14 @@ CallLog::Measured::~Measured() {
         quoted(call.scope->name()), call.index));
 }
 
-void CallLog::waited_for_memory(int node, const ScopeRun& scope, std::uint64_t index, Clock::time_point since) {
+void CallLog::waited_for_memory(int node, const ScopeRun& scope, std::uint64_t index,
+                                Clock::time_point since) {
   times_[static_cast<std::size_t>(node)].waiting_for_memory += nanoseconds(Clock::now() - since);
   if (traces()) write_wait("waits for memory", node, scope, index, since);
 }
 
-void CallLog::waited_for_order(int node, const ScopeRun& scope, std::uint64_t index, Clock::time_point since) {
+void CallLog::waited_for_order(int node, const ScopeRun& scope, std::uint64_t index,
+                               Clock::time_point since) {
   times_[static_cast<std::size_t>(node)].waiting_for_order += nanoseconds(Clock::now() - since);
   if (traces()) write_wait("waits for its turn", node, scope, index, since);
 }
@@ -119,9 +124,9 @@ std::string CallLog::under_way() const {
     const Call& call = slot.call;
     if (call.node < 0) continue;
     const double seconds = std::chrono::duration<double>(Clock::now() - call.since).count();
-    lines.emplace_back(seconds, fmt::format("  {} of '{}' on {} {}, packet {}, for {:.1f} s\n",
-                                            in_words(call.what), name(call.node), call.scope->kind(),
-                                            call.scope->name(), call.index, seconds));
+    lines.emplace_back(
+        seconds, fmt::format("  {} of '{}' on {} {}, packet {}, for {:.1f} s\n", in_words(call.what),
+                             name(call.node), call.scope->kind(), call.scope->name(), call.index, seconds));
   }
   std::sort(lines.rbegin(), lines.rend());
   std::string out = lines.empty() ? "  no call is under way\n" : "";

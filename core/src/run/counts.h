@@ -26,7 +26,9 @@ struct Counts {
 
   void went_out() { ++in, ++out, total ? total->went_out() : void(); }
   void failed_one() { ++in, ++failed, total ? total->failed_one() : void(); }
-  void drop(std::uint64_t packets) { in += packets, dropped += packets, total ? total->drop(packets) : void(); }
+  void drop(std::uint64_t packets) {
+    in += packets, dropped += packets, total ? total->drop(packets) : void();
+  }
   void say_reason(const std::string& reason) {
     reasons.add(reason);
     if (total) total->say_reason(reason);

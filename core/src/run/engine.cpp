@@ -38,8 +38,7 @@ std::shared_ptr<Budget> budget_of(const Plan& plan) {
   return std::make_shared<Budget>(plan.memory, plan.kept_by_run(), elbow_room(plan));
 }
 
-Engine::Engine(Plan& plan, OutputFolders* folders, const RunOptions& options,
-               std::shared_ptr<Budget> budget)
+Engine::Engine(Plan& plan, OutputFolders* folders, const RunOptions& options, std::shared_ptr<Budget> budget)
     : threads_(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(plan.threads)),
       arena_(plan.threads),
       started_(std::chrono::steady_clock::now()),

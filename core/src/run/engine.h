@@ -29,8 +29,7 @@ class Engine final : RouterEvents {
  public:
   /// `folders`: of all nodes; null in tests of nodes: what is staged is at its final place at once. `budget`:
   /// see budget_of.
-  Engine(Plan& plan, OutputFolders* folders, const RunOptions& options,
-         std::shared_ptr<Budget> budget);
+  Engine(Plan& plan, OutputFolders* folders, const RunOptions& options, std::shared_ptr<Budget> budget);
   ~Engine() override;
 
   /// Begins, and goes on until nothing is under way. Throws what a bug of the runtime itself threw.

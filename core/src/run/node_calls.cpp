@@ -12,7 +12,8 @@ namespace {
 std::vector<Lease> leases_of(const Inputs& inputs) {
   std::vector<Lease> leases;
   for (std::size_t i = 0; i < inputs.packets().size(); ++i)
-    if (inputs.packets()[i].lease && !inputs.ports()[i].per_scope) leases.push_back(inputs.packets()[i].lease);
+    if (inputs.packets()[i].lease && !inputs.ports()[i].per_scope)
+      leases.push_back(inputs.packets()[i].lease);
   return leases;
 }
 
@@ -78,7 +79,8 @@ void NodeCalls::map(Job& job) {
   try {
     Inputs inputs = inputs_of(job);
     if (!has_lease(job, inputs)) return;
-    Outputs outputs(node.type->outputs, &inputs, job.lease ? job.lease : joined(leases_of(inputs)), job.index);
+    Outputs outputs(node.type->outputs, &inputs, job.lease ? job.lease : joined(leases_of(inputs)),
+                    job.index);
     state_.log.measure(CallLog::What::process, job.node, job.scope, job.index,
                        [&] { static_cast<Map&>(*node.node).process(inputs, outputs); });
     only_at_the_end(outputs);

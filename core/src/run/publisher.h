@@ -12,8 +12,8 @@
 
 namespace flowrun {
 
-/// Publishes scopes on a thread of its own, so that no call waits for the disk: all that ended meanwhile share
-/// the next flush.
+/// Publishes scopes on a thread of its own, so that no call waits for the disk: all that ended meanwhile
+/// share the next flush.
 class Publisher {
  public:
   /// Called on the publishing thread with what went wrong, or nothing.

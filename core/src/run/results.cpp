@@ -38,7 +38,9 @@ void Results::fail(RunFailure failure) {
 }
 
 void Results::end_scope(ScopeResult result) {
-  const std::string line = lines_.empty() ? "" : to_json(result).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  const std::string line =
+      lines_.empty() ? ""
+                     : to_json(result).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   std::scoped_lock lock(mutex_);
   ++counts_[result.status];
   ++ended_;

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/run.h"
 
-#include <flowrun/bytes.h>
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -14,12 +12,6 @@
 
 namespace flowrun {
 namespace {
-
-std::size_t peak_rss() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::size_t>(usage.ru_maxrss) * KiB;
-}
 
 /// Looks at a run from a thread of its own: tells the progress, and what is under way when nothing moves.
 class Watch {
@@ -51,9 +43,10 @@ class Watch {
       const bool quiet = seconds_since(moved) >= options_.quiet_seconds;
       if (!options_.on_report || !(asked || quiet)) continue;
       moved = now;
-      options_.on_report((quiet ? fmt::format("nothing has ended for {:.0f} s; under way:\n", options_.quiet_seconds)
-                                : "under way:\n") +
-                         engine_.report());
+      options_.on_report(
+          (quiet ? fmt::format("nothing has ended for {:.0f} s; under way:\n", options_.quiet_seconds)
+                 : "under way:\n") +
+          engine_.report());
     }
   }
 
@@ -63,20 +56,6 @@ class Watch {
   std::condition_variable_any wake_;
   std::jthread thread_;  // last: it ends before what it uses
 };
-
-/// Where the time went, in words: the node that used most of what it may use.
-std::string bottleneck_of(const RunResult& result) {
-  const auto busiest = std::max_element(result.nodes.begin(), result.nodes.end(),
-                                        [](auto& a, auto& b) { return a.share < b.share; });
-  if (busiest == result.nodes.end() || busiest->share < 0.05) return {};
-  std::string out = fmt::format("bottleneck: {}: {:.0f} % of the run", busiest->name, 100 * busiest->share);
-  const auto waited = std::max_element(result.nodes.begin(), result.nodes.end(), [](auto& a, auto& b) {
-    return a.waiting_for_memory < b.waiting_for_memory;
-  });
-  if (waited->waiting_for_memory > 0.1 * result.seconds && waited != busiest)
-    out += fmt::format("; {} waited for it, or for memory", waited->name);
-  return out;
-}
 
 /// The summary lies in each folder, and what a run that ended has written is on the disk.
 void write_summary(RunResult& result, const OutputFolders& folders, const RunOptions& options) {
@@ -95,60 +74,6 @@ void write_summary(RunResult& result, const OutputFolders& folders, const RunOpt
 }
 
 }  // namespace
-
-RunStatus Engine::status() const {
-  RunStatus status;
-  status.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
-  status.leased = state_.budget->used();
-  status.memory = state_.budget->total();
-  status.scopes_ended = results_.ended();
-  status.scopes_passed_over = results_.passed_over();
-  bool all_known = true;
-  std::uint64_t expected = 0, busiest = 0;
-  for (std::size_t i = 0; i < state_.nodes.size(); ++i) {
-    const NodeType& type = *state_.nodes[i].plan->type;
-    if (type.role == Role::open) {
-      const std::string& kind = type.outputs.front().name;
-      status.scope_kind = status.scope_kind.empty() || status.scope_kind == kind ? kind : "scope";
-      expected += state_.nodes[i].expected;
-      all_known = all_known && state_.nodes[i].expected > 0;
-    }
-    const bool ends_packets = (type.outputs.empty() || type.role == Role::gather_scopes) && !type.inputs.empty();
-    const std::uint64_t working = log_.times(static_cast<int>(i)).working;
-    if (ends_packets && (status.packet_name.empty() || working > busiest)) {
-      busiest = working;
-      status.packet_name = type.inputs.front().name;
-      status.packets = state_.totals[i].in;
-    }
-  }
-  if (all_known && expected > 0) status.scopes_expected = expected;
-  return status;
-}
-
-RunResult Engine::result() {
-  RunResult result;
-  result.name = state_.plan.name;
-  result.seconds = status().seconds;
-  result.memory = state_.budget->total();
-  result.peak_leased = state_.budget->peak();
-  result.peak_rss = peak_rss();
-  for (std::size_t i = 0; i < state_.nodes.size(); ++i) {
-    const PlanNode& node = *state_.nodes[i].plan;
-    const NodeTimes& times = log_.times(static_cast<int>(i));
-    const auto seconds = [](const std::atomic<std::uint64_t>& n) { return static_cast<double>(n) * 1e-9; };
-    const int calls = node.type->serial ? 1 : node.workers > 0 ? std::min(node.workers, state_.plan.threads) : state_.plan.threads;
-    NodeResult row{state_.totals[i].get(), node.name, node.type->name};
-    row.working = seconds(times.working);
-    row.waiting_for_memory = seconds(times.waiting_for_memory);
-    row.waiting_for_order = seconds(times.waiting_for_order);
-    row.share = row.working / (std::max(result.seconds, 1e-9) * calls);
-    result.nodes.push_back(std::move(row));
-  }
-  result.bottleneck = bottleneck_of(result);
-  result.counts = state_.run_scope->counts(state_.plan);
-  results_.move_to(result);
-  return result;
-}
 
 RunResult run(Plan& plan, const RunOptions& options) {
   OutputFolders folders(plan.output_folders);

@@ -49,8 +49,8 @@ struct NodeResult : PacketCounts {
 /// Exit codes of a run.
 enum class Exit { done = 0, failed = 1, usage = 2, done_with_skips = 3, interrupted = 130 };
 
-/// How many scopes and failures a result lists, so that it does not grow with the cohort. Each scope is a line
-/// of `.flowrun/scopes.jsonl` in the output folders.
+/// How many scopes and failures a result lists, so that it does not grow with the cohort. Each scope is a
+/// line of `.flowrun/scopes.jsonl` in the output folders.
 constexpr std::size_t most_listed = 200;
 
 struct RunResult {
@@ -61,12 +61,12 @@ struct RunResult {
   std::size_t peak_leased = 0;  ///< bytes
   std::size_t peak_rss = 0;     ///< bytes, of the process so far
   std::vector<NodeResult> nodes;
-  std::string bottleneck;                            ///< in words; empty when there was none
+  std::string bottleneck;  ///< in words; empty when there was none
   std::map<ScopeStatus, std::uint64_t> scope_counts;
-  std::vector<ScopeResult> scopes;                   ///< the first that ended, by name
-  std::map<std::string, PacketCounts> counts;        ///< of what belongs to the run itself, by node
+  std::vector<ScopeResult> scopes;             ///< the first that ended, by name
+  std::map<std::string, PacketCounts> counts;  ///< of what belongs to the run itself, by node
   std::uint64_t failure_count = 0;
-  std::vector<RunFailure> failures;                  ///< the first
+  std::vector<RunFailure> failures;  ///< the first
   std::vector<std::filesystem::path> output_folders;
 };
 

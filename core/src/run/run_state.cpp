@@ -52,9 +52,9 @@ Lease RunState::lease(Budget::Point& point, const ScopePtr& scope, int node, std
       log.waited_for_memory(node, *scope, index, since);
     else
       report(*scope, node, OnError::fail,
-             std::make_exception_ptr(Error(fmt::format("'{}' needs {} that never become free; {} Raise memory.",
-                                                       plan_of(node).name, format_bytes(bytes),
-                                                       budget->describe()))));
+             std::make_exception_ptr(
+                 Error(fmt::format("'{}' needs {} that never become free; {} Raise memory.",
+                                   plan_of(node).name, format_bytes(bytes), budget->describe()))));
     waiting->lease = std::move(lease);
     dispatch(std::move(*waiting));
   };

@@ -21,17 +21,17 @@ namespace flowrun {
 /// What a node has for the whole run.
 struct NodeRun {
   PlanNode* plan = nullptr;
-  Budget::Point* packets = nullptr;     ///< leases of packets that it makes, opens or is asked to work on
-  Budget::Point* finish = nullptr;      ///< of the call at the end of a scope
-  Budget::Point* run_finish = nullptr;  ///< of that at the end of the run, of a node that gathers scopes
+  Budget::Point* packets = nullptr;         ///< leases of packets that it makes, opens or is asked to work on
+  Budget::Point* finish = nullptr;          ///< of the call at the end of a scope
+  Budget::Point* run_finish = nullptr;      ///< of that at the end of the run, of a node that gathers scopes
   std::atomic<std::uint64_t> expected = 0;  ///< packets that it announced
   // Of one that opens scopes:
-  std::atomic<bool> ended = false;         ///< see Outputs::end_scopes
-  bool redoing = false;                    ///< successive: what follows is done anew, too
-  std::string recipe;                      ///< of its scopes
-  std::vector<OutputFolder*> folders;      ///< of the nodes that work in its scopes
-  std::mutex mutex;                        ///< of what follows
-  std::map<std::string, bool> scopes;      ///< by name: done, also by earlier runs
+  std::atomic<bool> ended = false;     ///< see Outputs::end_scopes
+  bool redoing = false;                ///< successive: what follows is done anew, too
+  std::string recipe;                  ///< of its scopes
+  std::vector<OutputFolder*> folders;  ///< of the nodes that work in its scopes
+  std::mutex mutex;                    ///< of what follows
+  std::map<std::string, bool> scopes;  ///< by name: done, also by earlier runs
   ScopePtr last_opened;
 };
 
@@ -54,10 +54,10 @@ struct Generator {
   ScopePtr scope;
   Packets packets;
   Scopes scopes;
-  std::size_t bytes;           ///< leased for each
-  bool at_end = false;         ///< what a node still emits when a scope, or the run, has ended
-  std::uint64_t made = 0;      ///< touched by one step at a time
-  std::atomic<int> open = 1;   ///< packets being made, and whether more may come
+  std::size_t bytes;          ///< leased for each
+  bool at_end = false;        ///< what a node still emits when a scope, or the run, has ended
+  std::uint64_t made = 0;     ///< touched by one step at a time
+  std::atomic<int> open = 1;  ///< packets being made, and whether more may come
 };
 
 /// A piece of work for one node.
@@ -79,7 +79,8 @@ struct Job {
 
 /// What the parts of the engine share.
 struct RunState {
-  RunState(Plan& plan, const RunOptions& options, std::shared_ptr<Budget> budget, Results& results, CallLog& log)
+  RunState(Plan& plan, const RunOptions& options, std::shared_ptr<Budget> budget, Results& results,
+           CallLog& log)
       : plan(plan),
         options(options),
         budget(std::move(budget)),

@@ -13,7 +13,11 @@ namespace flowrun {
 
 ScopeKeeper::ScopeKeeper(RunState& state, OutputFolders* folders, std::function<void()> hold,
                          std::function<void()> let_go)
-    : state_(state), folders_(folders), hold_(std::move(hold)), let_go_(std::move(let_go)), points_(state.nodes.size() + 1) {
+    : state_(state),
+      folders_(folders),
+      hold_(std::move(hold)),
+      let_go_(std::move(let_go)),
+      points_(state.nodes.size() + 1) {
   for (std::size_t i = 0; i < state.nodes.size(); ++i) {
     const NodeRun& node = state.nodes[i];
     const int number = static_cast<int>(i);
@@ -100,7 +104,8 @@ void ScopeKeeper::refuse(int opener, const NewScope& spec, int node, const std::
   const OnError policy = plan.on_error;
   if (policy == OnError::stop || (policy == OnError::fail && plan.type->successive)) state_.stopped = true;
   state_.results.fail({state_.plan_of(node).name, spec.name, why, policy, {}});
-  state_.results.end_scope({plan.type->outputs.front().name, spec.name,
+  state_.results.end_scope({plan.type->outputs.front().name,
+                            spec.name,
                             policy == OnError::skip ? ScopeStatus::left_out : ScopeStatus::failed,
                             {}});
 }
@@ -161,7 +166,8 @@ void ScopeKeeper::scope_ended(const ScopePtr& scope) {
                     std::make_exception_ptr(std::logic_error("packets were lost: " + broken)));
   }
   if (scope->failed() || scope->folders().empty()) return published(scope, nullptr);
-  nlohmann::json entry{{"recipe", scope->is_run() ? state_.plan.recipe(-1) : state_.at(scope->opener()).recipe}};
+  nlohmann::json entry{
+      {"recipe", scope->is_run() ? state_.plan.recipe(-1) : state_.at(scope->opener()).recipe}};
   if (!scope->is_run()) {
     nlohmann::json counts = nlohmann::json::object();
     for (const auto& [node, packets] : scope->counts(state_.plan)) counts[node] = to_json(packets);
@@ -217,17 +223,17 @@ void ScopeKeeper::published(const ScopePtr& scope, const std::exception_ptr& pro
 void ScopeKeeper::note_kept_packets(ScopeRun& scope) {
   for (const PointOfNode& of : points_in(scope))
     if (const std::size_t bytes = state_.budget->forget_scope(*of.point, scope.age()))
-      scope.at(of.node).counts.notes.add(
-          fmt::format("packets of {} are kept beyond the {}'s end by a node that takes them: what is kept for a "
-                      "scope belongs into Inputs::state, a mistake of a plugin",
-                      format_bytes(bytes), scope.kind()));
+      scope.at(of.node).counts.notes.add(fmt::format(
+          "packets of {} are kept beyond the {}'s end by a node that takes them: what is kept for a "
+          "scope belongs into Inputs::state, a mistake of a plugin",
+          format_bytes(bytes), scope.kind()));
 }
 
 void ScopeKeeper::tell(ScopeRun& scope) {
-  const ScopeStatus status = !scope.failed()    ? ScopeStatus::done
-                             : scope.left_out   ? ScopeStatus::left_out
-                             : scope.said       ? ScopeStatus::failed
-                                                : ScopeStatus::interrupted;
+  const ScopeStatus status = !scope.failed()  ? ScopeStatus::done
+                             : scope.left_out ? ScopeStatus::left_out
+                             : scope.said     ? ScopeStatus::failed
+                                              : ScopeStatus::interrupted;
   state_.results.end_scope({scope.kind(), scope.name(), status, scope.counts(state_.plan)});
 }
 

@@ -19,7 +19,8 @@ class ScopeKeeper {
  public:
   /// `hold`, `let_go`: keep the run from ending while a scope is being published.
   /// `folders`: of the run; null when what is staged is at its final place at once.
-  ScopeKeeper(RunState& state, OutputFolders* folders, std::function<void()> hold, std::function<void()> let_go);
+  ScopeKeeper(RunState& state, OutputFolders* folders, std::function<void()> hold,
+              std::function<void()> let_go);
 
   void begin_run(const std::vector<OutputFolder*>& folders);
   /// The scope, or nothing when it is done already or cannot be opened. It holds the lease.

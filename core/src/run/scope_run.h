@@ -91,11 +91,11 @@ class ScopeRun final {
   /// The first node whose packets do not add up, in words; empty when all do.
   std::string broken_sum(const Plan& plan) const;
 
-  std::atomic<int> unfinished = 0;  ///< nodes that have not finished it
-  Lease lease;                      ///< of its opener, held until it ends
+  std::atomic<int> unfinished = 0;       ///< nodes that have not finished it
+  Lease lease;                           ///< of its opener, held until it ends
   OutputFolders* all_folders = nullptr;  ///< of the run; null: what is staged is at its final place at once
-  bool said = false;                ///< a failure in it was reported; guarded by who reports
-  bool left_out = false;            ///< it failed, and its opener skips what fails; likewise
+  bool said = false;                     ///< a failure in it was reported; guarded by who reports
+  bool left_out = false;                 ///< it failed, and its opener skips what fails; likewise
   std::map<std::string, std::string> identity;
 
  private:

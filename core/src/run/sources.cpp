@@ -7,8 +7,7 @@ namespace flowrun {
 
 void Sources::begin(const ScopePtr& scope, int node, Packets packets, Scopes scopes, bool at_end) {
   const bool opens = state_.plan_of(node).type->role == Role::open;
-  const std::size_t bytes =
-      state_.plan_of(node).lease + (opens ? scopes.extra_bytes : packets.extra_bytes);
+  const std::size_t bytes = state_.plan_of(node).lease + (opens ? scopes.extra_bytes : packets.extra_bytes);
   state_.at(node).expected += (opens ? scopes.total : packets.total).value_or(0);
   Job job{Job::Kind::step, node, scope};
   job.generator = std::shared_ptr<Generator>(
@@ -47,8 +46,8 @@ void Sources::step(Job& job) {
   make.generator = generator;
   make.make = std::move(next->make);
   make.opened = std::move(next->opened);
-  // In this order: this thread goes on with the newest task, so it makes the packet and sees it through to the
-  // end, while an idle thread takes the oldest, the next step. Nobody runs ahead of the sinks.
+  // In this order: this thread goes on with the newest task, so it makes the packet and sees it through to
+  // the end, while an idle thread takes the oldest, the next step. Nobody runs ahead of the sinks.
   state_.dispatch(again());
   state_.dispatch(std::move(make));
 }

@@ -35,8 +35,8 @@ std::string nodes_text(const RunResult& result) {
                                 "dropped", "failed", "working s", "memory s", "order s");
   for (const NodeResult& node : result.nodes)
     out += fmt::format("{:<16}{:>12}{:>12}{:>12}{:>12}{:>12.2f}{:>12.2f}{:>12.2f}\n", node.name, node.in,
-                       node.out, node.dropped, node.failed, node.working,
-                       node.waiting_for_memory, node.waiting_for_order);
+                       node.out, node.dropped, node.failed, node.working, node.waiting_for_memory,
+                       node.waiting_for_order);
   for (const NodeResult& node : result.nodes)
     for (const auto& [reason, count] : node.reasons)
       out += fmt::format("{} dropped: {} {}\n", node.name, count, reason);
@@ -133,30 +133,30 @@ nlohmann::json to_json(const ScopeResult& scope) {
 
 nlohmann::json summary_json(const RunResult& result) {
   nlohmann::json out{{"name", result.name},
-                             {"exit", static_cast<int>(result.exit)},
-                             {"seconds", result.seconds},
-                             {"memory_bytes", result.memory},
-                             {"peak_leased_bytes", result.peak_leased},
-                             {"peak_rss_bytes", result.peak_rss},
-                             {"bottleneck", result.bottleneck},
-                             {"nodes", nlohmann::json::array()},
-                             {"scope_counts", nlohmann::json::object()},
-                             {"scopes", nlohmann::json::array()},
-                             {"counts", by_node(result.counts)},
-                             {"failure_count", result.failure_count},
-                             {"failures", nlohmann::json::array()},
-                             {"output_folders", nlohmann::json::array()}};
+                     {"exit", static_cast<int>(result.exit)},
+                     {"seconds", result.seconds},
+                     {"memory_bytes", result.memory},
+                     {"peak_leased_bytes", result.peak_leased},
+                     {"peak_rss_bytes", result.peak_rss},
+                     {"bottleneck", result.bottleneck},
+                     {"nodes", nlohmann::json::array()},
+                     {"scope_counts", nlohmann::json::object()},
+                     {"scopes", nlohmann::json::array()},
+                     {"counts", by_node(result.counts)},
+                     {"failure_count", result.failure_count},
+                     {"failures", nlohmann::json::array()},
+                     {"output_folders", nlohmann::json::array()}};
   for (const NodeResult& n : result.nodes) {
     nlohmann::json node{{"name", n.name},
-                                {"type", n.type},
-                                {"in", n.in},
-                                {"out", n.out},
-                                {"dropped", n.dropped},
-                                {"failed", n.failed},
-                                {"reasons", n.reasons},
-                                {"working_seconds", n.working},
-                                {"waiting_for_memory_seconds", n.waiting_for_memory},
-                                {"waiting_for_order_seconds", n.waiting_for_order}};
+                        {"type", n.type},
+                        {"in", n.in},
+                        {"out", n.out},
+                        {"dropped", n.dropped},
+                        {"failed", n.failed},
+                        {"reasons", n.reasons},
+                        {"working_seconds", n.working},
+                        {"waiting_for_memory_seconds", n.waiting_for_memory},
+                        {"waiting_for_order_seconds", n.waiting_for_order}};
     out["nodes"].push_back(std::move(node));
   }
   for (const auto& [status, count] : result.scope_counts) out["scope_counts"][to_string(status)] = count;

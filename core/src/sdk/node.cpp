@@ -140,7 +140,8 @@ void Costs::set_defaults(const NodeType& type) {
   for (const auto& [port, bytes] : inputs) largest = std::max(largest, bytes);
   for (const OutputSpec& port : type.outputs) {
     Out& out = outputs[port.name];
-    if (out.forwarded && out.forwarded->empty() && !type.inputs.empty()) out.forwarded = type.inputs.front().name;
+    if (out.forwarded && out.forwarded->empty() && !type.inputs.empty())
+      out.forwarded = type.inputs.front().name;
     if (!out.bytes) out.bytes = out.forwarded ? in(*out.forwarded) : largest;
   }
 }

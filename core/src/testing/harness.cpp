@@ -1,103 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <flowrun/testing.h>
-#include <stdlib.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <deque>
 #include <limits>
 #include <mutex>
-#include <system_error>
 #include <tuple>
 
-#include "graph/yaml_value.h"
 #include "run/engine.h"
+#include "testing/stub_nodes.h"
 
 namespace flowrun::testing {
-
-namespace fs = std::filesystem;
-
-Value yaml(const std::string& text) {
-  Diagnostics diagnostics("value", text);
-  Value value = parse_yaml(text, diagnostics);
-  if (!diagnostics.empty()) throw Failure(diagnostics.render());
-  return value;
-}
-
-TemporaryFolder::TemporaryFolder() {
-  std::string name = fs::temp_directory_path() / "flowrun-XXXXXX";
-  if (!::mkdtemp(name.data())) throw std::system_error(errno, std::generic_category(), name);
-  path_ = name;
-}
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
-
-namespace {
-
-/// Opens the scope that is tested in.
-struct OpenOne : Open {
-  explicit OpenOne(std::string n) : name(std::move(n)) {}
-  Scopes open(Inputs&) override {
-    auto names = std::make_shared<std::vector<std::string>>();
-    if (!name.empty()) names->push_back(name);
-    return {[names]() -> std::optional<NewScope> {
-      if (names->empty()) return {};
-      NewScope scope{std::move(names->back()), {}, [](Outputs&) {}};
-      names->pop_back();
-      return scope;
-    }};
-  }
-  std::string name;
-};
-
-/// Tells what a node opens.
-struct Overhear : Open {
-  Overhear(Open& i, std::vector<NewScope>& o) : inner(i), opened(o) {}
-  Scopes open(Inputs& in) override {
-    Scopes scopes = inner.open(in);
-    scopes.next = [next = std::move(scopes.next), &heard = opened]() {
-      std::optional<NewScope> scope = next ? next() : std::nullopt;
-      if (scope) heard.push_back({scope->name, scope->identity, {}});
-      return scope;
-    };
-    return scopes;
-  }
-  Open& inner;
-  std::vector<NewScope>& opened;
-};
-
-/// Stands where packets come from.
-struct Feed : Map {
-  void process(Inputs&, Outputs&) override {}
-};
-
-/// To look at packets with when there is no run.
-struct TestScope final : Scope {
-  TestScope(std::string k, std::string n) : kind_(std::move(k)), name_(std::move(n)) {}
-  const std::string& kind() const override { return kind_; }
-  const std::string& name() const override { return name_; }
-  bool failed() const override { return false; }
-  fs::path stage(const fs::path& folder, const fs::path& unit) const override { return folder / unit; }
-  fs::path hand_on(const fs::path& folder, const fs::path& unit) const override { return folder / unit; }
-  std::string kind_, name_;
-};
-
-/// Keeps what comes out of a port.
-struct Collect : Map {
-  explicit Collect(std::vector<Emitted>& e, std::string p) : emitted(e), port(std::move(p)) {}
-  void process(Inputs& in, Outputs&) override {
-    const Packet& packet = in.packets().front();
-    const std::scoped_lock lock(mutex);
-    emitted.push_back({port, packet.index, packet.payload, packet.lease});
-  }
-  std::mutex mutex;
-  std::vector<Emitted>& emitted;
-  std::string port;
-};
-
-}  // namespace
 
 /// The plan: a node that opens the scope, one that feeds each input, the node itself, one that collects from
 /// each output. An engine serves one scope; the node outlives it.
@@ -191,7 +104,9 @@ struct Harness::Implementation {
       sink.inputs = {{"packet", output.type}};
       const int number = static_cast<int>(plan.nodes.size());
       add(sink, std::make_unique<Collect>(harness.emitted, output.name),
-          opens() ? node_number() : for_run ? -1 : 0);
+          opens()   ? node_number()
+          : for_run ? -1
+                    : 0);
       connect(node_number(), static_cast<int>(i), number, 0);
     }
   }
@@ -273,8 +188,8 @@ struct Harness::Implementation {
     }
   }
 
-  static void add_new(const std::map<std::string, std::uint64_t>& now, std::map<std::string, std::uint64_t>& before,
-                      std::vector<std::string>& said) {
+  static void add_new(const std::map<std::string, std::uint64_t>& now,
+                      std::map<std::string, std::uint64_t>& before, std::vector<std::string>& said) {
     for (const auto& [text, times] : now)
       for (std::uint64_t i = before[text]; i < times; ++i) said.push_back(text);
     before = now;
@@ -303,7 +218,8 @@ struct Harness::Implementation {
 Harness::Harness(NodeType t, std::unique_ptr<Node> n, std::string scope, std::string kind)
     : type(std::move(t)),
       node(*n),
-      implementation_(std::make_unique<Implementation>(*this, std::move(n), std::move(scope), std::move(kind))) {}
+      implementation_(
+          std::make_unique<Implementation>(*this, std::move(n), std::move(scope), std::move(kind))) {}
 Harness::~Harness() = default;
 
 void Harness::input(std::string_view port, std::string_view packet_type, std::size_t bytes,
@@ -327,7 +243,8 @@ void Harness::index(std::uint64_t index) {
 void Harness::process() {
   Implementation& its = *implementation_;
   for (std::size_t i = 0; i < its.given.size(); ++i)
-    expect(type.inputs[i].optional || its.given[i].payload, "input '" + type.inputs[i].name + "' has no packet");
+    expect(type.inputs[i].optional || its.given[i].payload,
+           "input '" + type.inputs[i].name + "' has no packet");
   if (its.engine && !its.fits_what_is_given()) its.stop();
   const std::size_t before = emitted.size();
   if (type.asks_bytes) {
@@ -368,8 +285,7 @@ void Harness::finish_run(std::vector<std::string> done_scopes) {
   const std::size_t before = emitted.size();
   its.start(true);
   its.done_scopes.clear();
-  for (std::size_t i = 0; i < its.given.size(); ++i)
-    its.router().release(its.scope, its.feed_number(i));
+  for (std::size_t i = 0; i < its.given.size(); ++i) its.router().release(its.scope, its.feed_number(i));
   try {
     its.settle(before);
   } catch (...) {
@@ -397,7 +313,8 @@ std::vector<const Emitted*> Harness::on(std::string_view port) const {
   return out;
 }
 
-const Emitted& Harness::output(std::string_view port, std::string_view packet_type, std::size_t number) const {
+const Emitted& Harness::output(std::string_view port, std::string_view packet_type,
+                               std::size_t number) const {
   const auto packets = on(port);
   expect(type.output(port)->type == packet_type,
          "output '" + std::string(port) + "' does not give " + std::string(packet_type));
