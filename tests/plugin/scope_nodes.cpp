@@ -155,12 +155,15 @@ struct NoteDone : GatherScopes {
 /// Gathers items, lets their bytes go and says how many there were.
 struct Pile : Gather {
   int size = 4;
-  struct Kept {
-    static constexpr std::string_view packet_type = "test.pile/1";
-    int items = 0;
+  struct Held {
+    std::vector<std::shared_ptr<const Item>> items;
+  };
+  struct Height {
+    static constexpr std::string_view packet_type = "test.height/1";
+    std::size_t items = 0;
   };
   static void describe(Description<Pile>& d) {
-    d.summary("Piles up.").input<Item>("item").output<Kept>("pile");
+    d.summary("Piles up.").input<Item>("item").output<Height>("pile");
     d.option("size", &Pile::size, "of a pile").at_least(1);
   }
   void plan(Costs& costs) override {
@@ -168,8 +171,9 @@ struct Pile : Gather {
     costs.out("pile", 0);
   }
   void process(Inputs& in, Outputs& out) override {
-    auto& pile = in.state<Kept>();
-    if (++pile.items == size) out.emit("pile", std::exchange(pile, {}));
+    auto& held = in.state<Held>().items;
+    held.push_back(in.share<Item>("item"));
+    if (held.size() == static_cast<std::size_t>(size)) out.emit("pile", Height{std::exchange(held, {}).size()});
   }
 };
 

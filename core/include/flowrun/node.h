@@ -62,8 +62,8 @@ class Write : public Node {
 /// Collects packets of a scope and emits others, made of several and numbered in the order of their emission.
 class Gather : public Node {
  public:
-  /// Called in the order of the index, one call at a time in a scope. What it emits is taken to be made of
-  /// all packets since it emitted last.
+  /// Called in the order of the index, one call at a time in a scope. It keeps packets by Inputs::share: so
+  /// they stay leased, and what is emitted holds the leases of all that are kept.
   virtual void process(Inputs& in, Outputs& out) = 0;
   /// Called once when no more packets of the scope can come, also when it failed. Gives what is still to be
   /// emitted; the scope's state lives until that is made.

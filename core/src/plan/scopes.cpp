@@ -102,6 +102,31 @@ class Numbering {
     }
   }
 
+  /// A packet for the whole scope that comes when all packets of a stream have come: those would wait for it.
+  void check_scope_inputs(const PlanNode& node, Diagnostics& diagnostics) const {
+    std::set<int> streams;
+    for (std::size_t input = 0; input < node.from.size(); ++input)
+      if (is_stream(node, input))
+        streams.insert(made_of(node.from[input].node).begin(), made_of(node.from[input].node).end());
+    for (std::size_t input = 0; input < node.from.size(); ++input) {
+      if (node.from[input].node < 0 || !node.type->inputs[input].per_scope || node.outer[input]) continue;
+      for (const int gathers : made_of(node.from[input].node)) {
+        if (at(plan_, gathers).type->role != Role::gather || !at(plan_, gathers).type->finishes) continue;
+        for (const int source : made_of(gathers))
+          if (source != gathers && streams.contains(source))
+            return diagnostics.error(
+                node.place,
+                fmt::format(
+                    "input '{}' of node '{}' waits for what '{}' makes of all packets of '{}', and those "
+                    "packets wait in '{}' for it: no memory is enough",
+                    node.type->inputs[input].name, node.name, at(plan_, gathers).name, at(plan_, source).name,
+                    node.name),
+                fmt::format("make the packets again for '{}' by a second node of type '{}'", node.name,
+                            at(plan_, source).type->name));
+      }
+    }
+  }
+
   /// Packets of one stream are joined with others made of the same stream but numbered anew: one side gets
   /// ahead of the other without end, so no memory is enough.
   void check(const PlanNode& node, Diagnostics& diagnostics) const {
@@ -146,7 +171,10 @@ class Numbering {
 
 void check_numbering(const Plan& plan, Diagnostics& diagnostics) {
   const Numbering numbering(plan);
-  for (const PlanNode& node : plan.nodes) numbering.check(node, diagnostics);
+  for (const PlanNode& node : plan.nodes) {
+    numbering.check(node, diagnostics);
+    numbering.check_scope_inputs(node, diagnostics);
+  }
 }
 
 int Plan::opener_of(PortRef output) const {

@@ -15,20 +15,22 @@ struct Budget::Held {
 };
 
 struct Budget::Point {
-  explicit Point(LeasePlan p) : plan(std::move(p)) {}
+  explicit Point(PointPlan p) : plan(std::move(p)) {}
 
   struct Scope {
     explicit Scope(std::uint64_t slots) : turns(slots) {}
     Turns turns;
     bool ended = false;
+    bool settled = false;  // it had its first lease, or will not ask
   };
 
-  const LeasePlan plan;
+  const PointPlan plan;
   std::map<std::uint64_t, Scope> scopes;  // by age: the first has the slots
   // Several leases of one turn are possible only of a scope that was forgotten; the id tells them apart.
   std::map<std::pair<Turn, std::uint64_t>, Held> held;
   std::size_t used = 0;
   int blocked = 0;
+  int unsettled = 0;  // of one that opens scopes: points in them that are not settled
   Waiting waiting;
 };
 
@@ -57,7 +59,7 @@ Budget::Budget(std::size_t total, std::size_t kept, std::size_t elbow_room)
     : total_(total), elbow_room_(elbow_room), slots_(kept), used_(kept), peak_(kept) {}
 Budget::~Budget() = default;
 
-Budget::Point& Budget::add(LeasePlan plan) {
+Budget::Point& Budget::add(PointPlan plan) {
   std::scoped_lock lock(mutex_);
   slots_ += plan.bytes * plan.slots;
   return points_.emplace_back(std::move(plan));
@@ -66,6 +68,13 @@ Budget::Point& Budget::add(LeasePlan plan) {
 void Budget::begin_scope(Point& point, std::uint64_t age) {
   std::scoped_lock lock(mutex_);
   point.scopes.try_emplace(age, point.plan.slots);
+  if (point.plan.opener) ++point.plan.opener->unsettled;
+}
+
+void Budget::settle(Point& point, std::uint64_t age) {
+  const auto scope = point.scopes.find(age);
+  if (!point.plan.opener || scope == point.scopes.end() || std::exchange(scope->second.settled, true)) return;
+  --point.plan.opener->unsettled;
 }
 
 void Budget::end_scope(Point& point, std::uint64_t age) {
@@ -73,6 +82,7 @@ void Budget::end_scope(Point& point, std::uint64_t age) {
     std::scoped_lock lock(mutex_);
     const auto scope = point.scopes.find(age);
     if (scope == point.scopes.end()) return;
+    settle(point, age);
     scope->second.ended = true;
     pass_on(point);
   }
@@ -90,6 +100,7 @@ std::size_t Budget::forget_scope(Point& point, std::uint64_t age) {
       shared_ += shared_bytes(point, held.bytes, false) - shared_bytes(point, held.bytes, held.in_turn);
       held.in_turn = false;
     }
+    settle(point, age);
     point.scopes.erase(age);
     pass_on(point);
   }
@@ -147,7 +158,7 @@ std::size_t Budget::shared_bytes(const Point& point, std::size_t bytes, bool in_
 }
 
 bool Budget::fits(const Point& point, Turn turn, std::size_t bytes) const {
-  if (point.blocked > 0 || point.held.size() >= point.plan.most_leases) return false;
+  if (point.blocked > 0 || point.unsettled > 0 || point.held.size() >= point.plan.most_leases) return false;
   const bool mine = in_turn(point, turn);
   const std::size_t needed = shared_bytes(point, bytes, mine);
   if (needed == 0) return true;
@@ -160,6 +171,7 @@ Lease Budget::grant(Point& point, Turn turn, std::size_t bytes) {
   const bool mine = in_turn(point, turn);
   const std::uint64_t id = ids_++;
   point.held.emplace(std::pair{turn, id}, Held{bytes, mine});
+  settle(point, turn.age);
   point.used += bytes;
   shared_ += shared_bytes(point, bytes, mine);
   used_ += bytes;
@@ -167,12 +179,21 @@ Lease Budget::grant(Point& point, Turn turn, std::size_t bytes) {
   return std::make_shared<Hold>(shared_from_this(), point, turn, id);
 }
 
+/// Nobody overtakes an older request of the same point, or small ones could starve a large one for ever.
+bool Budget::is_first(const Point& point, Turn turn) const {
+  return point.waiting.empty() || turn < point.waiting.begin()->first;
+}
+
+Lease Budget::take_now(Point& point, Turn turn, std::size_t bytes) {
+  std::scoped_lock lock(mutex_);
+  return is_first(point, turn) && fits(point, turn, bytes) ? grant(point, turn, bytes) : nullptr;
+}
+
 Lease Budget::take_or_wait(Request request) {
   std::scoped_lock lock(mutex_);
   Point& point = *request.point;
-  // Nobody overtakes an older request of the same point, or small ones could starve a large one for ever.
-  const bool first = point.waiting.empty() || request.turn < point.waiting.begin()->first;
-  if (first && fits(point, request.turn, request.bytes)) return grant(point, request.turn, request.bytes);
+  if (is_first(point, request.turn) && fits(point, request.turn, request.bytes))
+    return grant(point, request.turn, request.bytes);
   point.waiting[request.turn].push_back(std::move(request));
   ++waiting_;
   return nullptr;

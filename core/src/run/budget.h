@@ -21,15 +21,6 @@
 
 namespace flowrun {
 
-/// Where leases are taken and how large they may be, as the plan works it out.
-struct LeasePlan {
-  std::string name;       ///< of the node, for messages
-  std::size_t bytes = 0;  ///< the most that one lease needs
-  std::size_t slots = 1;  ///< leases that must be possible at once for the oldest scope to get on
-  bool opens_scopes = false;
-  std::size_t most_leases = std::numeric_limits<std::size_t>::max();
-};
-
 /// The bytes that all leases together may take.
 ///
 /// Each lease point has slots of its own: room for the leases of those indexes of its oldest scope that are
@@ -41,6 +32,17 @@ struct LeasePlan {
 class Budget : public std::enable_shared_from_this<Budget> {
  public:
   struct Point;
+  /// Where leases are taken and how large they may be, as the plan works it out.
+  struct PointPlan {
+    std::string name;       ///< of the node, for messages
+    std::size_t bytes = 0;  ///< the most that one lease needs
+    std::size_t slots = 1;  ///< leases that must be possible at once for the oldest scope to get on
+    bool opens_scopes = false;
+    std::size_t most_leases = std::numeric_limits<std::size_t>::max();
+    /// Opens its next scope when this point has had its first lease in the last one: what turns out to need
+    /// more than was planned finds more of it. Null: does not wait for this point.
+    Point* opener = nullptr;
+  };
   /// What a lease is for: a scope, told by its age (the lower, the older), and an index within it.
   struct Turn {
     std::uint64_t age = 0;
@@ -59,7 +61,7 @@ class Budget : public std::enable_shared_from_this<Budget> {
   Budget(std::size_t total, std::size_t kept, std::size_t elbow_room);
   ~Budget();
 
-  Point& add(LeasePlan plan);
+  Point& add(PointPlan plan);
   /// The scope will ask at this point.
   void begin_scope(Point& point, std::uint64_t age);
   /// No index of the scope will ask any more.
@@ -69,6 +71,8 @@ class Budget : public std::enable_shared_from_this<Budget> {
   /// The index will not ask.
   void close(Point& point, Turn turn);
 
+  /// The lease, or nothing when it cannot be had now.
+  Lease take_now(Point& point, Turn turn, std::size_t bytes);
   /// The lease, or nothing: then `request.granted` will be called with it.
   Lease take_or_wait(Request request);
   /// Gives back what exceeds `bytes`.
@@ -95,9 +99,11 @@ class Budget : public std::enable_shared_from_this<Budget> {
 
   bool in_turn(const Point& point, Turn turn) const;
   std::size_t shared_bytes(const Point& point, std::size_t bytes, bool in_turn) const;
+  bool is_first(const Point& point, Turn turn) const;
   bool fits(const Point& point, Turn turn, std::size_t bytes) const;
   Lease grant(Point& point, Turn turn, std::size_t bytes);
   void set_in_turn(Point& point, Held& held);
+  void settle(Point& point, std::uint64_t age);
   void close_locked(Point& point, Turn turn);
   void pass_on(Point& point);
   void give_back(Point& point, Turn turn, std::uint64_t id, bool closes);

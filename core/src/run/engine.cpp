@@ -24,14 +24,6 @@ std::vector<std::filesystem::path> paths_of(const OutputFolders* folders) {
   return paths;
 }
 
-LeasePlan lease_plan(const Plan& plan, const PlanNode& node) {
-  LeasePlan out{node.name, node.lease, node.slots};
-  if (node.type->role != Role::open) return out;
-  out.opens_scopes = true;
-  out.most_leases = node.type->successive ? 1 : static_cast<std::size_t>(plan.scopes_in_flight);
-  return out;
-}
-
 }  // namespace
 
 std::shared_ptr<Budget> budget_of(const Plan& plan) {
@@ -56,7 +48,22 @@ Engine::Engine(Plan& plan, OutputFolders* folders, const RunOptions& options, st
   calls_ = std::make_unique<NodeCalls>(state_, *sources_, *scopes_);
 }
 
-Engine::~Engine() = default;
+Engine::~Engine() {
+  // Of a run that did not come to its end: nobody may be woken by leases that come back from here on.
+  while (state_.budget->give_up_one()) {
+  }
+}
+
+Budget::PointPlan Engine::point_plan(const PlanNode& node) {
+  Budget::PointPlan out{node.name, node.lease, node.slots};
+  if (node.type->role == Role::open) {
+    out.opens_scopes = true;
+    out.most_leases = node.type->successive ? 1 : static_cast<std::size_t>(state_.plan.scopes_in_flight);
+  }
+  const bool begins_scopes = node.type->role == Role::make || node.type->asks_bytes;
+  if (node.opener >= 0 && begins_scopes) out.opener = state_.at(node.opener).packets;
+  return out;
+}
 
 void Engine::make_nodes(OutputFolders* folders) {
   const auto add_folders = [&](const PlanNode& node, std::vector<OutputFolder*>& to) {
@@ -70,7 +77,7 @@ void Engine::make_nodes(OutputFolders* folders) {
     PlanNode& node = plan.nodes[i];
     NodeRun& run = state_.nodes[i];
     run.plan = &node;
-    if (node.slots > 0) run.packets = &state_.budget->add(lease_plan(plan, node));
+    if (node.slots > 0) run.packets = &state_.budget->add(point_plan(node));
     if (node.finish_lease > 0 && node.type->finishes)
       run.finish = &state_.budget->add({node.name, node.finish_lease});
     if (node.finish_lease > 0 && node.type->finishes_run)

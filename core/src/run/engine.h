@@ -51,6 +51,7 @@ class Engine final : RouterEvents {
   using TbbNode = tbb::flow::function_node<JobPtr, tbb::flow::continue_msg, tbb::flow::queueing>;
 
   void make_nodes(OutputFolders* folders);
+  Budget::PointPlan point_plan(const PlanNode& node);
   void dispatch(Job job);
   void receive(const JobPtr& message);
   void execute(Job job);

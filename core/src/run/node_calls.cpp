@@ -60,25 +60,25 @@ void NodeCalls::leave_out(Job& job) {
   state_.router->conclude(job.scope, job.node, job.index);
 }
 
-/// Of a node that asks for bytes. False: the call waits for them and will be made again.
-bool NodeCalls::has_lease(Job& job, const Inputs& inputs) {
+/// What the node asks for before the call. False: the call waits for it and will be made anew.
+bool NodeCalls::has_lease(Job& job) {
   const PlanNode& node = state_.plan_of(job.node);
   if (!node.type->asks_bytes || job.lease) return true;
-  const CallBytes asked = static_cast<const Map&>(*node.node).bytes(inputs);
-  Job again{Job::Kind::call, job.node, job.scope, job.index, inputs.packets()};
-  again.out_bytes = job.out_bytes = asked.out + node.beyond;
+  NodeScope& here = job.scope->at(job.node);
+  const CallBytes asked =
+      static_cast<const Map&>(*node.node).bytes(Inputs(node.type->inputs, job.packets, here, here.state));
+  job.out_bytes = asked.out + node.beyond;
   const std::size_t bytes = asked.out + std::max(asked.scratch, node.beyond);
-  job.lease =
-      state_.lease(*state_.at(job.node).packets, job.scope, job.node, job.index, bytes, std::move(again));
-  return job.lease != nullptr;
+  return state_.lease(*state_.at(job.node).packets, job.index, bytes, job);
 }
 
 void NodeCalls::map(Job& job) {
   const PlanNode& node = state_.plan_of(job.node);
   std::vector<Outputs::Emission> emissions;
   try {
+    job.packets.resize(node.type->inputs.size());
+    if (!has_lease(job)) return;
     Inputs inputs = inputs_of(job);
-    if (!has_lease(job, inputs)) return;
     Outputs outputs(node.type->outputs, &inputs, job.lease ? job.lease : joined(leases_of(inputs)),
                     job.index);
     state_.log.measure(CallLog::What::process, job.node, job.scope, job.index,
@@ -141,10 +141,13 @@ void NodeCalls::gather(Job& job) {
   std::vector<Outputs::Emission> emissions;
   try {
     Inputs inputs = inputs_of(job);
-    // What is emitted may be made of all that came since the last emission.
-    if (!here.gathered) here.gathered = std::make_shared<std::vector<Lease>>();
-    here.gathered->push_back(joined(leases_of(inputs)));
-    Outputs outputs(node.type->outputs, &inputs, here.gathered, here.emitted);
+    // What is emitted may be made of all that the node holds.
+    std::vector<Lease> leases = here.gathered.held();
+    for (Lease& lease : leases_of(inputs)) {
+      here.gathered.add(lease);
+      leases.push_back(std::move(lease));
+    }
+    Outputs outputs(node.type->outputs, &inputs, joined(std::move(leases)), here.emitted);
     state_.log.measure(CallLog::What::process, job.node, job.scope, job.index,
                        [&] { static_cast<Gather&>(*node.node).process(inputs, outputs); });
     only_at_the_end(outputs);
@@ -154,10 +157,6 @@ void NodeCalls::gather(Job& job) {
     here.counts.failed_one();
     state_.report(*job.scope, job.node, node.on_error, std::current_exception());
   }
-  if (!emissions.empty())
-    here.gathered = nullptr;
-  else if (here.gathered && here.gathered->size() > node.costs.holds)
-    here.gathered->erase(here.gathered->begin());
   if (!emissions.empty()) state_.router->send(job.scope, job.node, emissions, here.emitted++);
   state_.router->conclude(job.scope, job.node, job.index);
 }
@@ -204,11 +203,8 @@ void NodeCalls::finish(Job& job) {
   const bool called = of_run ? type.finishes_run : type.finishes && job.scope->opener() == node.opener;
   if (!called) return scopes_.node_finished(job.scope, job.node);
   NodeRun& run = state_.at(job.node);
-  if (Budget::Point* point = of_run ? run.run_finish : run.finish; point && !job.asked) {
-    job.lease = state_.lease(*point, job.scope, job.node, 0, node.finish_lease,
-                             Job{Job::Kind::finish, job.node, job.scope});
-    if (!job.lease) return;
-  }
+  Budget::Point* const point = of_run ? run.run_finish : run.finish;
+  if (point && !job.lease && !job.asked && !state_.lease(*point, 0, node.finish_lease, job)) return;
   if (state_.stopping()) job.scope->fail();
   Packets rest;
   try {

@@ -42,25 +42,30 @@ void RunState::report_for_good(ScopeRun& scope, int node, const std::exception_p
   report(scope, node, plan_of(node).on_error == OnError::stop ? OnError::stop : OnError::fail, error);
 }
 
-Lease RunState::lease(Budget::Point& point, const ScopePtr& scope, int node, std::uint64_t index,
-                      std::size_t bytes, Job later) {
-  later.asked = true;
-  auto waiting = std::make_shared<Job>(std::move(later));
+bool RunState::lease(Budget::Point& point, std::uint64_t turn, std::size_t bytes, Job& job) {
+  job.lease = budget->take_now(point, {job.scope->age(), turn}, bytes);
+  if (job.lease) {
+    log.leased(budget->used());
+    return true;
+  }
+  job.asked = true;
+  auto waiting = std::make_shared<Job>(std::move(job));
   const auto since = CallLog::Clock::now();
-  const auto granted = [this, waiting, scope, node, index, bytes, since](Lease lease) {
+  const auto granted = [this, waiting, turn, bytes, since](Lease lease) {
+    const PlanNode& node = plan_of(waiting->node);
     if (lease)
-      log.waited_for_memory(node, *scope, index, since);
+      log.waited_for_memory(waiting->node, *waiting->scope, turn, since);
     else
-      report(*scope, node, OnError::fail,
-             std::make_exception_ptr(
-                 Error(fmt::format("'{}' needs {} that never become free; {} Raise memory.",
-                                   plan_of(node).name, format_bytes(bytes), budget->describe()))));
+      report(
+          *waiting->scope, waiting->node, OnError::fail,
+          std::make_exception_ptr(Error(fmt::format("'{}' needs {} that never become free; {} Raise memory.",
+                                                    node.name, format_bytes(bytes), budget->describe()))));
     waiting->lease = std::move(lease);
     dispatch(std::move(*waiting));
   };
-  Lease lease = budget->take_or_wait({&point, {scope->age(), index}, bytes, granted});
-  if (lease) log.leased(budget->used());
-  return lease;
+  if (Lease lease = budget->take_or_wait({&point, {waiting->scope->age(), turn}, bytes, granted}))
+    granted(std::move(lease));
+  return false;
 }
 
 }  // namespace flowrun

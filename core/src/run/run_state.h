@@ -54,9 +54,11 @@ struct Generator {
   ScopePtr scope;
   Packets packets;
   Scopes scopes;
-  std::size_t bytes;          ///< leased for each
-  bool at_end = false;        ///< what a node still emits when a scope, or the run, has ended
-  std::uint64_t made = 0;     ///< touched by one step at a time
+  std::size_t bytes;    ///< leased for each
+  bool at_end = false;  ///< what a node still emits when a scope, or the run, has ended
+  // Touched by one step at a time:
+  std::uint64_t made = 0;
+  Packets::Make next = {};    ///< waits for its lease
   std::atomic<int> open = 1;  ///< packets being made, and whether more may come
 };
 
@@ -69,7 +71,7 @@ struct Job {
   std::uint64_t index = 0;
   std::vector<Packet> packets = {};
   Lease lease = {};
-  bool asked = false;         ///< for the lease, which it has unless it was given up
+  bool asked = false;         ///< for the lease, and waited for it
   std::size_t out_bytes = 0;  ///< of the lease: what remains after the call
   std::shared_ptr<Generator> generator = {};
   Packets::Make make = {};
@@ -109,10 +111,9 @@ struct RunState {
   void report(ScopeRun& scope, int node, OnError policy, const std::exception_ptr& error);
   /// A call at the end of a scope, or one that is in order, failed: half a result is none.
   void report_for_good(ScopeRun& scope, int node, const std::exception_ptr& error);
-  /// The lease, or nothing: then `later` runs once it is there, or without it when it was given up, which has
-  /// been reported.
-  Lease lease(Budget::Point& point, const ScopePtr& scope, int node, std::uint64_t index, std::size_t bytes,
-              Job later);
+  /// Gives the job its lease. False: it has none yet, and will be executed anew once it has, or without when
+  /// the lease was given up, which is reported then.
+  bool lease(Budget::Point& point, std::uint64_t turn, std::size_t bytes, Job& job);
 
  private:
   std::mutex report_mutex_;

@@ -142,7 +142,6 @@ bool ScopeKeeper::is_gathered(int opener, bool anew) const {
 void ScopeKeeper::node_finished(const ScopePtr& scope, int node) {
   NodeScope& here = scope->at(node);
   here.state.value.reset();
-  here.gathered.reset();
   for (const PointOfNode& of : points_in(*scope))
     if (of.node == node) state_.budget->end_scope(*of.point, scope->age());
   state_.router->close(scope, node);

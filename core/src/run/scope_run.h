@@ -16,6 +16,7 @@
 
 #include "plan/plan.h"
 #include "run/counts.h"
+#include "run/gathered.h"
 #include "run/intake.h"
 #include "run/sequencer.h"
 
@@ -58,7 +59,7 @@ struct NodeScope final : Scope {
   Sequencer<HeldAction> actions;
   bool acting = false;
   std::uint64_t emitted = 0;  ///< packets numbered by the node itself; touched by one call at a time
-  std::shared_ptr<std::vector<Lease>> gathered;  ///< of what a node that gathers may still hold; likewise
+  Gathered gathered;          ///< likewise
   std::vector<std::atomic<std::uint64_t>> sent;  ///< by output
   Counts counts;
   ScopeState state;

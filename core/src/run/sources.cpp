@@ -17,49 +17,59 @@ void Sources::begin(const ScopePtr& scope, int node, Packets packets, Scopes sco
 
 void Sources::step(Job& job) {
   const auto generator = job.generator;
-  NodeRun& node = state_.at(job.node);
-  NodeScope& here = job.scope->at(job.node);
-  const auto again = [&] {
-    Job step{Job::Kind::step, job.node, job.scope};
-    step.generator = generator;
-    return step;
-  };
   if (state_.stopping()) job.scope->fail();
-  if (job.scope->failed() || node.ended) {
-    if (job.lease) state_.budget->return_unused(std::exchange(job.lease, nullptr));
-    return exhausted(generator);
+  std::optional<Next> next;
+  if (!job.scope->failed() && !state_.at(job.node).ended) {
+    const bool opens = state_.plan_of(job.node).type->role == Role::open;
+    // What makes the next packet is asked for first: at the end there must be nothing to wait for. Scopes are
+    // opened with their lease, as they depend on packets of the run that it waits for.
+    if (!opens && !generator->next) generator->next = next_packet(*generator);
+    if (opens || generator->next) {
+      if (!has_lease(job)) return;
+      next =
+          opens ? next_scope(*generator, job.lease) : Next{std::exchange(generator->next, nullptr), nullptr};
+    }
   }
-  if (!job.lease) {
-    const std::uint64_t turn = generator->at_end ? generator->made : here.emitted;
-    job.lease = state_.lease(*node.packets, job.scope, job.node, turn, generator->bytes, again());
-    if (!job.lease) return;
-  }
-  auto next = this->next(*generator, job.lease);
   if (!next) {
-    state_.budget->return_unused(std::exchange(job.lease, nullptr));
+    if (job.lease) state_.budget->return_unused(std::exchange(job.lease, nullptr));
     return exhausted(generator);
   }
   ++generator->made;
   ++generator->open;
-  Job make{Job::Kind::make, job.node, job.scope, here.emitted++};
+  Job make{Job::Kind::make, job.node, job.scope, job.scope->at(job.node).emitted++};
   make.lease = std::move(job.lease);
   make.generator = generator;
   make.make = std::move(next->make);
   make.opened = std::move(next->opened);
   // In this order: this thread goes on with the newest task, so it makes the packet and sees it through to
   // the end, while an idle thread takes the oldest, the next step. Nobody runs ahead of the sinks.
-  state_.dispatch(again());
+  Job step{Job::Kind::step, job.node, job.scope};
+  step.generator = generator;
+  state_.dispatch(std::move(step));
   state_.dispatch(std::move(make));
 }
 
-/// What is to be made now; nothing at the end.
-std::optional<Sources::Next> Sources::next(Generator& generator, Lease& lease) {
+/// False: the step waits, and will be made anew.
+bool Sources::has_lease(Job& job) {
+  const Generator& generator = *job.generator;
+  if (job.lease) return true;
+  const std::uint64_t turn = generator.at_end ? generator.made : job.scope->at(job.node).emitted;
+  return state_.lease(*state_.at(job.node).packets, turn, generator.bytes, job);
+}
+
+/// What makes it; empty at the end.
+Packets::Make Sources::next_packet(Generator& generator) {
   try {
-    if (state_.plan_of(generator.node).type->role != Role::open) {
-      Packets::Make make = generator.packets.next ? generator.packets.next() : nullptr;
-      if (!make) return {};
-      return Next{std::move(make), nullptr};
-    }
+    return generator.packets.next ? generator.packets.next() : nullptr;
+  } catch (...) {
+    state_.report_for_good(*generator.scope, generator.node, std::current_exception());
+    return {};
+  }
+}
+
+/// Nothing at the end. Those that are done or cannot be opened are passed over.
+std::optional<Sources::Next> Sources::next_scope(Generator& generator, const Lease& lease) {
+  try {
     while (!state_.stopping() && !generator.scope->failed() && !state_.at(generator.node).ended) {
       std::optional<NewScope> scope = generator.scopes.next ? generator.scopes.next() : std::nullopt;
       if (!scope) return {};
@@ -118,6 +128,7 @@ void Sources::exhausted(const std::shared_ptr<Generator>& generator) {
 void Sources::close(const std::shared_ptr<Generator>& generator) {
   if (--generator->open > 0) return;
   // What it reads from goes with the last packet made from it.
+  generator->next = {};
   generator->packets = {};
   generator->scopes = {};
   if (generator->at_end)

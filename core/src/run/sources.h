@@ -24,7 +24,9 @@ class Sources {
     Packets::Make make;
     ScopePtr opened;
   };
-  std::optional<Next> next(Generator& generator, Lease& lease);
+  bool has_lease(Job& job);
+  Packets::Make next_packet(Generator& generator);
+  std::optional<Next> next_scope(Generator& generator, const Lease& lease);
   void exhausted(const std::shared_ptr<Generator>& generator);
   void close(const std::shared_ptr<Generator>& generator);
 
