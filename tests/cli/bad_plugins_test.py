@@ -19,7 +19,7 @@ struct Number {{
 }};
 void not_there();
 {before}
-struct Bad : flowrun::Node {{
+struct Bad : flowrun::Map {{
   int level = 0;
   {constructor}
   static void describe(flowrun::Description<Bad>& d) {{
