@@ -122,7 +122,7 @@ class Sdk(support.ProgramTest):
                           "plugin.cpp"])
         for file in project.iterdir():
             self.assertNotIn("@", file.read_text(), file)
-        self.assertIn("struct Ki67Counter : flowrun::Node", (project / "ki67_counter.h").read_text())
+        self.assertIn("struct Ki67Counter : flowrun::Map", (project / "ki67_counter.h").read_text())
         commands = made.out.split("build and test it:\n")[1]
         self.assertEqual(commands.count("\n"), 3)
         tested = call("env", f"CXXFLAGS={' '.join(support.sanitizer())}", "bash", "-euc", commands, folder=folder)
@@ -168,31 +168,30 @@ struct Word {
   static constexpr std::string_view packet_type = "words.word/1";
   std::string text;
 };
-struct Words : flowrun::Source {
+struct Words : flowrun::Make {
   std::string text;
   static void describe(flowrun::Description<Words>& d) {
     d.summary("Gives the words of a text.").output<Word>("word");
     d.option("text", &Words::text, "words").required();
   }
-  struct All : flowrun::Generator {
-    explicit All(const std::string& all) : text(all) {}
-    std::istringstream text;
-    std::optional<flowrun::Work> next() override {
+  flowrun::Packets make(flowrun::Inputs&) override {
+    return flowrun::Packets([all = std::make_shared<std::istringstream>(text)]() -> flowrun::Packets::Make {
       std::string word;
-      if (!(text >> word)) return {};
-      return flowrun::Work{[word](flowrun::Outputs& out) { out.emit("word", Word{word}); }};
-    }
-  };
-  std::unique_ptr<flowrun::Generator> start(flowrun::Inputs&) override { return std::make_unique<All>(text); }
+      if (!(*all >> word)) return {};
+      return [word](flowrun::Outputs& out) { out.emit("word", Word{word}); };
+    });
+  }
 };
-struct Count : flowrun::Node {
+struct Count : flowrun::Write {
   std::filesystem::path dir;
   static void describe(flowrun::Description<Count>& d) {
-    d.summary("Counts words.").ordered().input<Word>("word");
+    d.summary("Counts words.").input<Word>("word");
     d.option("dir", &Count::dir, "folder").required().output_folder();
   }
   using Counts = std::map<std::string, int>;
-  void process(flowrun::Inputs& in, flowrun::Outputs&) override { ++in.state<Counts>()[in.get<Word>("word").text]; }
+  flowrun::Action process(flowrun::Inputs& in, flowrun::Outputs&) override {
+    return [word = in.get<Word>("word").text, &counts = in.state<Counts>()] { ++counts[word]; };
+  }
   void finish(flowrun::Inputs& in, flowrun::Outputs&) override {
     std::ofstream file(in.scope().stage(dir, "words.txt"));
     for (const auto& [word, count] : in.state<Counts>()) file << word << " " << count << "\\n";
