@@ -170,7 +170,7 @@ TEST_CASE("a journal of many scopes is quickly looked through") {
   TemporaryFolder at;
   { OutputFolder folder(at.path()); }
   write_file(at / "unit", "");
-  constexpr int scopes = 20000;
+  constexpr int scopes = 5000;
   for (int i = 0; i < scopes; ++i) write_done(at.path(), "slides." + std::to_string(i), R"("unit", "unit")");
   int done = 0;
   const double looked_up = seconds_of([&] {
@@ -189,5 +189,5 @@ TEST_CASE("a journal of many scopes is quickly looked through") {
   const double handed_on = seconds_of([&] {
     for (int i = 0; i < 200; ++i) folder.hand_on("slides.1", "last-" + std::to_string(i), "n");
   });
-  CHECK(handed_on < 4);
+  CHECK(handed_on < 20 * looked_up);  // not a look through the journal for each of the 200
 }
