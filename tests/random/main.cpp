@@ -12,6 +12,7 @@
 #include <map>
 
 #include "../plugin/random/ledger.h"
+#include "shrink.h"
 #include "trial.h"
 #include "watchdog.h"
 
@@ -32,6 +33,7 @@ struct Options {
   int limit = 60;
   bool prints = false;
   bool goes_on = false;
+  bool shrinks = false;
   TrialOptions trial;
 };
 
@@ -61,6 +63,17 @@ void count(const RandomGraph& graph, const Trial& trial, Figures& figures) {
   figures.most_use = std::max(figures.most_use, trial.use());
 }
 
+void shrink(const RandomGraph& graph, const Options& options, Ledger& ledger) {
+  std::string why;
+  const RandomGraph small = shrunk(graph, [&](const RandomGraph& smaller) {
+    Trial trial(smaller, options.trial, ledger);
+    if (trial.run() != Trial::Kind::failed) return false;
+    why = trial.why();
+    return true;
+  });
+  fmt::print("shrunk:\n{}{}\n", small.text(), why);
+}
+
 void try_one(std::uint64_t seed, const Options& options, Ledger& ledger, Figures& figures) {
   const RandomGraph graph = random_graph(seed);
   Trial trial(graph, options.trial, ledger);
@@ -78,6 +91,7 @@ void try_one(std::uint64_t seed, const Options& options, Ledger& ledger, Figures
   if (kind == Trial::Kind::failed)
     fmt::print("seed {}, memory {}, {} nodes:\n{}{}\n", seed, trial.memory(), graph.nodes.size(),
                graph.text(), trial.why());
+  if (kind == Trial::Kind::failed && options.shrinks) shrink(graph, options, ledger);
   std::fflush(stdout);
 }
 
@@ -115,6 +129,7 @@ int main(int argc, char** argv) {
   app.add_option("--memory-factor", options.trial.memory_factor, "of the least that a graph needs");
   app.add_option("--limit", options.limit, "seconds for one graph");
   app.add_flag("--print", options.prints, "print each graph");
+  app.add_flag("--shrink", options.shrinks, "show what of a graph that failed is enough to fail");
   app.add_flag("--go-on", options.goes_on, "also after a graph that failed");
   CLI11_PARSE(app, argc, argv);
   options.trial.quiet_seconds = options.limit / 4.0;

@@ -54,6 +54,7 @@ struct Generator {
   ScopePtr scope;
   Packets packets;
   Scopes scopes;
+  Packets::Make next = {};     ///< what makes the packet whose lease is waited for
   std::size_t bytes;           ///< leased for each
   bool at_end = false;         ///< what a node still emits when a scope, or the run, has ended
   std::uint64_t made = 0;      ///< touched by one step at a time

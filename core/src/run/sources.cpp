@@ -12,12 +12,13 @@ void Sources::begin(const ScopePtr& scope, int node, Packets packets, Scopes sco
   state_.at(node).expected += (opens ? scopes.total : packets.total).value_or(0);
   Job job{Job::Kind::step, node, scope};
   job.generator = std::shared_ptr<Generator>(
-      new Generator{node, scope, std::move(packets), std::move(scopes), bytes, at_end});
+      new Generator{node, scope, std::move(packets), std::move(scopes), nullptr, bytes, at_end});
   state_.dispatch(std::move(job));
 }
 
 void Sources::step(Job& job) {
   const auto generator = job.generator;
+  const bool opens = state_.plan_of(job.node).type->role == Role::open;
   NodeRun& node = state_.at(job.node);
   NodeScope& here = job.scope->at(job.node);
   const auto again = [&] {
@@ -30,10 +31,16 @@ void Sources::step(Job& job) {
     if (job.lease) state_.budget->return_unused(std::exchange(job.lease, nullptr));
     return exhausted(generator);
   }
+  // Whether there is one more packet is asked before its lease: the last one may be held until the scope ends.
+  if (!opens && !generator->next && !(generator->next = next_packet(*generator))) return exhausted(generator);
   if (!job.lease)
     return state_.lease(*node.packets, job.scope, job.node, generator->at_end ? generator->made : here.emitted,
                         generator->bytes, again());
-  auto next = this->next(*generator, job.lease);
+  std::optional<Next> next;
+  if (opens)
+    next = next_scope(*generator, job.lease);
+  else
+    next = Next{std::exchange(generator->next, nullptr), nullptr};
   if (!next) {
     state_.budget->return_unused(std::exchange(job.lease, nullptr));
     return exhausted(generator);
@@ -51,14 +58,18 @@ void Sources::step(Job& job) {
   state_.dispatch(std::move(make));
 }
 
-/// What is to be made now; nothing at the end.
-std::optional<Sources::Next> Sources::next(Generator& generator, Lease& lease) {
+/// What makes the next packet; nothing at the end.
+Packets::Make Sources::next_packet(Generator& generator) {
   try {
-    if (state_.plan_of(generator.node).type->role != Role::open) {
-      Packets::Make make = generator.packets.next ? generator.packets.next() : nullptr;
-      if (!make) return {};
-      return Next{std::move(make), nullptr};
-    }
+    if (generator.packets.next) return generator.packets.next();
+  } catch (...) {
+    state_.report_for_good(*generator.scope, generator.node, std::current_exception());
+  }
+  return nullptr;
+}
+
+std::optional<Sources::Next> Sources::next_scope(Generator& generator, Lease& lease) {
+  try {
     while (!state_.stopping() && !generator.scope->failed() && !state_.at(generator.node).ended) {
       std::optional<NewScope> scope = generator.scopes.next ? generator.scopes.next() : std::nullopt;
       if (!scope) return {};
@@ -118,6 +129,7 @@ void Sources::close(const std::shared_ptr<Generator>& generator) {
   if (--generator->open > 0) return;
   // What it reads from goes with the last packet made from it.
   generator->packets = {};
+  generator->next = nullptr;
   generator->scopes = {};
   if (generator->at_end)
     scopes_.node_finished(generator->scope, generator->node);

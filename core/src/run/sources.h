@@ -15,7 +15,8 @@ class Sources {
 
   /// `at_end`: what the node emits when the scope has ended for it.
   void begin(const ScopePtr& scope, int node, Packets packets, Scopes scopes, bool at_end);
-  /// Takes a lease, asks for what makes the next packet, and puts that and the next step into the queue.
+  /// Asks for what makes the next packet, takes a lease, and puts that and the next step into the queue. Scopes
+  /// are asked for when there is a lease.
   void step(Job& job);
   void make(Job& job);
 
@@ -24,7 +25,8 @@ class Sources {
     Packets::Make make;
     ScopePtr opened;
   };
-  std::optional<Next> next(Generator& generator, Lease& lease);
+  Packets::Make next_packet(Generator& generator);
+  std::optional<Next> next_scope(Generator& generator, Lease& lease);
   void exhausted(const std::shared_ptr<Generator>& generator);
   void close(const std::shared_ptr<Generator>& generator);
 
