@@ -75,6 +75,7 @@ class Inputs {
 
   /// For the runtime.
   const std::vector<Packet>& packets() const { return packets_; }
+  std::vector<Packet> give_packets() { return std::exchange(packets_, {}); }
   const std::vector<InputSpec>& ports() const { return *ports_; }
 
  private:

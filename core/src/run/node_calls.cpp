@@ -60,11 +60,11 @@ void NodeCalls::leave_out(Job& job) {
 }
 
 /// Of a node that asks for bytes. False: the call waits for them and will be made again.
-bool NodeCalls::has_lease(Job& job, const Inputs& inputs) {
+bool NodeCalls::has_lease(Job& job, Inputs& inputs) {
   const PlanNode& node = state_.plan_of(job.node);
   if (!node.type->asks_bytes || job.lease) return true;
   const CallBytes asked = static_cast<const Map&>(*node.node).bytes(inputs);
-  Job again{Job::Kind::call, job.node, job.scope, job.index, inputs.packets()};
+  Job again{Job::Kind::call, job.node, job.scope, job.index, inputs.give_packets()};
   again.out_bytes = asked.out + node.beyond;
   const std::size_t bytes = asked.out + std::max(asked.scratch, node.beyond);
   state_.lease(*state_.at(job.node).packets, job.scope, job.node, job.index, bytes, std::move(again));
@@ -136,6 +136,7 @@ void NodeCalls::gather(Job& job) {
   const PlanNode& node = state_.plan_of(job.node);
   NodeScope& here = job.scope->at(job.node);
   std::vector<Outputs::Emission> emissions;
+  bool left_out = false;  // nothing will be made of the packet
   try {
     Inputs inputs = inputs_of(job);
     // What is emitted may be made of all that came since the last emission.
@@ -147,13 +148,17 @@ void NodeCalls::gather(Job& job) {
     only_at_the_end(outputs);
     count(job, outputs, false);
     emissions = std::move(outputs.emissions());
+    left_out = outputs.drop_reason() && emissions.empty();
   } catch (...) {
+    left_out = true;
     here.counts.failed_one();
     state_.report(*job.scope, job.node, node.on_error, std::current_exception());
   }
   if (!emissions.empty())
     here.gathered = nullptr;
-  else if (here.gathered && here.gathered->size() > node.costs.holds)
+  else if (left_out)
+    here.gathered->pop_back();
+  else if (here.gathered->size() > node.costs.holds)
     here.gathered->erase(here.gathered->begin());
   if (!emissions.empty()) state_.router->send(job.scope, job.node, emissions, here.emitted++);
   state_.router->conclude(job.scope, job.node, job.index);
@@ -161,22 +166,23 @@ void NodeCalls::gather(Job& job) {
 
 void NodeCalls::start(Job& job) {
   const PlanNode& node = state_.plan_of(job.node);
+  Packets packets;
+  Scopes scopes;
   try {
     Inputs inputs = inputs_of(job);
-    Packets packets;
-    Scopes scopes;
     state_.log.measure(CallLog::What::start, job.node, job.scope, job.index, [&] {
       if (node.type->role == Role::make)
         packets = static_cast<Make&>(*node.node).make(inputs);
       else
         scopes = static_cast<Open&>(*node.node).open(inputs);
     });
-    sources_.begin(job.scope, job.node, std::move(packets), std::move(scopes), false);
   } catch (...) {
     job.scope->at(job.node).counts.failed_one();
     state_.report(*job.scope, job.node, node.on_error, std::current_exception());
-    state_.router->conclude(job.scope, job.node, job.index);
+    return state_.router->conclude(job.scope, job.node, job.index);
   }
+  // Without the inputs: from here on the scope may end at any moment.
+  sources_.begin(job.scope, job.node, std::move(packets), std::move(scopes), false);
 }
 
 void NodeCalls::count(Job& job, Outputs& outputs, bool counts_unsent) {

@@ -22,7 +22,7 @@ class NodeCalls {
 
  private:
   void leave_out(Job& job);
-  bool has_lease(Job& job, const Inputs& inputs);
+  bool has_lease(Job& job, Inputs& inputs);
   void map(Job& job);
   void write(Job& job);
   void gather(Job& job);
