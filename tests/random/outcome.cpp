@@ -75,7 +75,7 @@ std::vector<std::string> mistakes_in(const RunResult& result, const Plan& plan) 
     mistakes.push_back(fmt::format("leased {} of {}", result.peak_leased, result.memory));
   for (const RunFailure& failure : result.failures)
     if (is_stall(failure.message)) mistakes.push_back(failure.scope + ": " + failure.message);
-  for (const NodeResult& node : result.nodes) check_sum(node.name, node.packets, mistakes);
+  for (const NodeResult& node : result.nodes) check_sum(node.name, node, mistakes);
   for (const auto& [node, counts] : result.counts) check_sum("run: " + node, counts, mistakes);
   for (const ScopeResult& scope : result.scopes) {
     for (const auto& [node, counts] : scope.counts) check_sum(scope.name + ": " + node, counts, mistakes);

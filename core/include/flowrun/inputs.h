@@ -46,6 +46,7 @@ class Inputs {
   template <Payload T>
   std::shared_ptr<const T> share(std::string_view port) const {
     const Packet& packet = at(port, T::packet_type);
+    shared_ = true;
     return {packet.payload, static_cast<const T*>(packet.payload.get())};
   }
   bool has(std::string_view port) const;
@@ -76,6 +77,7 @@ class Inputs {
   /// For the runtime.
   const std::vector<Packet>& packets() const { return packets_; }
   const std::vector<InputSpec>& ports() const { return *ports_; }
+  bool shared() const { return shared_; }
 
  private:
   const Packet& at(std::string_view port, std::string_view type) const;
@@ -85,6 +87,7 @@ class Inputs {
   const Scope* scope_;
   ScopeState* state_;
   std::vector<std::string> done_scopes_;
+  mutable bool shared_ = false;
 };
 
 template <Payload T>

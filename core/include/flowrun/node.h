@@ -62,8 +62,8 @@ class Write : public Node {
 /// Collects packets of a scope and emits others, made of several and numbered in the order of their emission.
 class Gather : public Node {
  public:
-  /// Called in the order of the index, one call at a time in a scope. It keeps packets by Inputs::share: so
-  /// they stay leased, and what is emitted holds the leases of all that are kept.
+  /// Called in the order of the index, one call at a time in a scope. What it emits
+  /// holds the leases of all packets that it shares then, and of those that it used since it emitted last.
   virtual void process(Inputs& in, Outputs& out) = 0;
   /// Called once when no more packets of the scope can come, also when it failed. Gives what is still to be
   /// emitted; the scope's state lives until that is made.

@@ -3,28 +3,42 @@
 
 #include <flowrun/packet.h>
 
+#include <cstddef>
+#include <deque>
 #include <memory>
 #include <vector>
 
 namespace flowrun {
 
-/// The leases of packets that came to a node that gathers, as long as somebody holds them: a node holds
-/// packets by Inputs::share. Not thread-safe.
+/// The leases of what a node that gathers may still hold of packets that came: of those that it shares, as
+/// long as it does; of those that it made something of, until it emits. Not thread-safe.
 class Gathered {
  public:
-  /// Those that are held.
-  std::vector<Lease> held() {
-    std::vector<Lease> leases;
-    std::erase_if(all_, [&](const std::weak_ptr<const void>& each) {
+  /// At most `most` are held.
+  explicit Gathered(std::size_t most) : most_(most) {}
+
+  std::vector<Lease> leases() {
+    std::vector<Lease> leases(used_.begin(), used_.end());
+    std::erase_if(shared_, [&](const std::weak_ptr<const void>& each) {
       if (Lease lease = each.lock()) return leases.push_back(std::move(lease)), false;
       return true;
     });
     return leases;
   }
-  void add(const Lease& lease) { all_.push_back(lease); }
+  void add(const Lease& lease, bool shares) {
+    if (shares)
+      shared_.push_back(lease);
+    else
+      used_.push_back(lease);
+    while (!used_.empty() && leases().size() > most_) used_.pop_front();
+  }
+  /// What was used is part of something that was emitted now.
+  void emitted() { used_.clear(); }
 
  private:
-  std::vector<std::weak_ptr<const void>> all_;
+  std::size_t most_;
+  std::vector<std::weak_ptr<const void>> shared_;
+  std::deque<Lease> used_;
 };
 
 }  // namespace flowrun

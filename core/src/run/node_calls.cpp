@@ -141,17 +141,17 @@ void NodeCalls::gather(Job& job) {
   std::vector<Outputs::Emission> emissions;
   try {
     Inputs inputs = inputs_of(job);
-    // What is emitted may be made of all that the node holds.
-    std::vector<Lease> leases = here.gathered.held();
-    for (Lease& lease : leases_of(inputs)) {
-      here.gathered.add(lease);
-      leases.push_back(std::move(lease));
-    }
+    const std::vector<Lease> own = leases_of(inputs);
+    std::vector<Lease> leases = here.gathered.leases();
+    leases.insert(leases.end(), own.begin(), own.end());
     Outputs outputs(node.type->outputs, &inputs, joined(std::move(leases)), here.emitted);
     state_.log.measure(CallLog::What::process, job.node, job.scope, job.index,
                        [&] { static_cast<Gather&>(*node.node).process(inputs, outputs); });
     only_at_the_end(outputs);
     count(job, outputs, false);
+    if (!outputs.emissions().empty()) here.gathered.emitted();
+    if (!outputs.drop_reason())
+      for (const Lease& lease : own) here.gathered.add(lease, inputs.shared());
     emissions = std::move(outputs.emissions());
   } catch (...) {
     here.counts.failed_one();

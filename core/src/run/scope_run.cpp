@@ -61,6 +61,7 @@ NodeScope::NodeScope(const PlanNode& planned, ScopeRun& run, Counts& total)
       node(planned.name),
       plain(is_plain(planned)),
       intake(inputs_of(planned), is_ordered(planned)),
+      gathered(planned.costs.holds * planned.from.size()),
       sent(planned.to.size()) {
   counts.total = &total;
 }
