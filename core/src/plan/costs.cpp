@@ -128,6 +128,12 @@ Step step_of(const PlanNode& node, std::size_t input) {
   return step;
 }
 
+/// What a node needs to begin on a packet whose lease is not that of what it makes.
+std::size_t to_begin(const PlanNode& node, std::size_t input) {
+  const bool begins = node.type->role == Role::make || node.type->role == Role::open;
+  return begins && covering_input(node) == input ? node.costs.scratch : 0;
+}
+
 /// Peak bytes of a packet of output `port` and all that its lease covers. With one taker the packet dies when
 /// that has worked; with several it may live as long as the slowest.
 std::size_t way_of(const Plan& plan, const PlanNode& node, std::size_t port) {
@@ -137,6 +143,7 @@ std::size_t way_of(const Plan& plan, const PlanNode& node, std::size_t port) {
   for (const PortRef to : targets) {
     const PlanNode& taker = at(plan, to.node);
     const auto input = static_cast<std::size_t>(to.port);
+    sum += to_begin(taker, input);
     if (is_leased_anew(taker, input) || covering_input(taker) != input) continue;
     const Step step = step_of(taker, input);
     if (targets.size() == 1 && !step.holds_input) return std::max(own + step.working, step.after);
