@@ -187,10 +187,13 @@ class Generator {
     add(type);
     connect("item", *first);
     connect("with", *second);
-    const int packets = std::max(first->packets, second->packets);
+    int packets = std::max(first->packets, second->packets);
     if (type == "join") {
       bytes();
-      if (Stream* third = random_.percent(40) ? partner(from) : nullptr) connect("third", *third);
+      if (Stream* third = random_.percent(40) ? partner(from) : nullptr) {
+        connect("third", *third);
+        packets = std::max(packets, third->packets);
+      }
     }
     drops(20);
     keeps();
