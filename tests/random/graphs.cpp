@@ -21,7 +21,7 @@ struct Stream {
   std::string from;
   int scope;        // number of the opener; 0: the run
   int numbered_by;  // node that numbers its packets
-  int packets;      // at most, in a scope
+  int packets;      // at most, in a scope; 1: its maker makes no more
   bool is_taken = false;
 };
 
@@ -187,10 +187,13 @@ class Generator {
     add(type);
     connect("item", *first);
     connect("with", *second);
-    const int packets = std::min(first->packets, second->packets);
+    int packets = std::max(first->packets, second->packets);
     if (type == "join") {
       bytes();
-      if (Stream* third = random_.percent(40) ? partner(from) : nullptr) connect("third", *third);
+      if (Stream* third = random_.percent(40) ? partner(from) : nullptr) {
+        connect("third", *third);
+        packets = std::max(packets, third->packets);
+      }
     }
     drops(20);
     keeps();

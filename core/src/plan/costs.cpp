@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <set>
 
 #include "plan/plan.h"
 
@@ -92,11 +94,19 @@ bool is_stream(const PlanNode& node, std::size_t input) {
   return node.from[input].node >= 0 && !node.type->inputs[input].per_scope;
 }
 
-/// Where several packets are joined, the lease of the one on this input covers what is made of all.
+/// The input, if it is a stream, whose packets an output forwards.
+std::optional<std::size_t> forwarded_input(const PlanNode& node, std::size_t port) {
+  const auto& forwarded = out_of(node, port).forwarded;
+  if (!forwarded) return {};
+  const std::size_t input = input_number(node, *forwarded);
+  return is_stream(node, input) ? std::optional(input) : std::nullopt;
+}
+
+/// Where several packets are joined, the lease of the one on this input covers the call and what is made of
+/// all; what is forwarded has its own.
 std::size_t covering_input(const PlanNode& node) {
   for (std::size_t port = 0; port < node.to.size(); ++port)
-    if (const auto& forwarded = out_of(node, port).forwarded)
-      if (const std::size_t input = input_number(node, *forwarded); is_stream(node, input)) return input;
+    if (const auto input = forwarded_input(node, port)) return *input;
   for (std::size_t input = 0; input < node.from.size(); ++input)
     if (is_stream(node, input)) return input;
   return 0;
@@ -112,21 +122,30 @@ struct Step {
 
 Step step_of(const PlanNode& node, std::size_t input) {
   const Costs& costs = node.costs;
+  const bool covers = covering_input(node) == input;
+  const std::size_t scratch = covers ? costs.scratch : 0;
   // What an action holds waits beside the packet until its turn.
-  if (node.type->acts()) return {costs.scratch, costs.scratch, true, false};
+  if (node.type->acts()) return {scratch, scratch, true, false};
   Step step;
   step.holds_input = node.type->role == Role::gather;
   for (std::size_t port = 0; port < node.to.size(); ++port) {
-    const Costs::Out& out = out_of(node, port);
-    step.sends_input_on |= out.forwarded && input_number(node, *out.forwarded) == input;
-    if (!out.forwarded) step.working += *out.bytes;
+    const auto forwarded = forwarded_input(node, port);
+    if (forwarded ? *forwarded != input : !covers) continue;
+    step.sends_input_on |= forwarded.has_value();
+    if (!out_of(node, port).forwarded) step.working += *out_of(node, port).bytes;
     step.after += node.way[port];
   }
   // Each of the packets that are gathered covers its share of what is made of them.
   const std::size_t share = node.type->role == Role::gather ? costs.holds + 1 : 1;
-  step.working = costs.scratch + (step.working + share - 1) / share;
+  step.working = scratch + (step.working + share - 1) / share;
   step.after = (step.after + share - 1) / share;
   return step;
+}
+
+/// What a node needs to begin on a packet whose lease is not that of what it makes.
+std::size_t to_begin(const PlanNode& node, std::size_t input) {
+  const bool begins = node.type->role == Role::make || node.type->role == Role::open;
+  return begins && covering_input(node) == input ? node.costs.scratch : 0;
 }
 
 /// Peak bytes of a packet of output `port` and all that its lease covers. With one taker the packet dies when
@@ -138,7 +157,8 @@ std::size_t way_of(const Plan& plan, const PlanNode& node, std::size_t port) {
   for (const PortRef to : targets) {
     const PlanNode& taker = at(plan, to.node);
     const auto input = static_cast<std::size_t>(to.port);
-    if (is_leased_anew(taker, input) || covering_input(taker) != input) continue;
+    sum += to_begin(taker, input);
+    if (is_leased_anew(taker, input)) continue;
     const Step step = step_of(taker, input);
     if (targets.size() == 1 && !step.holds_input) return std::max(own + step.working, step.after);
     sum += std::max(step.working, step.after - std::min(step.after, step.sends_input_on ? own : 0));
@@ -146,18 +166,32 @@ std::size_t way_of(const Plan& plan, const PlanNode& node, std::size_t port) {
   return sum;
 }
 
-/// How many packets of one stream must be possible at once so that what gathers them, here or further on,
-/// comes to emit.
-std::size_t slots_after(const Plan& plan, const PlanNode& node) {
-  std::size_t most = 1;
+/// The nodes that gather packets of the node, or what is made of them under their leases: the first on each
+/// way.
+std::set<int> gatherers_of(const Plan& plan, const PlanNode& node) {
+  std::set<int> all;
   for (const auto& targets : node.to)
     for (const PortRef to : targets) {
       const PlanNode& taker = at(plan, to.node);
-      if (is_leased_anew(taker, static_cast<std::size_t>(to.port))) continue;
-      const std::size_t further = taker.type->role == Role::gather_scopes ? 1 : taker.gathers_after;
-      most = std::max(most, (taker.costs.holds + 1) * further);
+      if (is_leased_anew(taker, static_cast<std::size_t>(to.port)) || taker.type->acts()) continue;
+      if (taker.type->role == Role::gather)
+        all.insert(to.node);
+      else
+        all.insert(taker.gatherers.begin(), taker.gatherers.end());
     }
-  return most;
+  return all;
+}
+
+/// How many packets of one stream must be possible at once so that each node that gathers them, here or
+/// further on, comes to emit. They may not get the same packets, and hold old ones while the others need new
+/// ones.
+std::size_t slots_after(const Plan& plan, const PlanNode& node) {
+  std::size_t slots = 1;
+  for (const int gatherer : node.gatherers) {
+    const PlanNode& gathers = at(plan, gatherer);
+    slots += (gathers.costs.holds + 1) * gathers.gathers_after - 1;
+  }
+  return slots;
 }
 
 void work_out_leases(const Plan& plan, PlanNode& node) {
@@ -168,6 +202,7 @@ void work_out_leases(const Plan& plan, PlanNode& node) {
     made += *out_of(node, port).bytes;
     whole += node.way[port];
   }
+  node.gatherers = gatherers_of(plan, node);
   node.gathers_after = slots_after(plan, node);
   const NodeType& type = *node.type;
   const bool makes = type.role == Role::make || type.role == Role::open;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,7 @@ struct PlanNode {
   // Of a node that takes leases: one that makes or opens, that asks for bytes, or that emits at the end.
   std::size_t lease = 0;          ///< the most bytes that one packet needs
   std::size_t slots = 0;          ///< leases that must be possible at once; 0: it takes none
+  std::set<int> gatherers;        ///< the first nodes on each way that gather what it emits
   std::size_t gathers_after = 1;  ///< packets that make one of what the nodes after it gather
   std::size_t beyond = 0;         ///< of one that asks for bytes: what comes to that after the call
   std::size_t finish_lease = 0;   ///< bytes leased for the call at the end of a scope, and of the run

@@ -102,34 +102,9 @@ class Numbering {
     }
   }
 
-  /// A packet for the whole scope that comes when all packets of a stream have come: those would wait for it.
-  void check_scope_inputs(const PlanNode& node, Diagnostics& diagnostics) const {
-    std::set<int> streams;
-    for (std::size_t input = 0; input < node.from.size(); ++input)
-      if (is_stream(node, input))
-        streams.insert(made_of(node.from[input].node).begin(), made_of(node.from[input].node).end());
-    for (std::size_t input = 0; input < node.from.size(); ++input) {
-      if (node.from[input].node < 0 || !node.type->inputs[input].per_scope || node.outer[input]) continue;
-      for (const int gathers : made_of(node.from[input].node)) {
-        if (at(plan_, gathers).type->role != Role::gather || !at(plan_, gathers).type->finishes) continue;
-        for (const int source : made_of(gathers))
-          if (source != gathers && streams.contains(source))
-            return diagnostics.error(
-                node.place,
-                fmt::format(
-                    "input '{}' of node '{}' waits for what '{}' makes of all packets of '{}', and those "
-                    "packets wait in '{}' for it: no memory is enough",
-                    node.type->inputs[input].name, node.name, at(plan_, gathers).name, at(plan_, source).name,
-                    node.name),
-                fmt::format("make the packets again for '{}' by a second node of type '{}'", node.name,
-                            at(plan_, source).type->name));
-      }
-    }
-  }
-
   /// Packets of one stream are joined with others made of the same stream but numbered anew: one side gets
   /// ahead of the other without end, so no memory is enough.
-  void check(const PlanNode& node, Diagnostics& diagnostics) const {
+  void check_joins(const PlanNode& node, Diagnostics& diagnostics) const {
     int first = -1;
     for (std::size_t input = 0; input < node.from.size(); ++input) {
       if (!is_stream(node, input)) continue;
@@ -148,7 +123,35 @@ class Numbering {
     }
   }
 
+  /// Packets wait for the one of their scope, which is gathered from the same stream: it is there when all of
+  /// them have come, so no memory is enough.
+  void check_scope_inputs(const PlanNode& node, Diagnostics& diagnostics) const {
+    for (std::size_t by = 0; by < node.from.size(); ++by)
+      for (std::size_t input = 0; input < node.from.size(); ++input) {
+        if (node.from[by].node < 0 || !node.type->inputs[by].per_scope || !is_stream(node, input)) continue;
+        const int gathers = gatherer_before(node.from[by].node, node.from[input].node);
+        if (gathers < 0) continue;
+        return diagnostics.error(
+            node.place,
+            fmt::format(
+                "the packets on input '{}' of node '{}' wait for the one on '{}', which '{}' gathers from "
+                "the same stream",
+                node.type->inputs[input].name, node.name, node.type->inputs[by].name,
+                at(plan_, gathers).name),
+            "make the packets that wait by a second node");
+      }
+  }
+
  private:
+  /// A node that gathers before `node` from what the packets of `stream` are made of, too, or -1.
+  int gatherer_before(int node, int stream) const {
+    for (const int gathers : made_of(node)) {
+      if (at(plan_, gathers).type->role != Role::gather || made_of(stream).contains(gathers)) continue;
+      for (const int source : made_of(gathers))
+        if (made_of(stream).contains(source)) return gathers;
+    }
+    return -1;
+  }
   bool is_stream(const PlanNode& node, std::size_t input) const {
     return node.from[input].node >= 0 && !node.type->inputs[input].per_scope;
   }
@@ -172,7 +175,7 @@ class Numbering {
 void check_numbering(const Plan& plan, Diagnostics& diagnostics) {
   const Numbering numbering(plan);
   for (const PlanNode& node : plan.nodes) {
-    numbering.check(node, diagnostics);
+    numbering.check_joins(node, diagnostics);
     numbering.check_scope_inputs(node, diagnostics);
   }
 }

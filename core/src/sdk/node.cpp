@@ -119,6 +119,8 @@ void Outputs::forward(std::string_view port, std::string_view input) {
   if (!packet.payload) throw std::logic_error("forward() without an input packet");
   Packet sent = packet;
   sent.index = index_;
+  // What follows is made for the call's packet: the lease of one that the whole scope sees does not cover it.
+  if (inputs_->ports()[from].per_scope) sent.lease = lease_;
   put(port, inputs_->ports()[from].type, std::move(sent));
 }
 
