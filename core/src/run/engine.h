@@ -45,6 +45,7 @@ class Engine final : RouterEvents {
   /// Calls that have ended.
   std::uint64_t calls() const { return log_.ended(); }
   RunState& state() { return state_; }
+  std::vector<ScopePtr> open_scopes() { return scopes_->open_scopes(); }
 
  private:
   using JobPtr = std::shared_ptr<Job>;

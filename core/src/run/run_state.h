@@ -32,7 +32,6 @@ struct NodeRun {
   std::vector<OutputFolder*> folders;  ///< of the nodes that work in its scopes
   std::mutex mutex;                    ///< of what follows
   std::map<std::string, bool> scopes;  ///< by name: done, also by earlier runs
-  ScopePtr last_opened;
 };
 
 /// Orders what one thread wrote into a job before what the next reads from it. TBB's queues do that too, but

@@ -78,8 +78,8 @@ ScopePtr ScopeKeeper::open(int opener, NewScope spec, const Lease& lease) {
   scope->identity = std::move(spec.identity);
   scope->lease = lease;
   {
-    std::scoped_lock lock(node.mutex);
-    node.last_opened = scope;
+    std::scoped_lock lock(mutex_);
+    open_.insert(scope);
   }
   state_.router->open(scope);
   if (scope->unfinished == 0) scope_ended(scope);
@@ -142,6 +142,7 @@ bool ScopeKeeper::is_gathered(int opener, bool anew) const {
 void ScopeKeeper::node_finished(const ScopePtr& scope, int node) {
   NodeScope& here = scope->at(node);
   here.state.value.reset();
+  here.gathered = Gathered(0);
   for (const PointOfNode& of : points_in(*scope))
     if (of.node == node) state_.budget->end_scope(*of.point, scope->age());
   state_.router->close(scope, node);
@@ -211,6 +212,10 @@ void ScopeKeeper::published(const ScopePtr& scope, const std::exception_ptr& pro
     state_.at(opener).scopes[scope->name()] = true;
   }
   scope->lease.reset();
+  {
+    std::scoped_lock lock(mutex_);
+    open_.erase(scope);
+  }
   for (std::size_t i = 0; i < state_.nodes.size(); ++i) {
     const PlanNode& node = *state_.nodes[i].plan;
     if (node.opener == opener && node.type->role == Role::gather_scopes)
@@ -234,6 +239,11 @@ void ScopeKeeper::tell(ScopeRun& scope) {
                              : scope.said     ? ScopeStatus::failed
                                               : ScopeStatus::interrupted;
   state_.results.end_scope({scope.kind(), scope.name(), status, scope.counts(state_.plan)});
+}
+
+std::vector<ScopePtr> ScopeKeeper::open_scopes() {
+  std::scoped_lock lock(mutex_);
+  return {open_.begin(), open_.end()};
 }
 
 std::vector<std::string> ScopeKeeper::done(int opener) {

@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <functional>
+#include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +34,7 @@ class ScopeKeeper {
   void end_after(const ScopeRun& scope);
   /// Names of the scopes of an opener that are done.
   std::vector<std::string> done(int opener);
+  std::vector<ScopePtr> open_scopes();
   bool run_ended() const { return run_ended_; }
 
  private:
@@ -58,6 +61,8 @@ class ScopeKeeper {
   std::vector<std::vector<PointOfNode>> points_;  // by opener, the run first
   std::atomic<std::uint64_t> ages_ = 0;
   std::atomic<bool> run_ended_ = false;
+  std::mutex mutex_;
+  std::set<ScopePtr> open_;
   Publisher publisher_;
 };
 

@@ -123,7 +123,7 @@ struct Harness::Implementation {
     engine = std::make_unique<Engine>(plan, nullptr, options, budget);
     for (const std::string& done : done_scopes) engine->state().at(0).scopes[done] = true;
     engine->begin();
-    scope = in_run() || of_run ? engine->state().run_scope : engine->state().at(0).last_opened;
+    scope = in_run() || of_run ? engine->state().run_scope : engine->open_scopes().at(0);
     std::fill(sent.begin(), sent.end(), false);
     next_expected = 0;
     said_reasons.clear();
