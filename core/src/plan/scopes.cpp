@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <map>
 #include <set>
 
 #include "plan/plan.h"
@@ -97,28 +98,29 @@ class Numbering {
       if (node.type->role == Role::gather || node.type->role == Role::make) made_of.insert(static_cast<int>(i));
       if (node.type->role == Role::open || node.type->role == Role::gather_scopes) made_of.clear();
       by_.push_back(by);
+      in_step_[by].insert(by);
       made_of_.push_back(std::move(made_of));
     }
   }
 
-  /// Packets of one stream are joined with others made of the same stream but numbered anew: one side gets
-  /// ahead of the other without end, so no memory is enough.
-  void check_joins(const PlanNode& node, Diagnostics& diagnostics) const {
-    int first = -1;
-    for (std::size_t input = 0; input < node.from.size(); ++input) {
-      if (!is_stream(node, input)) continue;
-      const int from = node.from[input].node;
-      if (first < 0) first = from;
-      if (by(from) == by(first) || are_alike(by(from), by(first))) continue;
-      for (const int source : made_of(from))
-        if (made_of(first).contains(source))
-          return diagnostics.error(
-              node.place,
-              fmt::format("node '{}' joins packets that are numbered by '{}' with packets that are numbered by "
-                          "'{}', and both are made of those of '{}'",
-                          node.name, at(plan_, by(first)).name, at(plan_, by(from)).name, at(plan_, source).name),
-              "join packets before they are numbered anew");
-    }
+  /// Packets of one stream are joined, maybe by way of others that both are joined with, with packets made of the
+  /// same stream but numbered anew: one side gets ahead of the other without end, so no memory is enough.
+  void check_joins(const PlanNode& node, Diagnostics& diagnostics) {
+    std::set<int> together;
+    for (std::size_t input = 0; input < node.from.size(); ++input)
+      if (is_stream(node, input)) together.merge(std::set<int>(in_step_[by(node.from[input].node)]));
+    for (const int numbering : together) in_step_[numbering] = together;
+    for (auto one = together.begin(); one != together.end(); ++one)
+      for (auto other = together.begin(); other != one; ++other) {
+        const int source = are_alike(*one, *other) ? -1 : common_source(*one, *other);
+        if (source < 0) continue;
+        return diagnostics.error(
+            node.place,
+            fmt::format("node '{}' joins packets that are numbered by '{}' with packets that are numbered by "
+                        "'{}', and both are made of those of '{}'",
+                        node.name, at(plan_, *other).name, at(plan_, *one).name, at(plan_, source).name),
+            "join packets before they are numbered anew");
+      }
   }
 
   /// Packets wait for the one of their scope, which is gathered from the same stream: it is there when all of
@@ -140,12 +142,16 @@ class Numbering {
   }
 
  private:
+  int common_source(int one, int other) const {
+    for (const int source : made_of(one))
+      if (made_of(other).contains(source)) return source;
+    return -1;
+  }
   /// A node that gathers before `node` from what the packets of `stream` are made of, too, or -1.
   int gatherer_before(int node, int stream) const {
     for (const int gathers : made_of(node)) {
       if (at(plan_, gathers).type->role != Role::gather || made_of(stream).contains(gathers)) continue;
-      for (const int source : made_of(gathers))
-        if (made_of(stream).contains(source)) return gathers;
+      if (common_source(gathers, stream) >= 0) return gathers;
     }
     return -1;
   }
@@ -165,12 +171,13 @@ class Numbering {
   const Plan& plan_;
   std::vector<int> by_;
   std::vector<std::set<int>> made_of_;
+  std::map<int, std::set<int>> in_step_;  // by who numbers: all whose packets are joined with his
 };
 
 }  // namespace
 
 void check_numbering(const Plan& plan, Diagnostics& diagnostics) {
-  const Numbering numbering(plan);
+  Numbering numbering(plan);
   for (const PlanNode& node : plan.nodes) {
     numbering.check_joins(node, diagnostics);
     numbering.check_scope_inputs(node, diagnostics);
