@@ -96,6 +96,7 @@ void Trial::compare(int threads, const Outcome& outcome) {
 }
 
 void Trial::complain(int threads, const std::string& what) {
+  if (std::count(why_.begin(), why_.end(), '\n') > 10) return;
   why_ += fmt::format("{} threads: {}\n", threads, what);
 }
 

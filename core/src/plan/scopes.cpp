@@ -87,9 +87,12 @@ class Numbering {
   explicit Numbering(const Plan& plan) : plan_(plan) {
     for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
       const PlanNode& node = plan.nodes[i];
-      std::set<int> made_of;
+      std::set<int> made_of, depends_on;
       int by = static_cast<int>(i);
       for (std::size_t input = 0; input < node.from.size(); ++input) {
+        if (node.from[input].node < 0) continue;
+        const auto& of_input = depends_on_[static_cast<std::size_t>(node.from[input].node)];
+        depends_on.insert(of_input.begin(), of_input.end());
         if (!is_stream(node, input)) continue;
         const auto before = static_cast<std::size_t>(node.from[input].node);
         made_of.insert(made_of_[before].begin(), made_of_[before].end());
@@ -99,7 +102,10 @@ class Numbering {
       if (node.type->role == Role::open || node.type->role == Role::gather_scopes) made_of.clear();
       by_.push_back(by);
       in_step_[by].insert(by);
+      depends_on.insert(made_of.begin(), made_of.end());
+      if (node.type->role == Role::open || node.type->role == Role::gather_scopes) depends_on.clear();
       made_of_.push_back(std::move(made_of));
+      depends_on_.push_back(std::move(depends_on));
     }
   }
 
@@ -123,22 +129,25 @@ class Numbering {
       }
   }
 
-  /// Packets wait for the one of their scope, which is gathered from the same stream: it is there when all of
-  /// them have come, so no memory is enough.
-  void check_scope_inputs(const PlanNode& node, Diagnostics& diagnostics) const {
-    for (std::size_t by = 0; by < node.from.size(); ++by)
-      for (std::size_t input = 0; input < node.from.size(); ++input) {
-        if (node.from[by].node < 0 || !node.type->inputs[by].per_scope || !is_stream(node, input)) continue;
-        const int gathers = gatherer_before(node.from[by].node, node.from[input].node);
+  /// Packets wait for others that are there when all that is made of the same stream has been gathered, so no
+  /// memory is enough. Needs all joins checked.
+  void check_waits(const PlanNode& node, Diagnostics& diagnostics) const {
+    for (std::size_t input = 0; input < node.from.size(); ++input) {
+      if (!is_stream(node, input)) continue;
+      const std::set<int> waiting = held_with(node.from[input].node);
+      for (std::size_t other = 0; other < node.from.size(); ++other) {
+        if (other == input || node.from[other].node < 0) continue;
+        const int gathers = gatherer_before(node, other, waiting);
         if (gathers < 0) continue;
         return diagnostics.error(
             node.place,
-            fmt::format("the packets on input '{}' of node '{}' wait for the one on '{}', which '{}' gathers from "
-                        "the same stream",
-                        node.type->inputs[input].name, node.name, node.type->inputs[by].name,
+            fmt::format("the packets on input '{}' of node '{}' wait for '{}', for which '{}' gathers all that is made "
+                        "of the same stream",
+                        node.type->inputs[input].name, node.name, node.type->inputs[other].name,
                         at(plan_, gathers).name),
             "make the packets that wait by a second node");
       }
+    }
   }
 
  private:
@@ -147,11 +156,20 @@ class Numbering {
       if (made_of(other).contains(source)) return source;
     return -1;
   }
-  /// A node that gathers before `node` from what the packets of `stream` are made of, too, or -1.
-  int gatherer_before(int node, int stream) const {
-    for (const int gathers : made_of(node)) {
-      if (at(plan_, gathers).type->role != Role::gather || made_of(stream).contains(gathers)) continue;
-      if (common_source(gathers, stream) >= 0) return gathers;
+  /// Those whose packets wait when those of `node` do.
+  std::set<int> held_with(int node) const {
+    std::set<int> all = made_of(node);
+    for (const int numbering : in_step_.at(by(node))) all.insert(made_of(numbering).begin(), made_of(numbering).end());
+    return all;
+  }
+  /// A node that must have gathered what those make before the packet on an input is there, or -1.
+  int gatherer_before(const PlanNode& node, std::size_t input, const std::set<int>& makers) const {
+    const int from = node.from[input].node;
+    for (const int gathers : depends_on_[static_cast<std::size_t>(from)]) {
+      if (at(plan_, gathers).type->role != Role::gather || makers.contains(gathers)) continue;
+      if (is_stream(node, input) && made_of(from).contains(gathers)) continue;  // the joins are checked for that
+      for (const int source : made_of(gathers))
+        if (makers.contains(source)) return gathers;
     }
     return -1;
   }
@@ -165,12 +183,14 @@ class Numbering {
     const PlanNode &one = at(plan_, a), &other = at(plan_, b);
     if (one.type->role != Role::gather || other.type->role != Role::gather) return false;
     const auto stream = [&](const PlanNode& node) { return node.from.empty() ? -1 : by(node.from[0].node); };
-    return one.costs.holds == other.costs.holds && stream(one) == stream(other);
+    return one.costs.holds == other.costs.holds && stream(one) == stream(other) && !made_of(a).contains(b) &&
+           !made_of(b).contains(a);
   }
 
   const Plan& plan_;
   std::vector<int> by_;
   std::vector<std::set<int>> made_of_;
+  std::vector<std::set<int>> depends_on_;  // the same, and what their calls wait for
   std::map<int, std::set<int>> in_step_;  // by who numbers: all whose packets are joined with his
 };
 
@@ -178,10 +198,9 @@ class Numbering {
 
 void check_numbering(const Plan& plan, Diagnostics& diagnostics) {
   Numbering numbering(plan);
-  for (const PlanNode& node : plan.nodes) {
-    numbering.check_joins(node, diagnostics);
-    numbering.check_scope_inputs(node, diagnostics);
-  }
+  for (const PlanNode& node : plan.nodes) numbering.check_joins(node, diagnostics);
+  if (!diagnostics.empty()) return;
+  for (const PlanNode& node : plan.nodes) numbering.check_waits(node, diagnostics);
 }
 
 int Plan::opener_of(PortRef output) const {
