@@ -98,12 +98,12 @@ class Numbering {
         made_of.insert(made_of_[before].begin(), made_of_[before].end());
         if (!node.type->renumbers()) by = by_[before];
       }
-      if (node.type->role == Role::gather || node.type->role == Role::make) made_of.insert(static_cast<int>(i));
-      if (node.type->role == Role::open || node.type->role == Role::gather_scopes) made_of.clear();
+      const Role role = node.type->role;
+      if (role == Role::open || role == Role::gather_scopes) made_of.clear(), depends_on.clear();
+      if (node.type->renumbers() && role != Role::open) made_of.insert(static_cast<int>(i));
+      depends_on.insert(made_of.begin(), made_of.end());
       by_.push_back(by);
       in_step_[by].insert(by);
-      depends_on.insert(made_of.begin(), made_of.end());
-      if (node.type->role == Role::open || node.type->role == Role::gather_scopes) depends_on.clear();
       made_of_.push_back(std::move(made_of));
       depends_on_.push_back(std::move(depends_on));
     }
@@ -114,7 +114,8 @@ class Numbering {
   void check_joins(const PlanNode& node, Diagnostics& diagnostics) {
     std::set<int> together;
     for (std::size_t input = 0; input < node.from.size(); ++input)
-      if (is_stream(node, input)) together.merge(std::set<int>(in_step_[by(node.from[input].node)]));
+      if (is_stream(node, input) && !is_single(node.from[input].node))
+        together.merge(std::set<int>(in_step_[by(node.from[input].node)]));
     for (const int numbering : together) in_step_[numbering] = together;
     for (auto one = together.begin(); one != together.end(); ++one)
       for (auto other = together.begin(); other != one; ++other) {
@@ -176,6 +177,8 @@ class Numbering {
   bool is_stream(const PlanNode& node, std::size_t input) const {
     return node.from[input].node >= 0 && !node.type->inputs[input].per_scope;
   }
+  /// The packet that opens a scope, or what is made of it: others do not wait for a second one.
+  bool is_single(int node) const { return at(plan_, by(node)).type->role == Role::open; }
   int by(int node) const { return by_[static_cast<std::size_t>(node)]; }
   const std::set<int>& made_of(int node) const { return made_of_[static_cast<std::size_t>(node)]; }
   /// Both gather as many packets of one stream.
@@ -191,7 +194,7 @@ class Numbering {
   std::vector<int> by_;
   std::vector<std::set<int>> made_of_;
   std::vector<std::set<int>> depends_on_;  // the same, and what their calls wait for
-  std::map<int, std::set<int>> in_step_;  // by who numbers: all whose packets are joined with his
+  std::map<int, std::set<int>> in_step_;   // by who numbers: all whose packets are joined with his
 };
 
 }  // namespace
