@@ -133,5 +133,10 @@ int main(int argc, char** argv) {
   app.add_flag("--go-on", options.goes_on, "also after a graph that failed");
   CLI11_PARSE(app, argc, argv);
   options.trial.quiet_seconds = options.limit / 4.0;
-  return run(options);
+  try {
+    return run(options);
+  } catch (const std::exception& problem) {
+    fmt::print("seed {}: {}\n", current_seed.load(), problem.what());
+    return 1;
+  }
 }

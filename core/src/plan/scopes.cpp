@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <map>
 #include <set>
 
 #include "plan/plan.h"
@@ -86,75 +87,98 @@ class Numbering {
   explicit Numbering(const Plan& plan) : plan_(plan) {
     for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
       const PlanNode& node = plan.nodes[i];
-      std::set<int> made_of;
+      std::set<int> made_of, depends_on;
       int by = static_cast<int>(i);
       for (std::size_t input = 0; input < node.from.size(); ++input) {
+        if (node.from[input].node < 0) continue;
+        const auto& of_input = depends_on_[static_cast<std::size_t>(node.from[input].node)];
+        depends_on.insert(of_input.begin(), of_input.end());
         if (!is_stream(node, input)) continue;
         const auto before = static_cast<std::size_t>(node.from[input].node);
         made_of.insert(made_of_[before].begin(), made_of_[before].end());
         if (!node.type->renumbers()) by = by_[before];
       }
-      if (node.type->role == Role::gather || node.type->role == Role::make)
-        made_of.insert(static_cast<int>(i));
-      if (node.type->role == Role::open || node.type->role == Role::gather_scopes) made_of.clear();
+      const Role role = node.type->role;
+      if (role == Role::open || role == Role::gather_scopes) made_of.clear(), depends_on.clear();
+      if (node.type->renumbers() && role != Role::open) made_of.insert(static_cast<int>(i));
+      depends_on.insert(made_of.begin(), made_of.end());
       by_.push_back(by);
+      in_step_[by].insert(by);
       made_of_.push_back(std::move(made_of));
+      depends_on_.push_back(std::move(depends_on));
     }
   }
 
-  /// Packets of one stream are joined with others made of the same stream but numbered anew: one side gets
-  /// ahead of the other without end, so no memory is enough.
-  void check_joins(const PlanNode& node, Diagnostics& diagnostics) const {
-    int first = -1;
-    for (std::size_t input = 0; input < node.from.size(); ++input) {
-      if (!is_stream(node, input)) continue;
-      const int from = node.from[input].node;
-      if (first < 0) first = from;
-      if (by(from) == by(first) || are_alike(by(from), by(first))) continue;
-      for (const int source : made_of(from))
-        if (made_of(first).contains(source))
-          return diagnostics.error(
-              node.place,
-              fmt::format(
-                  "node '{}' joins packets that are numbered by '{}' with packets that are numbered by "
-                  "'{}', and both are made of those of '{}'",
-                  node.name, at(plan_, by(first)).name, at(plan_, by(from)).name, at(plan_, source).name),
-              "join packets before they are numbered anew");
-    }
-  }
-
-  /// Packets wait for the one of their scope, which is gathered from the same stream: it is there when all of
-  /// them have come, so no memory is enough.
-  void check_scope_inputs(const PlanNode& node, Diagnostics& diagnostics) const {
-    for (std::size_t by = 0; by < node.from.size(); ++by)
-      for (std::size_t input = 0; input < node.from.size(); ++input) {
-        if (node.from[by].node < 0 || !node.type->inputs[by].per_scope || !is_stream(node, input)) continue;
-        const int gathers = gatherer_before(node.from[by].node, node.from[input].node);
-        if (gathers < 0) continue;
+  /// Packets of one stream are joined, maybe by way of others that both are joined with, with packets made of the
+  /// same stream but numbered anew: one side gets ahead of the other without end, so no memory is enough.
+  void check_joins(const PlanNode& node, Diagnostics& diagnostics) {
+    std::set<int> together;
+    for (std::size_t input = 0; input < node.from.size(); ++input)
+      if (is_stream(node, input) && !is_single(node.from[input].node))
+        together.merge(std::set<int>(in_step_[by(node.from[input].node)]));
+    for (const int numbering : together) in_step_[numbering] = together;
+    for (auto one = together.begin(); one != together.end(); ++one)
+      for (auto other = together.begin(); other != one; ++other) {
+        const int source = are_alike(*one, *other) ? -1 : common_source(*one, *other);
+        if (source < 0) continue;
         return diagnostics.error(
             node.place,
-            fmt::format(
-                "the packets on input '{}' of node '{}' wait for the one on '{}', which '{}' gathers from "
-                "the same stream",
-                node.type->inputs[input].name, node.name, node.type->inputs[by].name,
-                at(plan_, gathers).name),
-            "make the packets that wait by a second node");
+            fmt::format("node '{}' joins packets that are numbered by '{}' with packets that are numbered by "
+                        "'{}', and both are made of those of '{}'",
+                        node.name, at(plan_, *other).name, at(plan_, *one).name, at(plan_, source).name),
+            "join packets before they are numbered anew");
       }
   }
 
+  /// Packets wait for others that are there when all that is made of the same stream has been gathered, so no
+  /// memory is enough. Needs all joins checked.
+  void check_waits(const PlanNode& node, Diagnostics& diagnostics) const {
+    for (std::size_t input = 0; input < node.from.size(); ++input) {
+      if (!is_stream(node, input)) continue;
+      const std::set<int> waiting = held_with(node.from[input].node);
+      for (std::size_t other = 0; other < node.from.size(); ++other) {
+        if (other == input || node.from[other].node < 0) continue;
+        const int gathers = gatherer_before(node, other, waiting);
+        if (gathers < 0) continue;
+        return diagnostics.error(
+            node.place,
+            fmt::format("the packets on input '{}' of node '{}' wait for '{}', for which '{}' gathers all that is made "
+                        "of the same stream",
+                        node.type->inputs[input].name, node.name, node.type->inputs[other].name,
+                        at(plan_, gathers).name),
+            "make the packets that wait by a second node");
+      }
+    }
+  }
+
  private:
-  /// A node that gathers before `node` from what the packets of `stream` are made of, too, or -1.
-  int gatherer_before(int node, int stream) const {
-    for (const int gathers : made_of(node)) {
-      if (at(plan_, gathers).type->role != Role::gather || made_of(stream).contains(gathers)) continue;
+  int common_source(int one, int other) const {
+    for (const int source : made_of(one))
+      if (made_of(other).contains(source)) return source;
+    return -1;
+  }
+  /// Those whose packets wait when those of `node` do.
+  std::set<int> held_with(int node) const {
+    std::set<int> all = made_of(node);
+    for (const int numbering : in_step_.at(by(node))) all.insert(made_of(numbering).begin(), made_of(numbering).end());
+    return all;
+  }
+  /// A node that must have gathered what those make before the packet on an input is there, or -1.
+  int gatherer_before(const PlanNode& node, std::size_t input, const std::set<int>& makers) const {
+    const int from = node.from[input].node;
+    for (const int gathers : depends_on_[static_cast<std::size_t>(from)]) {
+      if (at(plan_, gathers).type->role != Role::gather || makers.contains(gathers)) continue;
+      if (is_stream(node, input) && made_of(from).contains(gathers)) continue;  // the joins are checked for that
       for (const int source : made_of(gathers))
-        if (made_of(stream).contains(source)) return gathers;
+        if (makers.contains(source)) return gathers;
     }
     return -1;
   }
   bool is_stream(const PlanNode& node, std::size_t input) const {
     return node.from[input].node >= 0 && !node.type->inputs[input].per_scope;
   }
+  /// The packet that opens a scope, or what is made of it: others do not wait for a second one.
+  bool is_single(int node) const { return at(plan_, by(node)).type->role == Role::open; }
   int by(int node) const { return by_[static_cast<std::size_t>(node)]; }
   const std::set<int>& made_of(int node) const { return made_of_[static_cast<std::size_t>(node)]; }
   /// Both gather as many packets of one stream.
@@ -162,22 +186,24 @@ class Numbering {
     const PlanNode &one = at(plan_, a), &other = at(plan_, b);
     if (one.type->role != Role::gather || other.type->role != Role::gather) return false;
     const auto stream = [&](const PlanNode& node) { return node.from.empty() ? -1 : by(node.from[0].node); };
-    return one.costs.holds == other.costs.holds && stream(one) == stream(other);
+    return one.costs.holds == other.costs.holds && stream(one) == stream(other) && !made_of(a).contains(b) &&
+           !made_of(b).contains(a);
   }
 
   const Plan& plan_;
   std::vector<int> by_;
   std::vector<std::set<int>> made_of_;
+  std::vector<std::set<int>> depends_on_;  // the same, and what their calls wait for
+  std::map<int, std::set<int>> in_step_;   // by who numbers: all whose packets are joined with his
 };
 
 }  // namespace
 
 void check_numbering(const Plan& plan, Diagnostics& diagnostics) {
-  const Numbering numbering(plan);
-  for (const PlanNode& node : plan.nodes) {
-    numbering.check_joins(node, diagnostics);
-    numbering.check_scope_inputs(node, diagnostics);
-  }
+  Numbering numbering(plan);
+  for (const PlanNode& node : plan.nodes) numbering.check_joins(node, diagnostics);
+  if (!diagnostics.empty()) return;
+  for (const PlanNode& node : plan.nodes) numbering.check_waits(node, diagnostics);
 }
 
 int Plan::opener_of(PortRef output) const {

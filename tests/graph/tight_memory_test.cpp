@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Graphs that must get on with the least memory that their plan accepts, and those that no memory is enough
+// for.
+#include <doctest/doctest.h>
+#include <flowrun/bytes.h>
+
+#include "support.h"
+
+using namespace flowrun;
+using namespace flowrun::test;
+
+namespace {
+
+LoadedPlan tight_plan(const std::string& nodes, int threads) {
+  PlanOptions options = plan_options();
+  options.threads = threads;
+  options.memory = "1 TB";
+  options.memory = std::to_string(plan_text("flowrun: 1\nnodes:\n" + nodes, options).plan.needed());
+  return plan_text("flowrun: 1\nnodes:\n" + nodes, options);
+}
+
+void check_runs(const std::string& nodes) {
+  for (const int threads : {1, 4}) {
+    CAPTURE(threads);
+    LoadedPlan loaded = tight_plan(nodes, threads);
+    const RunResult result = run(loaded.plan, {});
+    CHECK(result.exit == Exit::done);
+    CHECK(result.failures.empty());
+    CHECK(result.peak_leased <= result.memory);
+    for (const ScopeResult& scope : result.scopes)
+      for (const auto& [node, counts] : scope.counts)
+        CHECK(counts.notes.size() <= 1);  // what a sink says, and nothing of packets kept too long
+  }
+}
+
+std::string refusal(const std::string& nodes) {
+  try {
+    tight_plan(nodes, 1);
+  } catch (const GraphError& problem) {
+    return problem.what();
+  }
+  return "fine";
+}
+
+}  // namespace
+
+TEST_CASE("a packet that is held for a whole scope keeps its maker from nothing") {
+  check_runs(R"(
+  boxes: {type: scopes, count: 3}
+  factor: {type: source, count: 1}
+  files: {type: record, from: {item: boxes.scope, by: factor.item}}
+)");
+  check_runs(R"(
+  boxes: {type: scopes, count: 3}
+  items: {type: split, from: {item: boxes.scope}, count: 9, exact: true}
+  more: {type: split, from: {item: boxes.scope}, count: 9, exact: true}
+  all: {type: bundle, from: {item: items.item}, size: 0, rest: 1}
+  files: {type: record, from: {item: more.item, by: all.bundle}}
+)");
+}
+
+TEST_CASE("what is dropped by a node that gathers does not count as gathered") {
+  check_runs(R"(
+  boxes: {type: scopes, count: 2}
+  items: {type: split, from: {item: boxes.scope}, count: 40, exact: true, bytes: 1000}
+  bundles: {type: bundle, from: {item: items.item}, size: 3, drops: 3}
+  sink: {type: sink, from: {item: bundles.bundle}}
+)");
+}
+
+TEST_CASE("two nodes gather different packets of one stream") {
+  check_runs(R"(
+  boxes: {type: scopes, count: 2}
+  items: {type: split, from: {item: boxes.scope}, count: 60, exact: true, bytes: 1000}
+  some: {type: forward, from: {item: items.item}, drops: 2}
+  few: {type: forward, from: {item: some.item}, drops: 2}
+  fives: {type: bundle, from: {item: items.item}, size: 5}
+  threes: {type: bundle, from: {item: few.item}, size: 3}
+  sink: {type: sink, from: {item: fives.bundle}}
+  other: {type: sink, from: {item: threes.bundle}}
+)");
+}
+
+TEST_CASE("packets that are forwarded through a join, or for the whole scope, are leased along their way") {
+  const auto lease = [](const std::string& nodes) {
+    const LoadedPlan loaded = tight_plan(nodes, 1);
+    for (const PlanNode& node : loaded.plan.nodes)
+      if (node.name == "more") return node.lease;
+    return std::size_t{0};
+  };
+  CHECK(lease(R"(
+  boxes: {type: scopes}
+  items: {type: split, from: {item: boxes.scope}}
+  more: {type: split, from: {item: boxes.scope}, bytes: 100}
+  gate: {type: gate, from: {item: items.item, with: more.item}}
+  sink: {type: sink, from: {item: gate.other}, scratch: 5000}
+)") == 5100);
+  CHECK(lease(R"(
+  boxes: {type: scopes}
+  more: {type: split, from: {item: boxes.scope}, bytes: 100}
+  stamp: {type: stamp, from: {item: more.item, by: boxes.scope}}
+  sink: {type: sink, from: {item: stamp.item}, scratch: 5000}
+)") == 5000);
+}
+
+TEST_CASE("beginning on a packet is leased with it") {
+  const LoadedPlan loaded = tight_plan(R"(
+  boxes: {type: scopes, bytes: 1000}
+  items: {type: split, from: {item: boxes.scope}, scratch: 5000}
+)",
+                                       1);
+  CHECK(loaded.plan.nodes.front().lease == 6000);
+}
+
+TEST_CASE("packets that wait for what is gathered from their own stream are refused") {
+  const std::string two = R"(
+  boxes: {type: scopes}
+  items: {type: split, from: {item: boxes.scope}, count: 9}
+  all: {type: bundle, from: {item: items.item}, size: 0, rest: 1}
+)";
+  CHECK(refusal(two + "  files: {type: record, from: {item: items.item, by: all.bundle}}\n")
+            .find("the packets on input 'item' of node 'files' wait for 'by', for which 'all' gathers") !=
+        std::string::npos);
+  CHECK(refusal(two + R"(
+  once: {type: tint, from: {item: boxes.scope, by: all.bundle}}
+  files: {type: record, from: {item: items.item, by: once.item}}
+)")
+            .find("for which 'all' gathers") != std::string::npos);
+  CHECK(refusal(two + R"(
+  more: {type: split, from: {item: boxes.scope}, count: 9}
+  files: {type: record, from: {item: more.item, by: all.bundle}}
+)") == "fine");
+}
+
+TEST_CASE("streams that a third one keeps in step are refused like those that are joined") {
+  CHECK(refusal(R"(
+  boxes: {type: scopes}
+  items: {type: split, from: {item: boxes.scope}, count: 9}
+  parts: {type: split, from: {item: items.item}, count: 3}
+  third: {type: split, from: {item: boxes.scope}, count: 9}
+  one: {type: join, from: {item: items.item, with: third.item}}
+  other: {type: join, from: {item: parts.item, with: third.item}}
+)")
+            .find("and both are made of those of 'items'") != std::string::npos);
+}
