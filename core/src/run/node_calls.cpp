@@ -163,22 +163,22 @@ void NodeCalls::gather(Job& job) {
 
 void NodeCalls::start(Job& job) {
   const PlanNode& node = state_.plan_of(job.node);
+  Packets packets;
+  Scopes scopes;
   try {
     Inputs inputs = inputs_of(job);
-    Packets packets;
-    Scopes scopes;
     state_.log.measure(CallLog::What::start, job.node, job.scope, job.index, [&] {
       if (node.type->role == Role::make)
         packets = static_cast<Make&>(*node.node).make(inputs);
       else
         scopes = static_cast<Open&>(*node.node).open(inputs);
     });
-    sources_.begin(job.scope, job.node, std::move(packets), std::move(scopes), false);
   } catch (...) {
     job.scope->at(job.node).counts.failed_one();
     state_.report(*job.scope, job.node, node.on_error, std::current_exception());
-    state_.router->conclude(job.scope, job.node, job.index);
+    return state_.router->conclude(job.scope, job.node, job.index);
   }
+  sources_.begin(job.scope, job.node, std::move(packets), std::move(scopes), false);
 }
 
 void NodeCalls::count(Job& job, Outputs& outputs, bool counts_unsent) {

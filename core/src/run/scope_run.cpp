@@ -28,6 +28,13 @@ bool is_plain(const PlanNode& node) {
   return node.from.size() == 1 && !node.type->inputs[0].per_scope && !is_ordered(node);
 }
 
+std::size_t streams_of(const PlanNode& node) {
+  std::size_t streams = 0;
+  for (std::size_t i = 0; i < node.from.size(); ++i)
+    streams += node.from[i].node >= 0 && !node.type->inputs[i].per_scope;
+  return streams;
+}
+
 std::string kind_of(const Plan& plan, int opener) {
   if (opener < 0) return "run";
   return plan.nodes[static_cast<std::size_t>(opener)].type->outputs.front().name;
@@ -61,7 +68,7 @@ NodeScope::NodeScope(const PlanNode& planned, ScopeRun& run, Counts& total)
       node(planned.name),
       plain(is_plain(planned)),
       intake(inputs_of(planned), is_ordered(planned)),
-      gathered(planned.costs.holds * planned.from.size()),
+      gathered(planned.costs.holds * streams_of(planned)),
       sent(planned.to.size()) {
   counts.total = &total;
 }
