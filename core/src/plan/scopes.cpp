@@ -96,7 +96,7 @@ class Numbering {
         if (!is_stream(node, input)) continue;
         const auto before = static_cast<std::size_t>(node.from[input].node);
         made_of.insert(made_of_[before].begin(), made_of_[before].end());
-        if (!node.type->renumbers()) by = by_[before];
+        if (!node.type->renumbers() && (by == static_cast<int>(i) || is_single(by))) by = by_[before];
       }
       const Role role = node.type->role;
       if (role == Role::open || role == Role::gather_scopes) made_of.clear(), depends_on.clear();
@@ -114,7 +114,7 @@ class Numbering {
   void check_joins(const PlanNode& node, Diagnostics& diagnostics) {
     std::set<int> together;
     for (std::size_t input = 0; input < node.from.size(); ++input)
-      if (is_stream(node, input) && !is_single(node.from[input].node))
+      if (is_stream(node, input) && !is_single(by(node.from[input].node)))
         together.merge(std::set<int>(in_step_[by(node.from[input].node)]));
     for (const int numbering : together) in_step_[numbering] = together;
     for (auto one = together.begin(); one != together.end(); ++one)
@@ -177,8 +177,8 @@ class Numbering {
   bool is_stream(const PlanNode& node, std::size_t input) const {
     return node.from[input].node >= 0 && !node.type->inputs[input].per_scope;
   }
-  /// The packet that opens a scope, or what is made of it: others do not wait for a second one.
-  bool is_single(int node) const { return at(plan_, by(node)).type->role == Role::open; }
+  /// It numbers one packet of a scope only, which opens it: others do not wait for a second one.
+  bool is_single(int numbering) const { return at(plan_, numbering).type->role == Role::open; }
   int by(int node) const { return by_[static_cast<std::size_t>(node)]; }
   const std::set<int>& made_of(int node) const { return made_of_[static_cast<std::size_t>(node)]; }
   /// Both gather as many packets of one stream.

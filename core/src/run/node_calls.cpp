@@ -207,9 +207,11 @@ void NodeCalls::finish(Job& job) {
   const bool called = of_run ? type.finishes_run : type.finishes && job.scope->opener() == node.opener;
   if (!called) return scopes_.node_finished(job.scope, job.node);
   NodeRun& run = state_.at(job.node);
-  if (Budget::Point* point = of_run ? run.run_finish : run.finish; point && !job.lease && !job.scope->failed())
-    return state_.lease(*point, job.scope, job.node, 0, node.finish_lease,
-                        Job{Job::Kind::finish, job.node, job.scope});
+  if (Budget::Point* point = of_run ? run.run_finish : run.finish; point && !job.asked) {
+    Job again{Job::Kind::finish, job.node, job.scope};
+    again.asked = true;
+    return state_.lease(*point, job.scope, job.node, 0, node.finish_lease, std::move(again));
+  }
   if (state_.stopping()) job.scope->fail();
   Packets rest;
   try {

@@ -71,6 +71,7 @@ struct Job {
   std::vector<Packet> packets = {};
   Lease lease = {};
   std::size_t out_bytes = 0;  ///< of the lease: what remains after the call
+  bool asked = false;         ///< of Kind::finish: a lease was asked for, and given or given up
   std::shared_ptr<Generator> generator = {};
   Packets::Make make = {};
   ScopePtr opened = {};  ///< of Kind::make: the scope that its packet opens
