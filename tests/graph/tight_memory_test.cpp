@@ -143,3 +143,14 @@ TEST_CASE("streams that a third one keeps in step are refused like those that ar
 )")
             .find("and both are made of those of 'items'") != std::string::npos);
 }
+
+TEST_CASE("a stream that is joined with the packet of its scope is still the same stream") {
+  CHECK(refusal(R"(
+  boxes: {type: scopes}
+  items: {type: split, from: {item: boxes.scope}, count: 9}
+  first: {type: join, from: {item: items.item, with: boxes.scope}}
+  parts: {type: split, from: {item: items.item}, count: 3}
+  both: {type: join, from: {item: first.item, with: parts.item}}
+)")
+            .find("and both are made of those of 'items'") != std::string::npos);
+}

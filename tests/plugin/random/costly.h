@@ -40,9 +40,15 @@ struct Costly {
            mix(mix(value, why), static_cast<std::uint64_t>(salt)) % static_cast<std::uint64_t>(one_in) == 0;
   }
   bool drops(std::uint64_t value) const { return picks(value, 1, drop_one_in); }
+  /// Now and then long, so that many others overtake the packet.
+  void rest(std::uint64_t value) const {
+    if (nap == 0) return;
+    const auto most = static_cast<std::uint64_t>(nap);
+    const std::uint64_t pause = mix(value, 2) % 16 == 0 ? 4 * most : mix(value, 2) % most / 4;
+    std::this_thread::sleep_for(std::chrono::microseconds(pause));
+  }
   void work_on(std::uint64_t value) const {
-    if (nap > 0)
-      std::this_thread::sleep_for(std::chrono::microseconds(mix(value, 2) % static_cast<std::uint64_t>(nap)));
+    rest(value);
     if (picks(value, 3, fail_one_in)) throw Error("it was this packet's turn to fail");
   }
   std::uint64_t changed(std::uint64_t value) const { return mix(value, static_cast<std::uint64_t>(salt)); }
