@@ -27,11 +27,14 @@ class EdgesTest(support.ProgramTest):
         return pathlib.Path(shutil.copy(EDGES / f"graphs/{name}.yaml", folder))
 
     def started(self, *arguments, env=None, under=(), **streams):
-        """The program in the background; its streams are pipes, if not given."""
+        """The program in the background, until the test's end at most; its streams are pipes, if not given."""
         command = support.command(*arguments, "--plugin-dir", support.test_plugins())
-        return subprocess.Popen([*under, *command], stdin=subprocess.DEVNULL,
-                                env={**support.environment(), **(env or {})},
-                                **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams})
+        process = subprocess.Popen([*under, *command], stdin=subprocess.DEVNULL,
+                                   env={**support.environment(), **(env or {})},
+                                   **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams})
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
 
     def run_graph(self, graph, *arguments, **options):
         """Runs a graph, or a copy of the one of that name, to its end."""

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What is written is whole, by one node and one scope, whatever the file system does; what cannot be is said by name."""
+"""What is written is whole, by one node and one scope, whatever the file system does; what cannot be is said."""
 import collections
 import json
 import os
@@ -12,7 +12,7 @@ import unittest
 import edges
 import support
 from edges import MIB
-from support import DONE, FAILED, outputs, settings, synth
+from support import DONE, FAILED, SKIPS, outputs, settings, synth
 
 TOOLS = {**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}
 
@@ -107,6 +107,17 @@ class EdgesOutput(edges.EdgesTest):
         self.assertEqual(len(summary["scopes"]), 200)
         self.assertEqual(collections.Counter(status for _, status in self.lines(out)), summary["scope_counts"])
         self.assertEqual(summary["scope_counts"], {"done": 1, "done before": 499})
+
+    def test_many_failures(self):
+        """Standard error has each; the summary lists some, and does not say that scopes.jsonl had them."""
+        graph = self.copied("no_flock")
+        text = graph.read_text().replace("count: 5", "count: 150")
+        graph.write_text(text + "  f: {type: case_fail, from: n, on_error: skip}\n")
+        ended = self.run_graph(graph)
+        self.assert_ended(ended, SKIPS)
+        self.assertEqual(ended.err.count("no good, number"), 300)
+        self.assertEqual(ended.out.count("no good, number"), 200)
+        self.assertIn("\nand 100 more failures\n", ended.out)
 
     def mounted(self, image, where, call):
         done = subprocess.run(["mount", "-o", "loop", image, where], capture_output=True, text=True, env=TOOLS)

@@ -28,7 +28,8 @@ class EdgesPlugins(edges.EdgesTest):
 
     def test_plan_throws_what_is_no_exception(self):
         ended = self.run_graph("plan_throws")
-        self.assert_ended(ended, USAGE, "plan_throws.yaml:5:3: error: node 's': plan() threw", "a mistake of its plugin")
+        self.assert_ended(ended, USAGE, "plan_throws.yaml:5:3: error: node 's': plan() threw",
+                          "a mistake of its plugin")
         self.assert_one_message(ended)
 
     def test_depends_on_throws(self):

@@ -56,13 +56,14 @@ std::string scopes_text(const RunResult& result) {
   return out;
 }
 
-std::string more_text(std::uint64_t all, std::size_t listed, const char* what, const RunResult& result) {
-  if (all <= listed) return {};
-  return fmt::format("and {} more {}{}\n", all - listed, what,
-                     result.output_folders.empty()
-                         ? ""
-                         : fmt::format("; each is a line of {}",
-                                       (result.output_folders.front() / ".flowrun/scopes.jsonl").string()));
+std::string more_text(std::uint64_t all, std::size_t listed, const std::string& what) {
+  return all <= listed ? "" : fmt::format("and {} more {}\n", all - listed, what);
+}
+
+std::string scopes_words(const RunResult& result) {
+  if (result.output_folders.empty()) return "scopes";
+  return fmt::format("scopes; each is a line of {}",
+                     (result.output_folders.front() / ".flowrun/scopes.jsonl").string());
 }
 
 }  // namespace
@@ -89,13 +90,13 @@ std::string summary_text(const RunResult& result) {
                                 format_bytes(result.peak_rss));
   std::uint64_t ended = 0;
   for (const auto& [status, count] : result.scope_counts) ended += count;
-  out += nodes_text(result) + scopes_text(result) + more_text(ended, result.scopes.size(), "scopes", result) +
+  out += nodes_text(result) + scopes_text(result) + more_text(ended, result.scopes.size(), scopes_words(result)) +
          notes_text(result.counts);
   for (const RunFailure& failure : result.failures)
     out += fmt::format("{}: {}{}{}{}\n", policy_effect(failure.policy), failure.scope,
                        failure.scope.empty() ? "" : ": ", failure.node.empty() ? "" : failure.node + ": ",
                        failure.message);
-  out += more_text(result.failure_count, result.failures.size(), "failures", result);
+  out += more_text(result.failure_count, result.failures.size(), "failures");
   for (const auto& folder : result.output_folders) out += fmt::format("outputs: {}\n", folder.string());
   if (ended > 0) {
     out += "in all:";
