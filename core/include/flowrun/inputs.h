@@ -45,9 +45,9 @@ class Inputs {
   /// The same, to keep until the end of the scope: its bytes stay leased as long as the pointer lives.
   template <Payload T>
   std::shared_ptr<const T> share(std::string_view port) const {
-    const Packet& packet = at(port, T::packet_type);
-    shared_ = true;
-    return {packet.payload, static_cast<const T*>(packet.payload.get())};
+    const auto packet = std::make_shared<const Packet>(at(port, T::packet_type));
+    shares_.push_back(packet);
+    return {packet, static_cast<const T*>(packet->payload.get())};
   }
   bool has(std::string_view port) const;
   /// The payload on `port`, to be changed: the payload itself when nobody else holds it, else a copy of it.
@@ -77,7 +77,8 @@ class Inputs {
   /// For the runtime.
   const std::vector<Packet>& packets() const { return packets_; }
   const std::vector<InputSpec>& ports() const { return *ports_; }
-  bool shared() const { return shared_; }
+  /// What share() gave, as long as it is kept.
+  const std::vector<std::weak_ptr<const Packet>>& shares() const { return shares_; }
 
  private:
   const Packet& at(std::string_view port, std::string_view type) const;
@@ -87,7 +88,7 @@ class Inputs {
   const Scope* scope_;
   ScopeState* state_;
   std::vector<std::string> done_scopes_;
-  mutable bool shared_ = false;
+  mutable std::vector<std::weak_ptr<const Packet>> shares_;
 };
 
 template <Payload T>

@@ -62,8 +62,9 @@ class Write : public Node {
 /// Collects packets of a scope and emits others, made of several and numbered in the order of their emission.
 class Gather : public Node {
  public:
-  /// Called in the order of the index, one call at a time in a scope. What it emits
-  /// holds the leases of all packets that it shares then, and of those that it used since it emitted last.
+  /// Called in the order of the index, one call at a time in a scope. It keeps packets by
+  /// Inputs::share, or what it makes of them in its state. What it emits holds the leases of the packets that
+  /// it shares then, and of this one and those that it only used since it emitted last.
   virtual void process(Inputs& in, Outputs& out) = 0;
   /// Called once when no more packets of the scope can come, also when it failed. Gives what is still to be
   /// emitted; the scope's state lives until that is made.

@@ -10,8 +10,8 @@
 
 namespace flowrun {
 
-/// The leases of what a node that gathers may still hold of packets that came: of those that it shares, as
-/// long as it does; of those that it made something of, until it emits. Not thread-safe.
+/// The leases of what a node that gathers may still hold of packets that came: of those that it shares, as long
+/// as it does; of those that it made something of, until it emits. Not thread-safe.
 class Gathered {
  public:
   /// At most `most` are held.
@@ -19,25 +19,25 @@ class Gathered {
 
   std::vector<Lease> leases() {
     std::vector<Lease> leases(used_.begin(), used_.end());
-    std::erase_if(shared_, [&](const std::weak_ptr<const void>& each) {
-      if (Lease lease = each.lock()) return leases.push_back(std::move(lease)), false;
+    std::erase_if(shared_, [&](const std::weak_ptr<const Packet>& each) {
+      if (const auto packet = each.lock()) return leases.push_back(packet->lease), false;
       return true;
     });
     return leases;
   }
-  void add(const Lease& lease, bool shares) {
-    if (shares)
-      shared_.push_back(lease);
-    else
-      used_.push_back(lease);
-    while (!used_.empty() && leases().size() > most_) used_.pop_front();
+  void share(const std::vector<std::weak_ptr<const Packet>>& packets) {
+    shared_.insert(shared_.end(), packets.begin(), packets.end());
   }
+  void use(const std::vector<Lease>& leases) { used_.insert(used_.end(), leases.begin(), leases.end()); }
   /// What was used is part of something that was emitted now.
   void emitted() { used_.clear(); }
+  void trim() {
+    while (!used_.empty() && leases().size() > most_) used_.pop_front();
+  }
 
  private:
   std::size_t most_;
-  std::vector<std::weak_ptr<const void>> shared_;
+  std::vector<std::weak_ptr<const Packet>> shared_;
   std::deque<Lease> used_;
 };
 

@@ -149,9 +149,12 @@ void NodeCalls::gather(Job& job) {
                        [&] { static_cast<Gather&>(*node.node).process(inputs, outputs); });
     only_at_the_end(outputs);
     count(job, outputs, false);
-    if (!outputs.emissions().empty()) here.gathered.emitted();
-    if (!outputs.drop_reason())
-      for (const Lease& lease : own) here.gathered.add(lease, inputs.shared());
+    here.gathered.share(inputs.shares());
+    if (!outputs.emissions().empty())
+      here.gathered.emitted();
+    else if (inputs.shares().empty() && !outputs.drop_reason())
+      here.gathered.use(own);
+    here.gathered.trim();
     emissions = std::move(outputs.emissions());
   } catch (...) {
     here.counts.failed_one();
