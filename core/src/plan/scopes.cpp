@@ -119,7 +119,7 @@ class Numbering {
     for (const int numbering : together) in_step_[numbering] = together;
     for (auto one = together.begin(); one != together.end(); ++one)
       for (auto other = together.begin(); other != one; ++other) {
-        const int source = are_alike(*one, *other) ? -1 : common_source(*one, *other);
+        const int source = common_source(*one, *other);
         if (source < 0) continue;
         return diagnostics.error(
             node.place,
@@ -181,15 +181,6 @@ class Numbering {
   bool is_single(int node) const { return at(plan_, by(node)).type->role == Role::open; }
   int by(int node) const { return by_[static_cast<std::size_t>(node)]; }
   const std::set<int>& made_of(int node) const { return made_of_[static_cast<std::size_t>(node)]; }
-  /// Both gather as many packets of one stream.
-  bool are_alike(int a, int b) const {
-    const PlanNode &one = at(plan_, a), &other = at(plan_, b);
-    if (one.type->role != Role::gather || other.type->role != Role::gather) return false;
-    const auto stream = [&](const PlanNode& node) { return node.from.empty() ? -1 : by(node.from[0].node); };
-    return one.costs.holds == other.costs.holds && stream(one) == stream(other) && !made_of(a).contains(b) &&
-           !made_of(b).contains(a);
-  }
-
   const Plan& plan_;
   std::vector<int> by_;
   std::vector<std::set<int>> made_of_;
