@@ -4,8 +4,12 @@
 #include <plplot/plstream.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <regex>
 
 #include "history_files.h"
+#include "nodes/wsi/out_file.h"
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -62,6 +66,14 @@ class Picture {
   plstream picture_;
 };
 
+/// Cairo numbers surfaces by how many the process has made; the same curves shall have the same bytes.
+void drop_surface_number(const std::filesystem::path& svg) {
+  std::ifstream in(svg, std::ios::binary);
+  const std::string text(std::istreambuf_iterator<char>(in), {});
+  static const std::regex numbered("id=\"surface[0-9]+\"");
+  wsi::write_file(svg, std::regex_replace(text, numbered, "id=\"surface\""));
+}
+
 }  // namespace
 
 void draw_curves(const History& history, const std::filesystem::path& file) {
@@ -76,6 +88,7 @@ void draw_curves(const History& history, const std::filesystem::path& file) {
         "cannot draw {}: PLplot's driver for cairo (plplot-driver-cairo) is not installed, or the "
         "disk is full",
         file.string()));
+  if (file.extension() == ".svg") drop_surface_number(file);
 }
 
 }  // namespace flowrun::torch_nodes

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A run that is killed or interrupted goes on where it stopped and ends with the same bytes."""
+import collections
+import os
 import random
 import shutil
 import signal
@@ -25,16 +27,104 @@ nodes:
 SECOND_FOLDER = '  small: {type: save, from: tiles, dir: "${out}.small", format: jpg}\n'
 
 
+def kills_of(graph):
+    """More than 30 in all, and 1,000 in the long form; each trial has several."""
+    return {"slides": (24, 880), "train": (8, 120)}[graph][support.LONG]
+
+
+def journal_folders(folders, kind):
+    return [folder / ".flowrun" / kind for folder in folders]
+
+
+def names_in(folder):
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
+class Killer:
+    """Kills runs, each in another way: at any instant, while something is published, before a call that changes a
+    file system or waits for it."""
+
+    def __init__(self, library, seed, scopes):
+        self.scopes = scopes  # that are done in the end
+        self.random = random.Random(seed)
+        self.library = library
+        self.hit, self.missed = collections.Counter(), 0
+        self.ways = [self.while_publishing, self.at_any_instant]
+        if library:
+            self.ways.insert(1, self.before_a_call)
+
+    def count_calls(self, arguments, counted):
+        """Runs to the end; the seconds and the calls of it."""
+        before = time.monotonic()
+        ended = flowrun(*arguments, variables=self.variables(CALLS_COUNT=counted))
+        return ended, time.monotonic() - before, int(counted.read_text()) if self.library else 0
+
+    def variables(self, **more):
+        preload = {"LD_PRELOAD": str(self.library)} if self.library else {}
+        return preload | {name: str(value) for name, value in more.items()}
+
+    def kill(self, arguments, folders, seconds, calls):
+        """Whether it was killed and did not end before."""
+        way = self.ways[(sum(self.hit.values()) + self.missed) % len(self.ways)]
+        process = way(arguments, folders, seconds, calls)
+        process.kill()
+        process.communicate()
+        killed = process.returncode == -signal.SIGKILL
+        if killed:
+            self.hit[way.__name__] += 1
+        else:
+            self.missed += 1
+        return killed
+
+    def at_any_instant(self, arguments, _folders, seconds, _calls):
+        process = start(*arguments)
+        self.wait(process, self.random.uniform(0.02, 0.9 * seconds), lambda: False)
+        return process
+
+    def while_publishing(self, arguments, folders, seconds, _calls):
+        publishing = journal_folders(folders, "publishing")
+        done = journal_folders(folders, "done")
+        already = min(len(names_in(folder)) for folder in done)
+        enough = already + self.random.randrange(max(1, self.scopes - already))
+
+        def is_published():
+            return (any(names_in(folder) for folder in publishing)
+                    and min(len(names_in(folder)) for folder in done) >= enough)
+
+        process = start(*arguments)
+        self.wait(process, 10 * seconds + 10, is_published)
+        time.sleep(self.random.choice((0, 0, self.random.uniform(0, 0.02))))
+        return process
+
+    def before_a_call(self, arguments, _folders, seconds, calls):
+        process = start(*arguments, variables=self.variables(CALLS_KILL=self.random.randint(1, calls)))
+        self.wait(process, 10 * seconds + 10, lambda: False)
+        return process
+
+    @staticmethod
+    def wait(process, seconds, condition):
+        end = time.monotonic() + seconds
+        while process.poll() is None and time.monotonic() < end and not condition():
+            time.sleep(0.0003)
+
+    def __str__(self):
+        ways = ", ".join(f"{count} {way}" for way, count in sorted(self.hit.items()))
+        return f"{sum(self.hit.values())} kills ({ways}); {self.missed} runs ended before theirs"
+
+
 class KillResume(support.ProgramTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.library = None if support.sanitized() else support.file_calls(cls.root)
         cls.slides = cls.root / "slides"
         cls.names = [f"slide{number}" for number in range(6)]
         for number, name in enumerate(cls.names):
             synth(cls.slides / f"{name}.svs", 2200, 1800, seed=number)
         print(f"seed {SEED}", flush=True)
-        cls.random = random.Random(SEED)
 
     def arguments(self, graph, out, *more, milliseconds=0):
         return [graph, "--plugin-dir", support.test_plugins(), "--threads", 2, *more,
@@ -50,15 +140,6 @@ class KillResume(support.ProgramTest):
         self.assert_ended(flowrun(*self.arguments(graph, out, **values)), DONE)
         return [outputs(folder) for folder in self.folders(out)], time.monotonic() - before
 
-    def kill_after(self, seconds, arguments):
-        process = start(*arguments)
-        try:
-            process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-        return process.returncode == -signal.SIGKILL
-
     def assert_what_is_there_is_whole(self, folder, expected):
         """Every file that stands is right; of every slide that the journal calls done all files stand."""
         found = outputs(folder)
@@ -67,34 +148,54 @@ class KillResume(support.ProgramTest):
             of_slide = {file: digest for file, digest in expected.items() if file.startswith(name + "/")}
             self.assertEqual({file for file in found if file.startswith(name + "/")}, set(of_slide))
 
+    def to_be_completed(self, folder):
+        """The slides that are done here or have their intent here."""
+        intents = [name.removeprefix("slides.").rsplit(".", 1) for name in names_in(folder / ".flowrun/publishing")]
+        return done_scopes(folder) | {slide for slide, step in intents if step in ("json", "agreed")}
+
     def assert_resumes(self, graph, out, expected, **values):
         """A run completes what is there, leaves alone what is done, and leaves nothing behind."""
         before = {folder: {name: stamps(folder / name) for name in done_scopes(folder)}
                   for folder in self.folders(out)}
-        done = set.intersection(*(set(names) for names in before.values())) if before else set()
+        done = set()
+        if len(before) == len(expected):
+            done = set.intersection(*(self.to_be_completed(folder) for folder in before))
         ended = flowrun(*self.arguments(graph, out, **values))
         self.assert_ended(ended, DONE)
         self.assertEqual(ended.out.count("done before"), len(done) + bool(done), ended.out)
         for folder, whole in zip(self.folders(out), expected, strict=True):
             self.assert_same(outputs(folder), whole)
             self.assert_nothing_left(folder)
-            for name in done:
-                self.assertEqual(stamps(folder / name), before.get(folder, {})[name], f"{name} was made again")
+            for name, stamp in before.get(folder, {}).items():
+                if name in done:
+                    self.assertEqual(stamps(folder / name), stamp, f"{name} was made again")
 
     def test_kill(self):
-        killed = 0
-        graphs = [self.write(GRAPH.format(more=more)) for more in ("", SECOND_FOLDER)]
-        whole = [self.whole(graph) for graph in graphs]
-        for trial in range(30 if support.LONG else 6):
-            graph, (expected, seconds) = graphs[trial % 2], whole[trial % 2]
+        killer = Killer(self.library, SEED, scopes=len(self.names))
+        graphs = [self.write(GRAPH.format(more=more)) for more in (SECOND_FOLDER, "")]
+        whole = []
+        for graph in graphs:
+            out = self.fresh()
+            ended, seconds, calls = killer.count_calls(self.arguments(graph, out), self.fresh("calls"))
+            self.assert_ended(ended, DONE)
+            whole.append(([outputs(folder) for folder in self.folders(out)], seconds, calls))
+        trial = 0
+        while sum(killer.hit.values()) < kills_of("slides"):
+            graph, (expected, seconds, calls) = graphs[trial % 4 == 3], whole[trial % 4 == 3]
             out = self.fresh()
             with self.subTest(trial=trial):
                 for _ in range(1 + trial % 3):
-                    killed += self.kill_after(self.random.uniform(0.02, 0.6 * seconds), self.arguments(graph, out))
-                    for folder, files in zip(self.folders(out), expected):
+                    folders = [out, out.with_name(out.name + ".small")][:len(expected)]
+                    killer.kill(self.arguments(graph, out), folders, seconds, calls)
+                    for folder, files in zip(folders, expected):
                         self.assert_what_is_there_is_whole(folder, files)
+                    self.assert_published_as_one(folders)
                 self.assert_resumes(graph, out, expected)
-        self.assertGreater(killed, 3)
+            for folder in self.folders(out):
+                shutil.rmtree(folder)
+            trial += 1
+            self.assertLess(killer.missed, 2 * kills_of("slides"))
+        print(f"slides: {killer}, {trial} times to the end", flush=True)
 
     def test_kill_while_publishing(self):
         """The moments that a random one seldom hits: each step between staged and done."""
@@ -256,6 +357,69 @@ nodes:
         self.assertEqual(run(), "in all: 3 done before")
         (xml / "slide1.xml").write_text("<Annotations></Annotations>")
         self.assertEqual(run(), "in all: 1 done, 2 done before")
+
+
+class KillTraining(support.ProgramTest):
+    """graphs/train.yaml writes to four folders, and what its epochs hand on belongs to the last of them."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if flowrun("nodes", "train").code != DONE:
+            raise support.unittest.SkipTest("no plugin has a node of type train")
+        cls.library = None if support.sanitized() else support.file_calls(cls.root)
+        for seed in (1, 2):
+            synth(cls.root / f"slides/s{seed}.svs", 3000, 3000, seed=seed, annotations=cls.root / f"xml/s{seed}.xml")
+
+    def arguments(self, out):
+        return [support.SOURCE / "graphs/train.yaml", "--threads", 2,
+                *support.settings(slides=self.root / "slides", annotations=f"{self.root}/xml/{{slide}}.xml", out=out,
+                                  size=64, tiles=12, epochs=3, threads=1)]
+
+    def epochs(self, out):
+        """The epochs that are done, each with what tells whether it was made again."""
+        done = {}
+        for path in sorted((out / "model/.flowrun/done").glob("epochs.*.json")):
+            done[path.name] = support.journal_file(path)["publication"]
+        return done
+
+    def test_kill(self):
+        killer = Killer(self.library, SEED + 1, scopes=3)
+        whole = self.fresh()
+        ended, seconds, calls = killer.count_calls(self.arguments(whole), self.fresh("calls"))
+        self.assert_ended(ended, DONE)
+        expected = outputs_of_all(whole)
+        self.assertEqual(len(self.epochs(whole)), 3)
+        in_order = list(self.epochs(whole))
+        trial = amid_epochs = 0
+        while sum(killer.hit.values()) < kills_of("train"):
+            out = self.fresh()
+            with self.subTest(trial=trial):
+                for _ in range(1 + trial % 4):
+                    before = self.epochs(out)
+                    killer.kill(self.arguments(out), [out / "model"], seconds, calls)
+                    after = self.epochs(out)
+                    self.assertEqual({name: after.get(name) for name in before}, before, "an epoch was lost or redone")
+                    self.assertEqual(list(after), in_order[:len(after)])
+                    amid_epochs += any("epochs." in name for name in names_in(out / "model/.flowrun/publishing"))
+                before = self.epochs(out)
+                ended = flowrun(*self.arguments(out))
+                self.assert_ended(ended, DONE)
+                after = self.epochs(out)
+                self.assertEqual({name: after.get(name) for name in before}, before, "an epoch was lost or redone")
+                self.assertGreaterEqual(ended.out.count(": done before"), len(before), ended.out)
+                self.assert_same(outputs_of_all(out), expected)
+                for folder in sorted(out.iterdir()):
+                    self.assert_nothing_left(folder)
+            shutil.rmtree(out)
+            trial += 1
+            self.assertLess(killer.missed, 2 * kills_of("train"))
+        print(f"training: {killer}, {amid_epochs} amid the publishing of an epoch, {trial} times to the end", flush=True)
+
+
+def outputs_of_all(out):
+    """Of all folders in a folder."""
+    return {f"{folder.name}/{name}": digest for folder in out.iterdir() for name, digest in outputs(folder).items()}
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 import argparse
 import collections
 import hashlib
+import json
 import os
 import pathlib
 import re
@@ -31,8 +32,8 @@ def test_plugins():
     return BUILD / "lib/flowrun-test"
 
 
-def environment():
-    return {name: value for name, value in os.environ.items() if not name.startswith("FLOWRUN_")}
+def environment(more=None):
+    return {name: value for name, value in os.environ.items() if not name.startswith("FLOWRUN_")} | (more or {})
 
 
 def command(*arguments):
@@ -40,16 +41,25 @@ def command(*arguments):
             for part in (program(), *arguments)]
 
 
-def flowrun(*arguments, folder=None, limit=180, before=None):
+def flowrun(*arguments, folder=None, limit=180, before=None, variables=None):
     """Runs the program to its end; one that hangs fails the test."""
-    done = subprocess.run(command(*arguments), capture_output=True, cwd=folder, env=environment(), timeout=limit,
-                          preexec_fn=before)
+    done = subprocess.run(command(*arguments), capture_output=True, cwd=folder, env=environment(variables),
+                          timeout=limit, preexec_fn=before)
     return Ended(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
 
-def start(*arguments):
+def start(*arguments, variables=None):
     """Starts the program in the background."""
-    return subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+    return subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            env=environment(variables))
+
+
+def file_calls(folder):
+    """Builds file_calls.c, which sees what the program does to its file systems, into a folder."""
+    library = folder / "file_calls.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, SOURCE / "tests/cli/file_calls.c", "-ldl"],
+                   check=True)
+    return library
 
 
 def sanitizer():
@@ -73,9 +83,12 @@ def extract(slides, out, *more, size=256, stride=256, **values):
     return ["run", EXTRACT, *settings(slides=slides, out=out, size=size, stride=stride, **values), *more]
 
 
-def synth(path, width=3000, height=2500, seed=1):
+def synth(path, width=3000, height=2500, seed=1, annotations=None):
     path.parent.mkdir(parents=True, exist_ok=True)
-    ended = flowrun("synth", path, "--width", width, "--height", height, "--seed", seed)
+    more = ["--annotations", annotations] if annotations else []
+    if annotations:
+        annotations.parent.mkdir(parents=True, exist_ok=True)
+    ended = flowrun("synth", path, "--width", width, "--height", height, "--seed", seed, *more)
     if ended.code != 0:
         raise AssertionError(f"synth ended with {ended.code}: {ended.err}")
     return path
@@ -110,6 +123,27 @@ def stamps(folder):
 def done_scopes(out, node="slides"):
     """The names of the slides that the journal calls done."""
     return {path.stem[len(node) + 1:] for path in (out / ".flowrun/done").glob(f"{node}.*.json")}
+
+
+def journal_file(path):
+    """A file of the journal, which no power cut may tear."""
+    text = path.read_text()
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise AssertionError(f"{path} is torn: {text!r}") from None
+
+
+def publications(folder):
+    """By scope the publications that have got as far as their intent: {scope: {id: whether all folders had it}}."""
+    found = collections.defaultdict(dict)
+    for kind, ending, agreed in (("publishing", ".json", False), ("publishing", ".agreed", True),
+                                 ("done", ".json", True)):
+        for path in (folder / ".flowrun" / kind).glob("*" + ending):
+            content = journal_file(path)
+            entry = content["entry"] if kind == "publishing" else content
+            found[path.stem][entry["publication"]] = agreed
+    return found
 
 
 def differences(found, expected):
@@ -168,6 +202,15 @@ class ProgramTest(unittest.TestCase):
             left = sorted(str(path) for path in (out / ".flowrun" / kind).rglob("*"))
             self.assertEqual(left, [], f"left in {kind}")
         self.assertEqual(sorted(out.rglob("*.tmp")), [])
+
+    def assert_published_as_one(self, folders):
+        """What the journal of one folder calls done is done in all, or will be by the next run."""
+        parts = [publications(folder) for folder in folders]
+        for scope in set().union(*parts):
+            agreed = [publication for part in parts for publication, agreed in part[scope].items() if agreed]
+            for folder, part in zip(folders, parts):
+                if agreed:
+                    self.assertIn(max(agreed), part[scope], f"{scope} in {folder}")
 
     def assert_same(self, found, expected, what=""):
         self.assertEqual(differences(found, expected), "", what)
