@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run that is killed or interrupted goes on where it stopped and ends with the same bytes."""
 import collections
+import json
 import os
 import random
 import shutil
@@ -203,25 +204,39 @@ class KillResume(support.ProgramTest):
         (expected,), _ = self.whole(graph)
         made = self.fresh()
         self.assert_ended(flowrun(*self.arguments(graph, made)), DONE)
-        journal = made / ".flowrun"
-        entry = (journal / "done/slides.slide2.json").read_text()
-        intent = f'{{"entry": {entry}, "outputs": ["slide2"]}}'
+        entry = (made / ".flowrun/done/slides.slide2.json").read_text()
 
-        def intent_written(folder):
-            (folder / ".flowrun/publishing/slides.slide2.json").write_text(intent)
+        def published_until(folder, step, moved=False, entered=False, cut=None):
+            """The slide with its intent at a step; `cut`: a torn one."""
+            journal = folder / ".flowrun"
+            intent = {"entry": json.loads(entry), "remove": [], "folder": str(folder), "folders": [str(folder)]}
+            (journal / f"publishing/slides.slide2.{step}").write_text(json.dumps(intent)[:cut])
+            if not entered:
+                shutil.move(journal / "done/slides.slide2.json", journal / "publishing/slides.slide2.entry")
+            if not moved:
+                (journal / "staging/slides.slide2").mkdir()
+                shutil.move(folder / "slide2", journal / "staging/slides.slide2")
 
-        def half_intent(folder):
-            (folder / ".flowrun/publishing/slides.slide2.json.tmp").write_text(intent[:40])
-            (folder / ".flowrun/done/slides.slide2.json").unlink()
-            shutil.move(folder / "slide2", folder / ".flowrun/staging/slides.slide2")
+        def drafted(folder):
+            published_until(folder, "draft")
 
-        def renamed(folder):
-            intent_written(folder)
-            (folder / ".flowrun/done/slides.slide2.json").unlink()
+        def half_drafted(folder):
+            published_until(folder, "draft", cut=40)
 
-        def half_entry(folder):
-            renamed(folder)
-            (folder / ".flowrun/done/slides.slide2.json.tmp").write_text(entry[:40])
+        def intended(folder):
+            published_until(folder, "json")
+
+        def half_intended(folder):
+            published_until(folder, "json", cut=40)
+
+        def agreed(folder):
+            published_until(folder, "agreed")
+
+        def moved(folder):
+            published_until(folder, "agreed", moved=True)
+
+        def entered(folder):
+            published_until(folder, "agreed", moved=True, entered=True)
 
         def removed(folder):
             shutil.rmtree(folder / "slide2")
@@ -233,8 +248,8 @@ class KillResume(support.ProgramTest):
         def empty_entry(folder):
             (folder / ".flowrun/done/slides.slide2.json").write_text("")
 
-        for disturb, redone in ((intent_written, 0), (half_intent, 1), (renamed, 1), (half_entry, 1), (removed, 1),
-                                (torn_entry, 1), (empty_entry, 1)):
+        for disturb, redone in ((drafted, 1), (half_drafted, 1), (intended, 0), (half_intended, 1), (agreed, 0),
+                                (moved, 0), (entered, 0), (removed, 1), (torn_entry, 1), (empty_entry, 1)):
             with self.subTest(state=disturb.__name__):
                 out = self.fresh()
                 shutil.copytree(made, out)
@@ -414,7 +429,8 @@ class KillTraining(support.ProgramTest):
             shutil.rmtree(out)
             trial += 1
             self.assertLess(killer.missed, 2 * kills_of("train"))
-        print(f"training: {killer}, {amid_epochs} amid the publishing of an epoch, {trial} times to the end", flush=True)
+        print(f"training: {killer}, {amid_epochs} amid the publishing of an epoch, {trial} times to the end",
+              flush=True)
 
 
 def outputs_of_all(out):

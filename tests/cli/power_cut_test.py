@@ -43,7 +43,8 @@ class PowerCut(support.ProgramTest):
         cls.library = support.file_calls(cls.root)
         cls.slides = cls.root / "slides"
         for number in range(4):
-            synth(cls.slides / f"slide{number}.svs", 1100, 900, seed=number, annotations=cls.root / f"xml/slide{number}.xml")
+            synth(cls.slides / f"slide{number}.svs", 1100, 900, seed=number,
+                  annotations=cls.root / f"xml/slide{number}.xml")
         print(f"seed {SEED}", flush=True)
         cls.random = random.Random(SEED)
 
@@ -82,7 +83,8 @@ class PowerCut(support.ProgramTest):
 
     def cut(self, arguments, all_disks, commits=None, share=1.0):
         """Runs the program on mounted disks. The copies of the disks at each sync and, where `commits` names a disk that
-        is committed each time, at each change of names; the last when the program has ended. Of others than the last only a share."""
+        is committed each time, at each change of names; the last when the program has ended. Of all others only a
+        share."""
         place = self.images / self.fresh("copies").name
         place.mkdir()
         copies, last = [], None
@@ -124,7 +126,7 @@ class PowerCut(support.ProgramTest):
                 continue
             for unit in entry["outputs"]:
                 def of_unit(files):
-                    return {name: digest for name, digest in files.items() if name == unit or name.startswith(unit + "/")}
+                    return {name: digest for name, digest in files.items() if f"{name}/".startswith(f"{unit}/")}
 
                 self.assertTrue(of_unit(found), f"{path.stem} is done without its {unit}")
                 if not path.stem.startswith("epochs."):  # what they hand on differs from one to the next
@@ -175,7 +177,7 @@ class PowerCut(support.ProgramTest):
                 with self.subTest(what=what, commits=commits, cut=number):
                     done.append(self.check(copies[number], all_disks, folders, arguments, wanted))
             shutil.rmtree(copies[0][0].parent)
-            renames = "" if commits is None else f" with each rename on disk {commits}"
+            renames = "" if commits is None else f" with each change of names on disk {commits}"
             print(f"{what}{renames}: {len(chosen)} of {len(copies)} cuts, {sum(map(bool, done))} with scopes done, "
                   f"{sum(done)} of them in all", flush=True)
 
@@ -193,15 +195,16 @@ class PowerCut(support.ProgramTest):
         for kind in disks.kinds() if support.LONG else ["ext4"]:
             all_disks = self.disks("ext4", kind)
             folders = [disk.folder / "out" for disk in all_disks]
-            self.assert_survives(f"two folders on ext4 and {kind}", all_disks, folders, self.slide_arguments(folders), 4)
+            self.assert_survives(f"two folders on ext4 and {kind}", all_disks, folders,
+                                 self.slide_arguments(folders), 4)
 
     def test_what_is_made_again(self):
         """Units are removed before others take their place."""
         for kind in disks.kinds() if support.LONG else ["ext4"]:
             all_disks = self.disks("ext4", kind)
             folders = [disk.folder / "out" for disk in all_disks]
-            self.assert_survives(f"made again on ext4 and {kind}", all_disks, folders, self.slide_arguments(folders, 50),
-                                 3, before=self.slide_arguments(folders))
+            self.assert_survives(f"made again on ext4 and {kind}", all_disks, folders,
+                                 self.slide_arguments(folders, 50), 3, before=self.slide_arguments(folders))
 
     def test_what_epochs_hand_on(self):
         """graphs/train.yaml on one file system: four folders, and its epochs hand on the model's files."""
@@ -215,8 +218,8 @@ class PowerCut(support.ProgramTest):
             folders = [all_disks[0].folder / f"out/{name}" for name in ("tiles", "model", "python", "predictions")]
             arguments = [support.SOURCE / "graphs/train.yaml", "--threads", 2,
                          *support.settings(slides=self.slides, annotations=f"{self.root}/xml/{{slide}}.xml",
-                                           out=all_disks[0].folder / "out", size=32, stride=32, mpp=1, tiles=6, epochs=3,
-                                           threads=1)]
+                                           out=all_disks[0].folder / "out", size=32, stride=32, mpp=1, tiles=6,
+                                           epochs=3, threads=1)]
             self.assert_survives(f"training on {kind}", all_disks, folders, arguments, 12, size=1 << 30, share=0.1)
 
 
