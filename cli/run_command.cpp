@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <mutex>
@@ -75,7 +76,7 @@ class Reporter {
  private:
   static std::string bar(double share) {
     constexpr int width = 20;
-    const int full = static_cast<int>(share * width);
+    const int full = static_cast<int>(std::min(share, 1.0) * width);
     return "[" + std::string(static_cast<std::size_t>(full), '#') +
            std::string(static_cast<std::size_t>(width - full), '.') + "] ";
   }
@@ -92,7 +93,7 @@ class Reporter {
                        static_cast<double>(status.packets) / status.seconds, format_bytes(status.leased),
                        format_bytes(status.memory));
     const std::uint64_t made = status.scopes_ended - status.scopes_passed_over;  // by this run
-    if (status.scopes_expected && made > 0) {
+    if (status.scopes_expected && made > 0 && status.scopes_ended < *status.scopes_expected) {
       const auto left = static_cast<double>(*status.scopes_expected - status.scopes_ended);
       out += fmt::format(", {:.0f} s left", status.seconds / static_cast<double>(made) * left);
     }

@@ -40,7 +40,7 @@ class Memory(support.ProgramTest):
         if support.sanitized():
             raise unittest.SkipTest("a sanitizer takes memory of its own")
         cls.sides = (20000, 60000) if support.LONG else (8000, 16000)
-        cls.cap = (256 if support.LONG else 96) * MIB
+        cls.cap = (256 if support.LONG else 104) * MIB
         cls.slides = [synth(cls.root / f"slide{side}.svs", side, side) for side in cls.sides]
 
     def measure(self, graph, slide, threads):

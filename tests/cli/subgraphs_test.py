@@ -97,7 +97,7 @@ class Subgraphs(support.ProgramTest):
         self.assertGreater(len(one), 3)
         self.assert_same(one, two)
         for name in ("one", "two"):
-            self.assertTrue((out / f"one/.flowrun/done/{name}~slides.a.b.json").is_file())
+            self.assertTrue((out / f"{name}/.flowrun/done/{name}~slides.a.b.json").is_file())
 
     def test_paths_are_relative_to_the_file_that_they_are_written_in(self):
         part = PART.format(mask="").replace("out: }", "out: beside}")

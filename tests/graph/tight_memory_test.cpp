@@ -12,7 +12,8 @@ using namespace flowrun::test;
 namespace {
 
 LoadedPlan tight_plan(const std::string& nodes, int threads) {
-  PlanOptions options = plan_options();
+  PlanOptions options;
+  options.plugin_folders = {FLOWRUN_RANDOM_PLUGINS};
   options.threads = threads;
   options.memory = "1 TB";
   options.memory = std::to_string(plan_text("flowrun: 1\nnodes:\n" + nodes, options).plan.needed());

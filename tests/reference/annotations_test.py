@@ -26,7 +26,7 @@ flowrun: 1
 nodes:
   slides: {{type: read, path: "{slide}"}}
   classes: {{type: mask, from: slides, annotations: "{xml}", classes: {{tumor: 1, stroma: 2}}}}
-  values: {{type: save_mask, from: {{slide: slides, classes: classes}}, dir: "{out}", format: png, downsample: 8}}
+  values: {{type: save_mask, from: {{slide: slides, classes: classes}}, dir: "{out}/values", format: png, downsample: 8}}
   full: {{type: save_mask, from: {{slide: slides, classes: classes}}, dir: "{out}"}}
   tiles: {{type: extract, from: {{slide: slides, classes: classes}}, size: {size}, min_class_coverage: 0.1}}
   files: {{type: save, from: tiles, dir: "{out}", format: none}}
@@ -70,7 +70,7 @@ class Annotations(unittest.TestCase):
                     file.write(GRAPH.format(slide=path, xml=xml, out=out, size=size))
                 subprocess.run([PROGRAM, graph, "--quiet"], check=True)
                 mask = drawn(slide, xml, 8)
-                np.testing.assert_array_equal(cv2.imread(os.path.join(out, "s.classes.png"), cv2.IMREAD_UNCHANGED),
+                np.testing.assert_array_equal(cv2.imread(os.path.join(out, "values", "s.classes.png"), cv2.IMREAD_UNCHANGED),
                                               mask)
                 with open(os.path.join(out, "s", "tiles.csv"), newline="") as table:
                     rows = [(int(r["x"]), int(r["y"]), r["label"]) for r in csv.DictReader(table)]

@@ -248,6 +248,7 @@ Holder holder_in(const Plan& plan) {
   };
   const auto most = std::max_element(plan.nodes.begin(), plan.nodes.end(),
                                      [&](auto& a, auto& b) { return waiting(a) < waiting(b); });
+  if (waiting(*most) == 0) return {};
   holder.words = fmt::format("'{}' may hold {} {}s x {} = {} while one more is made; ", holder.node->name,
                              most->slots - 1, most->type->outputs.front().name, format_bytes(most->lease),
                              format_bytes(waiting(*most)));

@@ -8,7 +8,7 @@
 
 #include "plan/plan.h"
 
-// Between a graph file and the plan: what plan_nodes.cpp and plan_edges.cpp share.
+// Between a graph file and the plan: what nodes.cpp and edges.cpp share.
 namespace flowrun {
 
 /// What a `from` says: an input takes the output "node" or "node.port".

@@ -115,7 +115,7 @@ LoadedPlan load_plan_text(const std::string& text, const std::filesystem::path& 
 /// The plan in words: nodes, edges, bytes per packet, packets that fit.
 std::string describe_plan(const Plan& plan);
 
-// The parts of planning, in plan_nodes.cpp, plan_scopes.cpp and plan_costs.cpp.
+// The parts of planning, in nodes.cpp, scopes.cpp and costs.cpp.
 
 /// Resolves types, options and edges of `graph` into plan.nodes.
 void resolve_nodes(const GraphFile& graph, Plugins& plugins, Plan& plan, Diagnostics& diagnostics);

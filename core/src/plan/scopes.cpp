@@ -109,8 +109,8 @@ class Numbering {
     }
   }
 
-  /// Packets of one stream are joined, maybe by way of others that both are joined with, with packets made of the
-  /// same stream but numbered anew: one side gets ahead of the other without end, so no memory is enough.
+  /// Packets of one stream are joined, maybe by way of others that both are joined with, with packets made of
+  /// the same stream but numbered anew: one side gets ahead of the other without end, so no memory is enough.
   void check_joins(const PlanNode& node, Diagnostics& diagnostics) {
     std::set<int> together;
     for (std::size_t input = 0; input < node.from.size(); ++input)
@@ -140,13 +140,13 @@ class Numbering {
         if (other == input || node.from[other].node < 0) continue;
         const int gathers = gatherer_before(node, other, waiting);
         if (gathers < 0) continue;
-        return diagnostics.error(
-            node.place,
-            fmt::format("the packets on input '{}' of node '{}' wait for '{}', for which '{}' gathers all that is made "
-                        "of the same stream",
-                        node.type->inputs[input].name, node.name, node.type->inputs[other].name,
-                        at(plan_, gathers).name),
-            "make the packets that wait by a second node");
+        return diagnostics.error(node.place,
+                                 fmt::format("the packets on input '{}' of node '{}' wait for '{}', for "
+                                             "which '{}' gathers all that is made "
+                                             "of the same stream",
+                                             node.type->inputs[input].name, node.name,
+                                             node.type->inputs[other].name, at(plan_, gathers).name),
+                                 "make the packets that wait by a second node");
       }
     }
   }
@@ -160,7 +160,8 @@ class Numbering {
   /// Those whose packets wait when those of `node` do.
   std::set<int> held_with(int node) const {
     std::set<int> all = made_of(node);
-    for (const int numbering : in_step_.at(by(node))) all.insert(made_of(numbering).begin(), made_of(numbering).end());
+    for (const int numbering : in_step_.at(by(node)))
+      all.insert(made_of(numbering).begin(), made_of(numbering).end());
     return all;
   }
   /// A node that must have gathered what those make before the packet on an input is there, or -1.
@@ -168,7 +169,8 @@ class Numbering {
     const int from = node.from[input].node;
     for (const int gathers : depends_on_[static_cast<std::size_t>(from)]) {
       if (at(plan_, gathers).type->role != Role::gather || makers.contains(gathers)) continue;
-      if (is_stream(node, input) && made_of(from).contains(gathers)) continue;  // the joins are checked for that
+      if (is_stream(node, input) && made_of(from).contains(gathers))
+        continue;  // the joins are checked for that
       for (const int source : made_of(gathers))
         if (makers.contains(source)) return gathers;
     }

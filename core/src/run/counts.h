@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <flowrun/outputs.h>
+
 #include <atomic>
 #include <cstdint>
 #include <map>
@@ -28,6 +30,17 @@ struct Counts {
   void failed_one() { ++in, ++failed, total ? total->failed_one() : void(); }
   void drop(std::uint64_t packets) {
     in += packets, dropped += packets, total ? total->drop(packets) : void();
+  }
+  /// A call that came to its end; `needs_output`: one that emits nothing has dropped its packet.
+  void count(Outputs& outputs, bool needs_output) {
+    if (outputs.drop_reason()) say_reason(*outputs.drop_reason());
+    if (outputs.drop_reason() || (needs_output && outputs.emissions().empty()))
+      drop(1);
+    else
+      went_out();
+  }
+  void note(const Outputs& outputs) {
+    for (const std::string& text : outputs.notes()) notes.add(text);
   }
   void say_reason(const std::string& reason) {
     reasons.add(reason);

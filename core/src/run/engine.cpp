@@ -49,9 +49,11 @@ Engine::Engine(Plan& plan, OutputFolders* folders, const RunOptions& options, st
 }
 
 Engine::~Engine() {
-  // Of a run that did not come to its end: nobody may be woken by leases that come back from here on.
-  while (state_.budget->give_up_one()) {
-  }
+  // Of a run that did not come to its end: what waits for leases must not be woken by those that come back
+  // now.
+  graph_->wait_for_all();
+  std::vector<Budget::Request> waiting;
+  while (auto request = state_.budget->give_up_one()) waiting.push_back(std::move(*request));
 }
 
 Budget::PointPlan Engine::point_plan(const PlanNode& node) {

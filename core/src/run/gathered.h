@@ -10,8 +10,8 @@
 
 namespace flowrun {
 
-/// The leases of what a node that gathers may still hold of packets that came: of those that it shares, as long
-/// as it does; of those that it made something of, until it emits. Not thread-safe.
+/// The leases of what a node that gathers may still hold of packets that came: of those that it shares, as
+/// long as it does; of those that it made something of, until it emits. Not thread-safe.
 class Gathered {
  public:
   /// At most `most` are held.

@@ -17,10 +17,6 @@ std::vector<Lease> leases_of(const Inputs& inputs) {
   return leases;
 }
 
-void only_at_the_end(const Outputs& outputs) {
-  if (outputs.ends_scopes()) throw std::logic_error("scopes can be ended in finish() only");
-}
-
 }  // namespace
 
 Inputs NodeCalls::inputs_of(Job& job) {
@@ -83,9 +79,10 @@ void NodeCalls::map(Job& job) {
                     job.index);
     state_.log.measure(CallLog::What::process, job.node, job.scope, job.index,
                        [&] { static_cast<Map&>(*node.node).process(inputs, outputs); });
-    only_at_the_end(outputs);
+    check_call(outputs);
     if (job.lease) state_.budget->shrink(job.lease, job.out_bytes);
-    count(job, outputs, !node.type->outputs.empty());
+    job.scope->at(job.node).counts.note(outputs);
+    job.scope->at(job.node).counts.count(outputs, !node.type->outputs.empty());
     emissions = std::move(outputs.emissions());
   } catch (...) {
     job.scope->at(job.node).counts.failed_one();
@@ -109,10 +106,11 @@ void NodeCalls::write(Job& job) {
                         ? static_cast<Write&>(*node.node).process(inputs, outputs)
                         : static_cast<GatherScopes&>(*node.node).process(inputs, outputs);
     });
-    only_at_the_end(outputs);
+    check_call(outputs);
     if (!outputs.emissions().empty())
       throw std::logic_error("a node that gathers scopes emits only what finish_run() gives");
-    count(job, outputs, false);
+    job.scope->at(job.node).counts.note(outputs);
+    job.scope->at(job.node).counts.count(outputs, false);
     if (held.action) held.leases = leases_of(inputs);
   } catch (...) {
     held = {};
@@ -147,8 +145,9 @@ void NodeCalls::gather(Job& job) {
     Outputs outputs(node.type->outputs, &inputs, joined(std::move(leases)), here.emitted);
     state_.log.measure(CallLog::What::process, job.node, job.scope, job.index,
                        [&] { static_cast<Gather&>(*node.node).process(inputs, outputs); });
-    only_at_the_end(outputs);
-    count(job, outputs, false);
+    check_call(outputs);
+    job.scope->at(job.node).counts.note(outputs);
+    job.scope->at(job.node).counts.count(outputs, false);
     here.gathered.share(inputs.shares());
     if (!outputs.emissions().empty())
       here.gathered.emitted();
@@ -182,20 +181,6 @@ void NodeCalls::start(Job& job) {
     return state_.router->conclude(job.scope, job.node, job.index);
   }
   sources_.begin(job.scope, job.node, std::move(packets), std::move(scopes), false);
-}
-
-void NodeCalls::count(Job& job, Outputs& outputs, bool counts_unsent) {
-  Counts& counts = job.scope->at(job.node).counts;
-  if (outputs.drop_reason() || (counts_unsent && outputs.emissions().empty()))
-    counts.drop(1);
-  else
-    counts.went_out();
-  if (outputs.drop_reason()) counts.say_reason(*outputs.drop_reason());
-  note(job, outputs);
-}
-
-void NodeCalls::note(Job& job, Outputs& outputs) {
-  for (const std::string& text : outputs.notes()) job.scope->at(job.node).counts.notes.add(text);
 }
 
 void NodeCalls::finish(Job& job) {
@@ -241,7 +226,7 @@ Packets NodeCalls::finish_node(Job& job) {
     if (of_run) rest = static_cast<GatherScopes&>(*node.node).finish_run(inputs, outputs);
   });
   if (!outputs.emissions().empty()) throw std::logic_error("finish() emits nothing");
-  note(job, outputs);
+  here.counts.note(outputs);
   if (outputs.ends_scopes()) scopes_.end_after(*job.scope);
   return rest;
 }

@@ -27,8 +27,6 @@ class NodeCalls {
   void write(Job& job);
   void gather(Job& job);
   void start(Job& job);
-  void count(Job& job, Outputs& outputs, bool counts_unsent);
-  void note(Job& job, Outputs& outputs);
   Packets finish_node(Job& job);
   Inputs inputs_of(Job& job);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/publisher.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace flowrun {
@@ -28,7 +29,12 @@ void Publisher::work(std::stop_token stop) {
       batch = std::exchange(waiting_, {});
       done = std::exchange(done_, {});
     }
-    const std::vector<std::exception_ptr> problems = flowrun::publish(batch);
+    std::vector<std::exception_ptr> problems(done.size());
+    try {
+      problems = flowrun::publish(batch);
+    } catch (...) {
+      std::fill(problems.begin(), problems.end(), std::current_exception());
+    }
     for (std::size_t i = 0; i < done.size(); ++i) done[i](problems[i]);
   }
 }

@@ -16,7 +16,7 @@ namespace flowrun {
 /// share the next flush.
 class Publisher {
  public:
-  /// Called on the publishing thread with what went wrong, or nothing.
+  /// Called on the publishing thread with what went wrong, or nothing. Must not throw.
   using Done = std::function<void(std::exception_ptr)>;
 
   Publisher();

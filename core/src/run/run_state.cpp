@@ -5,6 +5,7 @@
 #include <flowrun/error.h>
 #include <fmt/format.h>
 
+#include <stdexcept>
 #include <utility>
 
 namespace flowrun {
@@ -13,6 +14,10 @@ Lease joined(std::vector<Lease> leases) {
   if (leases.empty()) return nullptr;
   if (leases.size() == 1) return std::move(leases.front());
   return std::make_shared<std::vector<Lease>>(std::move(leases));
+}
+
+void check_call(const Outputs& outputs) {
+  if (outputs.ends_scopes()) throw std::logic_error("scopes can be ended in finish() only");
 }
 
 bool RunState::stopping() const {
@@ -25,7 +30,7 @@ void RunState::report(ScopeRun& scope, int node, OnError policy, const std::exce
   {
     std::scoped_lock lock(report_mutex_);
     // One slide that fails on every thread at once is one failure.
-    first = policy == OnError::skip || !scope.failed();
+    first = policy == OnError::skip || !scope.said;
     if (policy != OnError::skip) {
       scope.said = true;
       scope.fail();

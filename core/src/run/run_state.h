@@ -118,6 +118,9 @@ struct RunState {
   std::mutex report_mutex_;
 };
 
+/// What only a call at the end of a scope may do. Throws std::logic_error.
+void check_call(const Outputs& outputs);
+
 /// The leases of several packets as one.
 Lease joined(std::vector<Lease> leases);
 

@@ -81,7 +81,6 @@ class ScopeRun final {
   const std::vector<OutputFolder*>& folders() const { return folders_; }
 
   NodeScope& at(int node) { return *nodes_[static_cast<std::size_t>(node)]; }
-  bool has(int node) const { return nodes_[static_cast<std::size_t>(node)] != nullptr; }
   int opener() const { return opener_; }
   bool is_run() const { return opener_ < 0; }
   std::uint64_t age() const { return age_; }

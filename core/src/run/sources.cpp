@@ -87,34 +87,29 @@ void Sources::make(Job& job) {
   const PlanNode& node = state_.plan_of(job.node);
   const ScopePtr target = job.opened ? job.opened : job.scope;
   const std::uint64_t index = job.opened ? 0 : job.index;
-  Counts& counts = job.generator->at_end ? target->at(job.node).counts : job.scope->at(job.node).counts;
+  // What is emitted at the end is made of packets that were counted when they came in.
+  const bool counts = !job.generator->at_end;
+  Counts& here = job.scope->at(job.node).counts;
   std::vector<Outputs::Emission> emissions;
   if (state_.stopping()) target->fail();
-  bool failed = target->failed();
-  if (!failed) {
+  if (target->failed()) {
+    if (counts) here.failed_one();
+  } else {
     try {
       Outputs outputs(node.type->outputs, nullptr, std::move(job.lease), index);
       state_.log.measure(CallLog::What::make, job.node, target, index, [&] { job.make(outputs); });
-      if (outputs.ends_scopes()) throw std::logic_error("scopes can be ended in finish() only");
+      check_call(outputs);
+      target->at(job.node).counts.note(outputs);
+      if (counts) here.count(outputs, true);
       emissions = std::move(outputs.emissions());
-      for (const std::string& note : outputs.notes()) target->at(job.node).counts.notes.add(note);
     } catch (...) {
-      failed = true;
+      if (counts) here.failed_one();
       state_.report(*target, job.node, node.on_error, std::current_exception());
       if (job.opened) scopes_.give_up(*job.opened);  // it has no packet to begin with
     }
   }
   job.make = nullptr;
   job.lease = nullptr;
-  // What is emitted at the end is made of packets that were counted when they came in.
-  if (!job.generator->at_end) {
-    if (failed)
-      counts.failed_one();
-    else if (emissions.empty())
-      counts.drop(1);
-    else
-      counts.went_out();
-  }
   state_.router->send(target, job.node, emissions, index);
   if (job.opened) state_.router->close_opener(job.opened);
   close(std::exchange(job.generator, nullptr));

@@ -90,8 +90,8 @@ std::string summary_text(const RunResult& result) {
                                 format_bytes(result.peak_rss));
   std::uint64_t ended = 0;
   for (const auto& [status, count] : result.scope_counts) ended += count;
-  out += nodes_text(result) + scopes_text(result) + more_text(ended, result.scopes.size(), scopes_words(result)) +
-         notes_text(result.counts);
+  out += nodes_text(result) + scopes_text(result) +
+         more_text(ended, result.scopes.size(), scopes_words(result)) + notes_text(result.counts);
   for (const RunFailure& failure : result.failures)
     out += fmt::format("{}: {}{}{}{}\n", policy_effect(failure.policy), failure.scope,
                        failure.scope.empty() ? "" : ": ", failure.node.empty() ? "" : failure.node + ": ",
