@@ -12,7 +12,8 @@ using namespace flowrun::test;
 namespace {
 
 LoadedPlan tight_plan(const std::string& nodes, int threads) {
-  PlanOptions options = plan_options();
+  PlanOptions options;
+  options.plugin_folders = {FLOWRUN_RANDOM_PLUGINS};
   options.threads = threads;
   options.memory = "1 TB";
   options.memory = std::to_string(plan_text("flowrun: 1\nnodes:\n" + nodes, options).plan.needed());
@@ -153,4 +154,23 @@ TEST_CASE("a stream that is joined with the packet of its scope is still the sam
   both: {type: join, from: {item: first.item, with: parts.item}}
 )")
             .find("and both are made of those of 'items'") != std::string::npos);
+}
+
+TEST_CASE("packets that wait for scopes that are opened for the same stream are refused") {
+  CHECK(refusal(R"(
+  items: {type: source, count: 9}
+  boxes: {type: scopes, from: {item: items.item}}
+  sum: {type: fold, from: {item: boxes.scope}}
+  files: {type: record, from: {item: items.item, by: sum.sum}}
+)")
+            .find("for which 'sum' gathers") != std::string::npos);
+  CHECK(refusal(R"(
+  items: {type: source, count: 9}
+  all: {type: bundle, from: {item: items.item}, size: 0, rest: 1}
+  boxes: {type: scopes}
+  files: {type: record, from: {item: boxes.scope, by: all.bundle}}
+  sum: {type: fold, from: {item: boxes.scope}}
+  more: {type: record, from: {item: items.item, by: sum.sum}}
+)")
+            .find("for which 'all' gathers") != std::string::npos);
 }

@@ -21,7 +21,7 @@ namespace {
 using namespace flowrun::test;
 
 Ledger& ledger_of_plugin() {
-  void* library = ::dlopen(FLOWRUN_TEST_PLUGINS "/test_random.so", RTLD_NOW);
+  void* library = ::dlopen(FLOWRUN_RANDOM_PLUGINS "/test_random.so", RTLD_NOW);
   void* function = library ? ::dlsym(library, "flowrun_test_ledger") : nullptr;
   if (!function) throw std::runtime_error(fmt::format("the plugin cannot be opened: {}", ::dlerror()));
   return *reinterpret_cast<Ledger* (*)()>(function)();

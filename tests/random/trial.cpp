@@ -14,7 +14,7 @@ namespace {
 
 PlanOptions options_with(std::size_t memory, int threads) {
   PlanOptions options;
-  options.plugin_folders = {FLOWRUN_TEST_PLUGINS};
+  options.plugin_folders = {FLOWRUN_RANDOM_PLUGINS};
   options.memory = std::to_string(memory);
   options.threads = threads;
   return options;

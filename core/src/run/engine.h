@@ -5,6 +5,7 @@
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/task_arena.h>
 
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <exception>
@@ -75,6 +76,7 @@ class Engine final : RouterEvents {
   std::unique_ptr<ScopeKeeper> scopes_;
   std::unique_ptr<Sources> sources_;
   std::unique_ptr<NodeCalls> calls_;
+  std::atomic<std::uint64_t> executed_ = 0;  // jobs; who waits for all sees what they did (compare Handover)
   std::mutex bug_mutex_;
   std::exception_ptr bug_;
 };
