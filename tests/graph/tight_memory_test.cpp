@@ -173,4 +173,12 @@ TEST_CASE("packets that wait for scopes that are opened for the same stream are 
   more: {type: record, from: {item: items.item, by: sum.sum}}
 )")
             .find("for which 'all' gathers") != std::string::npos);
+  CHECK(refusal(R"(
+  boxes: {type: scopes}
+  sums: {type: fold, from: {item: boxes.scope}, count: 2}
+  more: {type: scopes, from: {item: sums.sum}}
+  last: {type: fold, from: {item: more.scope}}
+  files: {type: record, from: {item: last.sum, with: sums.sum}}
+)")
+            .find("for which 'last' gathers") != std::string::npos);
 }

@@ -136,7 +136,7 @@ class Numbering {
       const std::set<int> waiting = held_with(node.from[input].node);
       for (std::size_t other = 0; other < node.from.size(); ++other) {
         if (other == input || node.from[other].node < 0) continue;
-        const int gathers = gatherer_before(node, other, waiting);
+        const int gathers = gatherer_before(node, other, node.from[input].node, waiting);
         if (gathers < 0) continue;
         return diagnostics.error(
             node.place,
@@ -182,13 +182,18 @@ class Numbering {
     for (const int numbering : in_step_.at(by(node))) all.insert(made_of(numbering).begin(), made_of(numbering).end());
     return all;
   }
-  /// A node that must have gathered what those make before the packet on an input is there, or -1.
-  int gatherer_before(const PlanNode& node, std::size_t input, const std::set<int>& makers) const {
+  /// A node that must have gathered what those make, whose packets wait with `stream`, before the packet on an input
+  /// is there, or -1.
+  int gatherer_before(const PlanNode& node, std::size_t input, int stream, const std::set<int>& makers) const {
     const int from = node.from[input].node;
     for (const int gathers : depends_on_[static_cast<std::size_t>(from)]) {
       const Role role = at(plan_, gathers).type->role;
-      if ((role != Role::gather && role != Role::gather_scopes) || makers.contains(gathers)) continue;
-      if (is_stream(node, input) && made_of(from).contains(gathers)) continue;  // the joins are checked for that
+      if (role == Role::gather) {
+        const bool is_joined = is_stream(node, input) && made_of(from).contains(gathers);  // that is checked already
+        if (is_joined || makers.contains(gathers)) continue;
+      } else if (role != Role::gather_scopes || made_of(stream).contains(gathers)) {
+        continue;
+      }
       for (const int source : gathered_[static_cast<std::size_t>(gathers)])
         if (makers.contains(source)) return gathers;
     }
