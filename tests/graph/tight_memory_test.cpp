@@ -155,3 +155,30 @@ TEST_CASE("a stream that is joined with the packet of its scope is still the sam
 )")
             .find("and both are made of those of 'items'") != std::string::npos);
 }
+
+TEST_CASE("packets that wait for scopes that are opened for the same stream are refused") {
+  CHECK(refusal(R"(
+  items: {type: source, count: 9}
+  boxes: {type: scopes, from: {item: items.item}}
+  sum: {type: fold, from: {item: boxes.scope}}
+  files: {type: record, from: {item: items.item, by: sum.sum}}
+)")
+            .find("for which 'sum' gathers") != std::string::npos);
+  CHECK(refusal(R"(
+  items: {type: source, count: 9}
+  all: {type: bundle, from: {item: items.item}, size: 0, rest: 1}
+  boxes: {type: scopes}
+  files: {type: record, from: {item: boxes.scope, by: all.bundle}}
+  sum: {type: fold, from: {item: boxes.scope}}
+  more: {type: record, from: {item: items.item, by: sum.sum}}
+)")
+            .find("for which 'all' gathers") != std::string::npos);
+  CHECK(refusal(R"(
+  boxes: {type: scopes}
+  sums: {type: fold, from: {item: boxes.scope}, count: 2}
+  more: {type: scopes, from: {item: sums.sum}}
+  last: {type: fold, from: {item: more.scope}}
+  files: {type: record, from: {item: last.sum, with: sums.sum}}
+)")
+            .find("for which 'last' gathers") != std::string::npos);
+}

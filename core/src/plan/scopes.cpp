@@ -84,29 +84,27 @@ class Waiting {
 /// Who numbers the packets of each output, and from whose packets those are made, within the scope.
 class Numbering {
  public:
-  explicit Numbering(const Plan& plan) : plan_(plan) {
+  explicit Numbering(const Plan& plan) : plan_(plan), depends_on_(plan.nodes.size()) {
     for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
       const PlanNode& node = plan.nodes[i];
-      std::set<int> made_of, depends_on;
+      std::set<int> made_of;
       int by = static_cast<int>(i);
       for (std::size_t input = 0; input < node.from.size(); ++input) {
-        if (node.from[input].node < 0) continue;
-        const auto& of_input = depends_on_[static_cast<std::size_t>(node.from[input].node)];
-        depends_on.insert(of_input.begin(), of_input.end());
         if (!is_stream(node, input)) continue;
         const auto before = static_cast<std::size_t>(node.from[input].node);
         made_of.insert(made_of_[before].begin(), made_of_[before].end());
-        if (!node.type->renumbers()) by = by_[before];
+        if (!node.type->renumbers() && (by == static_cast<int>(i) || is_single(by))) by = by_[before];
       }
       const Role role = node.type->role;
-      if (role == Role::open || role == Role::gather_scopes) made_of.clear(), depends_on.clear();
+      const bool of_scopes = role == Role::gather_scopes && node.opener >= 0;
+      gathered_.push_back(of_scopes ? gathered_[static_cast<std::size_t>(node.opener)] : made_of);
+      if (role == Role::open || role == Role::gather_scopes) made_of.clear();
       if (node.type->renumbers() && role != Role::open) made_of.insert(static_cast<int>(i));
-      depends_on.insert(made_of.begin(), made_of.end());
       by_.push_back(by);
       in_step_[by].insert(by);
       made_of_.push_back(std::move(made_of));
-      depends_on_.push_back(std::move(depends_on));
     }
+    while (add_dependencies()) continue;
   }
 
   /// Packets of one stream are joined, maybe by way of others that both are joined with, with packets made of
@@ -114,7 +112,7 @@ class Numbering {
   void check_joins(const PlanNode& node, Diagnostics& diagnostics) {
     std::set<int> together;
     for (std::size_t input = 0; input < node.from.size(); ++input)
-      if (is_stream(node, input) && !is_single(node.from[input].node))
+      if (is_stream(node, input) && !is_single(by(node.from[input].node)))
         together.merge(std::set<int>(in_step_[by(node.from[input].node)]));
     for (const int numbering : together) in_step_[numbering] = together;
     for (auto one = together.begin(); one != together.end(); ++one)
@@ -138,7 +136,7 @@ class Numbering {
       const std::set<int> waiting = held_with(node.from[input].node);
       for (std::size_t other = 0; other < node.from.size(); ++other) {
         if (other == input || node.from[other].node < 0) continue;
-        const int gathers = gatherer_before(node, other, waiting);
+        const int gathers = gatherer_before(node, other, node.from[input].node, waiting);
         if (gathers < 0) continue;
         return diagnostics.error(node.place,
                                  fmt::format("the packets on input '{}' of node '{}' wait for '{}', for "
@@ -152,6 +150,28 @@ class Numbering {
   }
 
  private:
+  /// False: nothing more was found.
+  bool add_dependencies() {
+    std::size_t before = 0, after = 0;
+    for (const auto& all : depends_on_) before += all.size();
+    for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
+      const PlanNode& node = plan_.nodes[i];
+      depends_on_[i].insert(made_of_[i].begin(), made_of_[i].end());
+      for (std::size_t input = 0; input < node.from.size(); ++input) {
+        if (node.from[input].node < 0) continue;
+        const std::set<int> of_input = depends_on_[static_cast<std::size_t>(node.from[input].node)];
+        depends_on_[i].insert(of_input.begin(), of_input.end());
+        // Scopes are opened when the packets of the run are there that their nodes take.
+        if (node.outer[input])
+          depends_on_[static_cast<std::size_t>(node.opener)].insert(of_input.begin(), of_input.end());
+      }
+      if (node.type->role != Role::gather_scopes || node.opener < 0) continue;
+      const std::set<int> of_opener = depends_on_[static_cast<std::size_t>(node.opener)];
+      depends_on_[i].insert(of_opener.begin(), of_opener.end());
+    }
+    for (const auto& all : depends_on_) after += all.size();
+    return after > before;
+  }
   int common_source(int one, int other) const {
     for (const int source : made_of(one))
       if (made_of(other).contains(source)) return source;
@@ -164,14 +184,21 @@ class Numbering {
       all.insert(made_of(numbering).begin(), made_of(numbering).end());
     return all;
   }
-  /// A node that must have gathered what those make before the packet on an input is there, or -1.
-  int gatherer_before(const PlanNode& node, std::size_t input, const std::set<int>& makers) const {
+  /// A node that must have gathered what those make, whose packets wait with `stream`, before the packet on
+  /// an input is there, or -1.
+  int gatherer_before(const PlanNode& node, std::size_t input, int stream,
+                      const std::set<int>& makers) const {
     const int from = node.from[input].node;
     for (const int gathers : depends_on_[static_cast<std::size_t>(from)]) {
-      if (at(plan_, gathers).type->role != Role::gather || makers.contains(gathers)) continue;
-      if (is_stream(node, input) && made_of(from).contains(gathers))
-        continue;  // the joins are checked for that
-      for (const int source : made_of(gathers))
+      const Role role = at(plan_, gathers).type->role;
+      if (role == Role::gather) {
+        const bool is_joined =
+            is_stream(node, input) && made_of(from).contains(gathers);  // that is checked already
+        if (is_joined || makers.contains(gathers)) continue;
+      } else if (role != Role::gather_scopes || made_of(stream).contains(gathers)) {
+        continue;
+      }
+      for (const int source : gathered_[static_cast<std::size_t>(gathers)])
         if (makers.contains(source)) return gathers;
     }
     return -1;
@@ -179,15 +206,16 @@ class Numbering {
   bool is_stream(const PlanNode& node, std::size_t input) const {
     return node.from[input].node >= 0 && !node.type->inputs[input].per_scope;
   }
-  /// The packet that opens a scope, or what is made of it: others do not wait for a second one.
-  bool is_single(int node) const { return at(plan_, by(node)).type->role == Role::open; }
+  /// It numbers one packet of a scope only, which opens it: others do not wait for a second one.
+  bool is_single(int numbering) const { return at(plan_, numbering).type->role == Role::open; }
   int by(int node) const { return by_[static_cast<std::size_t>(node)]; }
   const std::set<int>& made_of(int node) const { return made_of_[static_cast<std::size_t>(node)]; }
   const Plan& plan_;
   std::vector<int> by_;
   std::vector<std::set<int>> made_of_;
   std::vector<std::set<int>> depends_on_;  // the same, and what their calls wait for
-  std::map<int, std::set<int>> in_step_;   // by who numbers: all whose packets are joined with his
+  std::vector<std::set<int>> gathered_;  // by node: whose packets come to it, or to who opens what it gathers
+  std::map<int, std::set<int>> in_step_;  // by who numbers: all whose packets are joined with his
 };
 
 }  // namespace
