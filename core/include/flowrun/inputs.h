@@ -96,13 +96,13 @@ T Inputs::take(std::string_view port) {
   const auto& packet = at(port, T::packet_type);
   const std::shared_ptr<const void> payload =
       std::move(packets_[static_cast<std::size_t>(&packet - packets_.data())].payload);
+  const T& value = *static_cast<const T*>(payload.get());
+  if (payload.use_count() > 1) return value;
   // Whoever held it before let it go with an atomic step, and so does this copy: what the others did with the
   // payload has happened before it is changed.
   std::shared_ptr<const void>(payload).reset();
-  const T& value = *static_cast<const T*>(payload.get());
   // Payloads are made as objects that are not const (Packet::make); with one holder nobody else can look.
-  if (payload.use_count() == 1) return std::move(const_cast<T&>(value));
-  return value;
+  return std::move(const_cast<T&>(value));
 }
 
 }  // namespace flowrun
