@@ -182,3 +182,16 @@ TEST_CASE("packets that wait for scopes that are opened for the same stream are 
 )")
             .find("for which 'last' gathers") != std::string::npos);
 }
+
+TEST_CASE("a packet that is forwarded to one and held by another counts beside all that is made of it") {
+  const LoadedPlan loaded = tight_plan(R"(
+  items: {type: source, bytes: 1000}
+  same: {type: forward, from: {item: items.item}}
+  changed: {type: change, from: {item: same.item}}
+  renewed: {type: renew, from: {item: changed.item}, bytes: 3000}
+  sink: {type: sink, from: {item: renewed.item}}
+  slow: {type: sink, from: {item: items.item}, scratch: 500}
+)",
+                                       1);
+  CHECK(loaded.plan.nodes.front().lease == 1000 + 1000 + 3000 + 500);
+}

@@ -114,10 +114,10 @@ std::size_t covering_input(const PlanNode& node) {
 
 /// What a node takes besides the packet on one of its inputs.
 struct Step {
-  std::size_t working = 0;      ///< while it works
-  std::size_t after = 0;        ///< at most, of all that is made from then on
-  bool holds_input = false;     ///< the packet may outlive the call
-  bool sends_input_on = false;  ///< it is part of what comes after
+  std::size_t working = 0;   ///< while it works
+  std::size_t after = 0;     ///< at most, of all that is there from then on
+  std::size_t beside = 0;    ///< the same, but for the packet itself where it is forwarded
+  bool holds_input = false;  ///< the packet may outlive the call
 };
 
 Step step_of(const PlanNode& node, std::size_t input) {
@@ -125,20 +125,21 @@ Step step_of(const PlanNode& node, std::size_t input) {
   const bool covers = covering_input(node) == input;
   const std::size_t scratch = covers ? costs.scratch : 0;
   // What an action holds waits beside the packet until its turn.
-  if (node.type->acts()) return {scratch, scratch, true, false};
+  if (node.type->acts()) return {scratch, scratch, scratch, true};
   Step step;
   step.holds_input = node.type->role == Role::gather;
   for (std::size_t port = 0; port < node.to.size(); ++port) {
     const auto forwarded = forwarded_input(node, port);
     if (forwarded ? *forwarded != input : !covers) continue;
-    step.sends_input_on |= forwarded.has_value();
     if (!out_of(node, port).forwarded) step.working += *out_of(node, port).bytes;
     step.after += node.way[port];
+    step.beside += forwarded ? node.beside[port] : node.way[port];
   }
   // Each of the packets that are gathered covers its share of what is made of them.
   const std::size_t share = node.type->role == Role::gather ? costs.holds + 1 : 1;
   step.working = scratch + (step.working + share - 1) / share;
   step.after = (step.after + share - 1) / share;
+  step.beside = (step.beside + share - 1) / share;
   return step;
 }
 
@@ -148,22 +149,25 @@ std::size_t to_begin(const PlanNode& node, std::size_t input) {
   return begins && covering_input(node) == input ? node.costs.scratch : 0;
 }
 
-/// Peak bytes of a packet of output `port` and all that its lease covers. With one taker the packet dies when
-/// that has worked; with several it may live as long as the slowest.
-std::size_t way_of(const Plan& plan, const PlanNode& node, std::size_t port) {
+/// Works out the peak bytes of a packet of output `port` and all that its lease covers. With one taker the
+/// packet dies when that has worked; with several, or where others hold it, it may live as long as the
+/// slowest.
+void work_out_way(const Plan& plan, PlanNode& node, std::size_t port) {
   const std::size_t own = *out_of(node, port).bytes;
   const auto& targets = node.to[port];
-  std::size_t sum = own;
+  std::size_t beside = 0;
+  std::optional<std::size_t> with_one_taker;
   for (const PortRef to : targets) {
     const PlanNode& taker = at(plan, to.node);
     const auto input = static_cast<std::size_t>(to.port);
-    sum += to_begin(taker, input);
+    beside += to_begin(taker, input);
     if (is_leased_anew(taker, input)) continue;
     const Step step = step_of(taker, input);
-    if (targets.size() == 1 && !step.holds_input) return std::max(own + step.working, step.after);
-    sum += std::max(step.working, step.after - std::min(step.after, step.sends_input_on ? own : 0));
+    beside += std::max(step.working, step.beside);
+    if (targets.size() == 1 && !step.holds_input) with_one_taker = std::max(own + step.working, step.after);
   }
-  return sum;
+  node.way[port] = with_one_taker.value_or(own + beside);
+  node.beside[port] = beside;
 }
 
 /// The nodes that gather packets of the node, or what is made of them under their leases: the first on each
@@ -196,9 +200,10 @@ std::size_t slots_after(const Plan& plan, const PlanNode& node) {
 
 void work_out_leases(const Plan& plan, PlanNode& node) {
   node.way.resize(node.to.size());
+  node.beside.resize(node.to.size());
   std::size_t made = 0, whole = 0;
   for (std::size_t port = 0; port < node.to.size(); ++port) {
-    node.way[port] = way_of(plan, node, port);
+    work_out_way(plan, node, port);
     made += *out_of(node, port).bytes;
     whole += node.way[port];
   }

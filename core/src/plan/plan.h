@@ -45,6 +45,7 @@ struct PlanNode {
   bool wants_tombstones = false;         ///< it, or a node after it, must know what will not come
   Costs costs;                           ///< bytes of a packet on each port, scratch, packets held
   std::vector<std::size_t> way;          ///< by output: peak bytes of a packet up to the next leases
+  std::vector<std::size_t> beside;       ///< the same besides the packet itself, where others hold that, too
   // Of a node that takes leases: one that makes or opens, that asks for bytes, or that emits at the end.
   std::size_t lease = 0;          ///< the most bytes that one packet needs
   std::size_t slots = 0;          ///< leases that must be possible at once; 0: it takes none
