@@ -26,7 +26,8 @@ std::string mistakes(const std::string& nodes, const std::string& head = "memory
 
 std::string statuses(const RunResult& result) {
   std::string text;
-  for (const ScopeResult& scope : result.scopes) text += fmt::format("{} {}; ", scope.name, to_string(scope.status));
+  for (const ScopeResult& scope : result.scopes)
+    text += fmt::format("{} {}; ", scope.name, to_string(scope.status));
   return text;
 }
 
@@ -107,6 +108,33 @@ TEST_CASE("a packet that a source makes for the run reaches scopes; without it n
   CHECK(failed.failures[0].message == "there is no such item");
   CHECK(failed.scopes.empty());
   CHECK(outputs_in(bad.path()).empty());
+}
+
+TEST_CASE("an input that takes one packet for each scope, or of the run, refuses a second") {
+  TemporaryFolder of_scope, of_run;
+  const RunResult second = run_text(graph(of_scope, R"(
+  boxes: {{type: boxes, count: 2}}
+  items: {{type: unpack, from: boxes, count: 3}}
+  factors: {{type: unpack, from: boxes, count: 2}}
+  scaled: {{type: scale, from: {{item: items, by: factors}}}}
+  files: {{type: write, from: scaled, dir: "{out}"}}
+)"));
+  CHECK(second.exit == Exit::failed);
+  REQUIRE(second.failures.size() == 2);
+  CHECK(second.failures[0].node == "scaled");
+  CHECK(second.failures[0].message.starts_with("'factors' made a second packet for input 'by' of 'scaled'"));
+  CHECK(outputs_in(of_scope.path()).empty());
+  const RunResult third = run_text(graph(of_run, R"(
+  factors: {{type: one, count: 3}}
+  boxes: {{type: boxes, count: 2}}
+  items: {{type: unpack, from: boxes, count: 3}}
+  scaled: {{type: scale, from: {{item: items, by: factors}}}}
+  files: {{type: write, from: scaled, dir: "{out}"}}
+)"));
+  CHECK(third.exit == Exit::failed);
+  REQUIRE(third.failures.size() == 1);
+  CHECK(third.failures[0].message.find("which takes one a run") != std::string::npos);
+  CHECK(outputs_in(of_run.path()).empty());
 }
 
 TEST_CASE("done rounds are kept, more may follow, and all are redone from the first on that is not done") {
@@ -219,7 +247,8 @@ TEST_CASE("what a node keeps for the run is leased for the run") {
 )";
   CHECK(mistakes(nodes).find(
             "error: the graph needs 1.9 MiB to make progress (for the whole run 1.9 MiB, 'rounds' 512 "
-            "bytes, 'samples' 512 bytes, 'model' 1000 bytes), but 'memory: 1 MiB' is less") != std::string::npos);
+            "bytes, 'samples' 512 bytes, 'model' 1000 bytes), but 'memory: 1 MiB' is less") !=
+        std::string::npos);
 }
 
 TEST_CASE("what gathers holds the leases of all packets that it makes one of") {

@@ -156,6 +156,19 @@ TEST_CASE("a stream that is joined with the packet of its scope is still the sam
             .find("and both are made of those of 'items'") != std::string::npos);
 }
 
+TEST_CASE("packets that wait for all of a stream that is joined with their own are refused") {
+  CHECK(refusal(R"(
+  boxes: {type: scopes}
+  items: {type: split, from: {item: boxes.scope}, count: 9}
+  others: {type: split, from: {item: boxes.scope}, count: 9}
+  pairs: {type: join, from: {item: others.item, with: items.item}}
+  all: {type: bundle, from: {item: others.item}, size: 0, rest: 1}
+  first: {type: tint, from: {item: boxes.scope, by: all.bundle}}
+  files: {type: record, from: {item: first.item, with: items.item}}
+)")
+            .find("for which 'all' gathers") != std::string::npos);
+}
+
 TEST_CASE("packets that wait for scopes that are opened for the same stream are refused") {
   CHECK(refusal(R"(
   items: {type: source, count: 9}

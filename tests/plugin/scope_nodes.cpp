@@ -108,16 +108,17 @@ struct Scale : Map {
   }
 };
 
-/// Makes one item of the run.
+/// Makes an item of the run, or more.
 struct One : Make {
-  std::int64_t value = 1;
+  std::int64_t value = 1, count = 1;
   static void describe(Description<One>& d) {
     d.summary("Makes one item.").output<Item>("item");
     d.option("value", &One::value, "of the item");
+    d.option("count", &One::count, "how often it is made");
   }
   void plan(Costs& costs) override { costs.out("item", 0); }
   Packets make(Inputs&) override {
-    return {1, [number = value](std::uint64_t, Outputs& out) {
+    return {static_cast<std::uint64_t>(count), [number = value](std::uint64_t, Outputs& out) {
               if (number < 0) throw Error("there is no such item");
               out.emit("item", Item{static_cast<std::uint64_t>(number), {}});
             }};
@@ -173,7 +174,8 @@ struct Pile : Gather {
   void process(Inputs& in, Outputs& out) override {
     auto& held = in.state<Held>().items;
     held.push_back(in.share<Item>("item"));
-    if (held.size() == static_cast<std::size_t>(size)) out.emit("pile", Height{std::exchange(held, {}).size()});
+    if (held.size() == static_cast<std::size_t>(size))
+      out.emit("pile", Height{std::exchange(held, {}).size()});
   }
 };
 

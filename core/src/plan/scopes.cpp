@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -184,8 +185,8 @@ class Numbering {
       all.insert(made_of(numbering).begin(), made_of(numbering).end());
     return all;
   }
-  /// A node that must have gathered what those make, whose packets wait with `stream`, before the packet on
-  /// an input is there, or -1.
+  /// A node that must have gathered what those make, whose packets wait with `stream`, or what is joined with
+  /// it, before the packet on an input is there, or -1.
   int gatherer_before(const PlanNode& node, std::size_t input, int stream,
                       const std::set<int>& makers) const {
     const int from = node.from[input].node;
@@ -199,9 +200,12 @@ class Numbering {
         continue;
       }
       for (const int source : gathered_[static_cast<std::size_t>(gathers)])
-        if (makers.contains(source)) return gathers;
+        if (share_a_node(held_with(source), makers)) return gathers;
     }
     return -1;
+  }
+  static bool share_a_node(const std::set<int>& some, const std::set<int>& others) {
+    return std::any_of(some.begin(), some.end(), [&](int node) { return others.contains(node); });
   }
   bool is_stream(const PlanNode& node, std::size_t input) const {
     return node.from[input].node >= 0 && !node.type->inputs[input].per_scope;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/engine.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <functional>
 #include <stdexcept>
@@ -170,6 +172,16 @@ void Engine::call(const ScopePtr& scope, int node, std::uint64_t index, std::vec
 void Engine::passed_over(const ScopePtr& scope, int node, std::uint64_t index) {
   if (state_.plan_of(node).type->asks_bytes)
     state_.budget->close(*state_.at(node).packets, {scope->age(), index});
+}
+
+void Engine::one_too_many(const ScopePtr& scope, int node, PortRef to) {
+  const PlanNode& taker = state_.plan_of(to.node);
+  const Error error(fmt::format(
+      "'{}' made a second packet for input '{}' of '{}', which takes one {}; take it as a stream, or "
+      "let '{}' make one",
+      state_.plan_of(node).name, taker.type->inputs[static_cast<std::size_t>(to.port)].name, taker.name,
+      scope->is_run() ? "a run" : "for each scope", state_.plan_of(node).name));
+  state_.report_for_good(*scope, to.node, std::make_exception_ptr(error));
 }
 
 void Engine::act(const ScopePtr& scope, int node, std::uint64_t index, HeldAction& action) {

@@ -60,6 +60,7 @@ class Engine final : RouterEvents {
 
   void call(const ScopePtr& scope, int node, std::uint64_t index, std::vector<Packet> packets) override;
   void passed_over(const ScopePtr& scope, int node, std::uint64_t index) override;
+  void one_too_many(const ScopePtr& scope, int node, PortRef to) override;
   void act(const ScopePtr& scope, int node, std::uint64_t index, HeldAction& action) override;
   void finish(const ScopePtr& scope, int node) override;
   void outer_closed(int opener) override;

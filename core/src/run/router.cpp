@@ -37,9 +37,13 @@ void Router::send(const ScopePtr& scope, int node, std::vector<Outputs::Emission
     for (Outputs::Emission& emission : emissions) {
       if (emission.port != static_cast<int>(port)) continue;
       emitted = true;
-      ++scope->at(node).sent[port];
+      const bool another = scope->at(node).sent[port]++ > 0;
       Packet packet = std::move(emission.packet);
       for (std::size_t i = 0; i < targets.size(); ++i) {
+        if (another && takes_one(targets[i])) {
+          events_.one_too_many(scope, node, targets[i]);
+          continue;
+        }
         Packet sent = i + 1 < targets.size() ? packet : std::move(packet);
         if (is_outer(targets[i]))
           outer_[static_cast<std::size_t>(targets[i].node)][static_cast<std::size_t>(targets[i].port)] =

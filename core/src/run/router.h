@@ -26,6 +26,8 @@ class RouterEvents {
   virtual void act(const ScopePtr& scope, int node, std::uint64_t index, HeldAction& action) = 0;
   /// No call is under way and none can come.
   virtual void finish(const ScopePtr& scope, int node) = 0;
+  /// The node made a second packet for an input that takes one a scope. It was not sent.
+  virtual void one_too_many(const ScopePtr& scope, int node, PortRef to) = 0;
   /// A packet of the run that the opener's scopes take is there, or will never be.
   virtual void outer_closed(int opener) = 0;
 };
@@ -62,6 +64,9 @@ class Router {
 
  private:
   const PlanNode& at(int node) const { return plan_.nodes[static_cast<std::size_t>(node)]; }
+  bool takes_one(PortRef to) const {
+    return at(to.node).type->inputs[static_cast<std::size_t>(to.port)].per_scope;
+  }
   bool is_outer(PortRef to) const { return at(to.node).outer[static_cast<std::size_t>(to.port)]; }
   void deliver(const ScopePtr& scope, PortRef to, Packet packet);
   void send_on(const ScopePtr& scope, PortRef to, Packet packet);

@@ -29,15 +29,16 @@ void RunState::report(ScopeRun& scope, int node, OnError policy, const std::exce
   bool first = false;
   {
     std::scoped_lock lock(report_mutex_);
-    // One slide that fails on every thread at once is one failure.
-    first = policy == OnError::skip || !scope.said;
+    // One slide that fails on every thread at once is one failure; but what stops the run is said.
+    first = policy == OnError::skip || !scope.said || (policy == OnError::stop && !stopped);
+    if (policy == OnError::stop) stopped = true;
     if (policy != OnError::skip) {
       scope.said = true;
       scope.fail();
     }
   }
   const bool all_lost = scope.is_run() || plan_of(scope.opener()).type->successive;
-  if (policy == OnError::stop || (policy == OnError::fail && all_lost)) stopped = true;
+  if (policy == OnError::fail && all_lost) stopped = true;
   if (first)
     results.fail({node < 0 ? "" : plan_of(node).name, scope.is_run() ? "" : scope.name(), message_of(error),
                   policy, error});

@@ -26,7 +26,8 @@ class Shape {
     NodeType& type = types_.emplace_back();
     type.name = name;
     type.role = role;
-    for (std::size_t i = 0; i < from.size(); ++i) type.inputs.push_back({"in" + std::to_string(i), "test.number/1"});
+    for (std::size_t i = 0; i < from.size(); ++i)
+      type.inputs.push_back({"in" + std::to_string(i), "test.number/1"});
     for (int i = 0; i < outputs; ++i) type.outputs.push_back({"out" + std::to_string(i), "test.number/1"});
     PlanNode node;
     node.name = name;
@@ -77,6 +78,9 @@ class Interleaved : public RouterEvents {
     later([this, node, index, packets = std::move(packets)]() mutable { work(node, index, packets); });
   }
   void passed_over(const ScopePtr&, int, std::uint64_t) override {}
+  void one_too_many(const ScopePtr&, int, PortRef) override {
+    FAIL("a second packet for an input that takes one");
+  }
   void act(const ScopePtr&, int node, std::uint64_t index, HeldAction& action) override {
     action.action();
     acted[plan_.nodes[static_cast<std::size_t>(node)].name].push_back(index);
@@ -92,7 +96,8 @@ class Interleaved : public RouterEvents {
   Router router;
   ScopePtr run;
   std::map<std::string, std::vector<std::uint64_t>> acted, called;
-  std::map<std::string, std::map<std::uint64_t, std::uint64_t>> values;  // by node and index: sum of its inputs
+  std::map<std::string, std::map<std::uint64_t, std::uint64_t>>
+      values;  // by node and index: sum of its inputs
   std::map<std::string, int> finished;
   std::function<bool(const std::string&, std::uint64_t)> drops = [](auto&, auto) { return false; };
 
