@@ -3,7 +3,7 @@
 
 #include <flowrun/wsi/tile.h>
 
-#include "nodes/wsi/random.h"
+#include "nodes/base/random.h"
 #include "transforms.h"
 
 namespace flowrun::wsi {

@@ -6,9 +6,9 @@
 #include <opencv2/core.hpp>
 #include <utility>
 
+#include "nodes/base/random.h"
 #include "nodes/stain/density_map.h"
 #include "nodes/stain/stain_colours.h"
-#include "nodes/wsi/random.h"
 
 namespace flowrun::wsi {
 

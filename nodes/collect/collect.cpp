@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include "collector.h"
-#include "nodes/wsi/slide_list.h"
-#include "nodes/wsi/slide_opener.h"
+#include "nodes/slide/slide_opener.h"
+#include "nodes/table/slide_list.h"
 
 namespace flowrun::wsi {
 namespace {

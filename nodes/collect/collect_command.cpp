@@ -10,8 +10,8 @@
 #include <string>
 
 #include "collector.h"
-#include "nodes/wsi/say.h"
-#include "nodes/wsi/slide_list.h"
+#include "nodes/base/say.h"
+#include "nodes/table/slide_list.h"
 #include "report.h"
 
 namespace flowrun::wsi {

@@ -12,7 +12,7 @@
 #include "descriptor.h"
 #include "journal.h"
 #include "name_apart.h"
-#include "nodes/wsi/slide_list.h"
+#include "nodes/table/slide_list.h"
 #include "run_plan.h"
 
 namespace flowrun::wsi::collect {

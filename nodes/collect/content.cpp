@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "descriptor.h"
-#include "nodes/wsi/slide_list.h"
+#include "nodes/table/slide_list.h"
 
 namespace flowrun::wsi::collect {
 namespace {

@@ -15,7 +15,7 @@
 
 #include "content.h"
 #include "descriptor.h"
-#include "nodes/wsi/slide_list.h"
+#include "nodes/table/slide_list.h"
 
 namespace flowrun::wsi::collect {
 namespace {

@@ -9,7 +9,7 @@
 #include <system_error>
 #include <utility>
 
-#include "nodes/wsi/slide_list.h"
+#include "nodes/table/slide_list.h"
 
 namespace flowrun::wsi::collect {
 

@@ -17,7 +17,7 @@
 #include "copy.h"
 #include "descriptor.h"
 #include "folder_entries.h"
-#include "nodes/wsi/slide_list.h"
+#include "nodes/table/slide_list.h"
 #include "transfer.h"
 
 namespace flowrun::wsi::collect {

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cctype>
 
-#include "nodes/wsi/slide_list.h"
+#include "nodes/table/slide_list.h"
 
 namespace flowrun::wsi::collect {
 namespace {

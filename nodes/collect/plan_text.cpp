@@ -11,7 +11,7 @@
 #include <string>
 
 #include "journal.h"
-#include "nodes/wsi/slide_list.h"
+#include "nodes/table/slide_list.h"
 
 namespace flowrun::wsi::collect {
 namespace {

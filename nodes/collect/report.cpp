@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "nodes/wsi/slide_list.h"
+#include "nodes/table/slide_list.h"
 
 namespace flowrun::wsi::collect {
 namespace {

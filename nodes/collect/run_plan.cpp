@@ -11,7 +11,7 @@
 
 #include "copy.h"
 #include "descriptor.h"
-#include "nodes/wsi/slide_list.h"
+#include "nodes/table/slide_list.h"
 
 namespace flowrun::wsi::collect {
 namespace {

@@ -13,7 +13,7 @@
 #include "copy.h"
 #include "descriptor.h"
 #include "journal.h"
-#include "nodes/wsi/slide_list.h"
+#include "nodes/table/slide_list.h"
 
 namespace flowrun::wsi::collect {
 namespace {

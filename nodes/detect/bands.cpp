@@ -5,7 +5,7 @@
 #include <opencv2/core.hpp>
 #include <vector>
 
-#include "nodes/wsi/limited_for.h"
+#include "nodes/base/limited_for.h"
 
 namespace flowrun::wsi {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "nodes/wsi/samples.h"
+#include "nodes/slide/samples.h"
 
 namespace flowrun::wsi {
 

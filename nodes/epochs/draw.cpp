@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <map>
 
-#include "nodes/wsi/random.h"
+#include "nodes/base/random.h"
 
 namespace flowrun::wsi {
 namespace {

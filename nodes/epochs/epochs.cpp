@@ -13,9 +13,9 @@
 
 #include "class_labels.h"
 #include "draw.h"
-#include "nodes/wsi/random.h"
-#include "nodes/wsi/slide_files.h"
-#include "nodes/wsi/slide_opener.h"
+#include "nodes/base/random.h"
+#include "nodes/slide/slide_files.h"
+#include "nodes/slide/slide_opener.h"
 #include "sample_table.h"
 #include "split.h"
 

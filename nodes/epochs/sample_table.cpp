@@ -8,8 +8,8 @@
 #include <optional>
 #include <utility>
 
-#include "nodes/wsi/csv.h"
-#include "nodes/wsi/slide_names.h"
+#include "nodes/table/csv.h"
+#include "nodes/table/slide_names.h"
 
 namespace flowrun::wsi {
 namespace {

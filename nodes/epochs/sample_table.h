@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <vector>
 
-#include "nodes/wsi/samples.h"
-#include "nodes/wsi/slide_list.h"
+#include "nodes/slide/samples.h"
+#include "nodes/table/slide_list.h"
 
 namespace flowrun::wsi {
 

@@ -10,7 +10,7 @@
 #include <optional>
 #include <set>
 
-#include "nodes/wsi/random.h"
+#include "nodes/base/random.h"
 
 namespace flowrun::wsi {
 namespace {

@@ -4,9 +4,9 @@
 #include <flowrun/torch/model.h>
 #include <fmt/format.h>
 
+#include "nodes/base/out_file.h"
 #include "nodes/torch/model_file.h"
 #include "nodes/torch/pickle_file.h"
-#include "nodes/wsi/out_file.h"
 #include "script.h"
 
 namespace flowrun::torch_nodes {

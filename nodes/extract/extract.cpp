@@ -8,8 +8,8 @@
 #include <cmath>
 #include <utility>
 
-#include "nodes/wsi/picture.h"
-#include "nodes/wsi/slide_files.h"
+#include "nodes/slide/picture.h"
+#include "nodes/slide/slide_files.h"
 #include "sample.h"
 #include "selection.h"
 

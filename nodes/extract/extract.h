@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "grid.h"
-#include "nodes/wsi/coordinates.h"
-#include "nodes/wsi/slide_labels.h"
+#include "nodes/table/coordinates.h"
+#include "nodes/table/slide_labels.h"
 
 namespace flowrun::wsi {
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "nodes/wsi/sampling.h"
+#include "nodes/slide/sampling.h"
 
 namespace flowrun::wsi {
 

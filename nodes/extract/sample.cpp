@@ -6,7 +6,7 @@
 #include <map>
 #include <tuple>
 
-#include "nodes/wsi/random.h"
+#include "nodes/base/random.h"
 
 namespace flowrun::wsi {
 namespace {

@@ -5,7 +5,7 @@
 #include <array>
 #include <cmath>
 
-#include "nodes/wsi/table_text.h"
+#include "nodes/table/table_text.h"
 
 namespace flowrun::wsi {
 namespace {

@@ -7,10 +7,10 @@
 
 #include <algorithm>
 
+#include "nodes/base/out_file.h"
+#include "nodes/image/image_file.h"
 #include "nodes/stain/method_options.h"
 #include "nodes/stain/slide_sample.h"
-#include "nodes/wsi/image_file.h"
-#include "nodes/wsi/out_file.h"
 
 namespace flowrun::wsi {
 namespace {

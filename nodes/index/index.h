@@ -7,7 +7,7 @@
 #include <mutex>
 #include <string>
 
-#include "nodes/wsi/samples.h"
+#include "nodes/slide/samples.h"
 
 namespace flowrun::wsi {
 

@@ -7,9 +7,9 @@
 #include <cmath>
 #include <utility>
 
-#include "nodes/wsi/image_file.h"
-#include "nodes/wsi/picture.h"
-#include "nodes/wsi/samples.h"
+#include "nodes/image/image_file.h"
+#include "nodes/slide/picture.h"
+#include "nodes/slide/samples.h"
 
 namespace flowrun::wsi {
 namespace {

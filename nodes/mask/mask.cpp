@@ -9,7 +9,7 @@
 
 #include "annotation_file.h"
 #include "class_values.h"
-#include "nodes/wsi/slide_files.h"
+#include "nodes/slide/slide_files.h"
 
 namespace flowrun::wsi {
 void AnnotationMask::describe(Description<AnnotationMask>& d) {

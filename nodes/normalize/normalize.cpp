@@ -6,9 +6,9 @@
 #include <mutex>
 #include <utility>
 
+#include "nodes/slide/slide_files.h"
 #include "nodes/stain/method_options.h"
 #include "nodes/stain/slide_sample.h"
-#include "nodes/wsi/slide_files.h"
 
 namespace flowrun::wsi {
 namespace {

@@ -9,9 +9,9 @@
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 
-#include "nodes/wsi/mask_picture.h"
-#include "nodes/wsi/picture.h"
-#include "nodes/wsi/tiff_pyramid.h"
+#include "nodes/image/tiff_pyramid.h"
+#include "nodes/region/mask_picture.h"
+#include "nodes/slide/picture.h"
 
 namespace flowrun::wsi {
 namespace {

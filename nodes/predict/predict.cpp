@@ -9,10 +9,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "nodes/to_tensor/normalisation.h"
+#include "nodes/slide/slide_files.h"
 #include "nodes/torch/device.h"
 #include "nodes/torch/model_file.h"
-#include "nodes/wsi/slide_files.h"
+#include "nodes/torch/normalisation.h"
 
 namespace flowrun::torch_nodes {
 namespace {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "read.h"
 
-#include "nodes/wsi/slide_list.h"
-#include "nodes/wsi/slide_opener.h"
+#include "nodes/slide/slide_opener.h"
+#include "nodes/table/slide_list.h"
 
 namespace flowrun::wsi {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <opencv2/core/mat.hpp>
 
-#include "nodes/wsi/slide_picture.h"
+#include "nodes/slide/slide_picture.h"
 
 namespace flowrun::wsi {
 

@@ -10,10 +10,10 @@
 #include <optional>
 #include <utility>
 
-#include "nodes/wsi/jpeg.h"
-#include "nodes/wsi/out_file.h"
-#include "nodes/wsi/png.h"
-#include "nodes/wsi/table_text.h"
+#include "nodes/base/out_file.h"
+#include "nodes/image/jpeg.h"
+#include "nodes/image/png.h"
+#include "nodes/table/table_text.h"
 #include "overview.h"
 
 namespace flowrun::wsi {

@@ -9,11 +9,11 @@
 #include <string_view>
 
 #include "deep_zoom.h"
-#include "nodes/wsi/in_parallel.h"
-#include "nodes/wsi/jpeg.h"
-#include "nodes/wsi/out_file.h"
-#include "nodes/wsi/picture.h"
-#include "nodes/wsi/png.h"
+#include "nodes/base/in_parallel.h"
+#include "nodes/base/out_file.h"
+#include "nodes/image/jpeg.h"
+#include "nodes/image/png.h"
+#include "nodes/slide/picture.h"
 
 namespace flowrun::wsi {
 namespace {

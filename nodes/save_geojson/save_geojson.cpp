@@ -10,7 +10,7 @@
 #include <optional>
 #include <vector>
 
-#include "geojson_file.h"
+#include "nodes/region/geojson_file.h"
 
 namespace flowrun::wsi {
 namespace {

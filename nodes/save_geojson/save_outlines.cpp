@@ -11,7 +11,7 @@
 #include <cmath>
 
 #include "contours.h"
-#include "geojson_file.h"
+#include "nodes/region/geojson_file.h"
 #include "region_polygons.h"
 
 namespace flowrun::wsi {

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "nodes/wsi/h5_file.h"
+#include "nodes/table/h5_file.h"
 
 namespace flowrun::wsi {
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "coords_layout.h"
-#include "nodes/wsi/h5_file.h"
+#include "nodes/table/h5_file.h"
 
 namespace flowrun::wsi {
 namespace {

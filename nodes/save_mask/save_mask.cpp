@@ -12,11 +12,11 @@
 #include <mutex>
 #include <vector>
 
-#include "nodes/wsi/mask_picture.h"
-#include "nodes/wsi/out_file.h"
-#include "nodes/wsi/png.h"
-#include "nodes/wsi/table_text.h"
-#include "nodes/wsi/tiff_pyramid.h"
+#include "nodes/base/out_file.h"
+#include "nodes/image/png.h"
+#include "nodes/image/tiff_pyramid.h"
+#include "nodes/region/mask_picture.h"
+#include "nodes/table/table_text.h"
 
 namespace flowrun::wsi {
 namespace {

@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "heat_map.h"
-#include "nodes/save_geojson/geojson_file.h"
-#include "nodes/wsi/jpeg.h"
-#include "nodes/wsi/out_file.h"
-#include "nodes/wsi/table_text.h"
+#include "nodes/base/out_file.h"
+#include "nodes/image/jpeg.h"
+#include "nodes/region/geojson_file.h"
+#include "nodes/table/table_text.h"
 #include "slide_score.h"
 
 namespace flowrun::wsi {

@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "nodes/wsi/table_text.h"
+#include "nodes/table/table_text.h"
 
 namespace flowrun::wsi {
 namespace {

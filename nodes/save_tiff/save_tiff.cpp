@@ -7,7 +7,7 @@
 #include <mutex>
 #include <optional>
 
-#include "nodes/wsi/picture.h"
+#include "nodes/slide/picture.h"
 #include "tile_mosaic.h"
 
 namespace flowrun::wsi {

@@ -9,7 +9,7 @@
 #include <optional>
 #include <vector>
 
-#include "nodes/wsi/tiff_pyramid.h"
+#include "nodes/image/tiff_pyramid.h"
 
 namespace flowrun::wsi {
 

@@ -5,8 +5,8 @@
 
 #include <utility>
 
+#include "nodes/slide/slide_files.h"
 #include "nodes/stain/stains_file.h"
-#include "nodes/wsi/slide_files.h"
 
 namespace flowrun::wsi {
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "nodes/wsi/picture.h"
-#include "nodes/wsi/random.h"
+#include "nodes/base/random.h"
+#include "nodes/slide/picture.h"
 
 namespace flowrun::wsi {
 namespace {

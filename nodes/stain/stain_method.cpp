@@ -8,7 +8,7 @@
 
 #include "density_map.h"
 #include "macenko.h"
-#include "nodes/wsi/image_file.h"
+#include "nodes/image/image_file.h"
 
 namespace flowrun::wsi {
 

@@ -9,7 +9,7 @@
 #include <opencv2/core/mat.hpp>
 #include <span>
 
-#include "nodes/wsi/avx512.h"
+#include "nodes/base/avx512.h"
 
 namespace flowrun::wsi {
 

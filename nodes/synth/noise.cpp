@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "nodes/wsi/random.h"
+#include "nodes/base/random.h"
 
 namespace flowrun::wsi::synth {
 namespace {

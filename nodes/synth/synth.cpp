@@ -14,7 +14,7 @@
 #include "islands.h"
 #include "jpeg_tile.h"
 #include "level_painter.h"
-#include "nodes/wsi/tiff_writer.h"
+#include "nodes/image/tiff_writer.h"
 #include "temp_file.h"
 #include "tissue_texture.h"
 

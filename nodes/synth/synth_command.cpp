@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "nodes/wsi/say.h"
+#include "nodes/base/say.h"
 #include "synth.h"
 
 namespace flowrun::wsi {

@@ -6,7 +6,7 @@
 #include <numbers>
 #include <utility>
 
-#include "nodes/wsi/random.h"
+#include "nodes/base/random.h"
 #include "noise.h"
 #include "nuclei.h"
 #include "stain.h"

@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "normalisation.h"
+#include "nodes/torch/normalisation.h"
 
 namespace flowrun::torch_nodes {
 namespace {

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "nodes/wsi/slide_files.h"
+#include "nodes/slide/slide_files.h"
 #include "pickle_file.h"
 #include "state_dict.h"
 

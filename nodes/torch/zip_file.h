@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <functional>
 
-#include "nodes/wsi/out_file.h"
+#include "nodes/base/out_file.h"
 
 namespace flowrun::torch_nodes {
 

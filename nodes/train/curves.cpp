@@ -9,7 +9,7 @@
 #include <regex>
 
 #include "history_files.h"
-#include "nodes/wsi/out_file.h"
+#include "nodes/base/out_file.h"
 
 namespace flowrun::torch_nodes {
 namespace {

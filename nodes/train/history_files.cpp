@@ -4,7 +4,7 @@
 #include <boost/crc.hpp>
 #include <cmath>
 
-#include "nodes/wsi/table_text.h"
+#include "nodes/table/table_text.h"
 #include "train/event.pb.h"
 
 namespace flowrun::torch_nodes {

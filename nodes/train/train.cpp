@@ -10,11 +10,11 @@
 #include <charconv>
 
 #include "history_files.h"
+#include "nodes/base/out_file.h"
+#include "nodes/slide/slide_files.h"
 #include "nodes/torch/device.h"
 #include "nodes/torch/model_file.h"
 #include "nodes/torch/tensor_memory.h"
-#include "nodes/wsi/out_file.h"
-#include "nodes/wsi/slide_files.h"
 #include "trainer.h"
 
 namespace flowrun::torch_nodes {

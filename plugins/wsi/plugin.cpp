@@ -28,7 +28,7 @@
 #include "nodes/save_predictions/save_predictions.h"
 #include "nodes/save_tiff/save_tiff.h"
 #include "nodes/separate/separate.h"
-#include "nodes/slide/slide_command.h"
+#include "nodes/slide_facts/slide_command.h"
 #include "nodes/synth/synth_command.h"
 
 FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {

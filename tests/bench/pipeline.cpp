@@ -12,9 +12,9 @@
 #include <chrono>
 
 #include "cli/large_buffers.h"
+#include "nodes/base/out_file.h"
 #include "nodes/extract/grid.h"
-#include "nodes/wsi/out_file.h"
-#include "nodes/wsi/png.h"
+#include "nodes/image/png.h"
 #include "support.h"
 
 using namespace flowrun;

@@ -8,7 +8,7 @@
 #include <fstream>
 #include <string>
 
-#include "nodes/wsi/coordinates.h"
+#include "nodes/table/coordinates.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const std::filesystem::path file =

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Tables of text: there are rows or an Error.
-#include "nodes/wsi/csv.h"
+#include "nodes/table/csv.h"
 
 #include <flowrun/error.h>
 
@@ -9,7 +9,7 @@
 #include <sstream>
 #include <string>
 
-#include "nodes/wsi/slide_labels.h"
+#include "nodes/table/slide_labels.h"
 
 namespace {
 

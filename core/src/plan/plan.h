@@ -116,7 +116,7 @@ LoadedPlan load_plan_text(const std::string& text, const std::filesystem::path& 
 /// The plan in words: nodes, edges, bytes per packet, packets that fit.
 std::string describe_plan(const Plan& plan);
 
-// The parts of planning, in nodes.cpp, scopes.cpp and costs.cpp.
+// The parts of planning, in nodes.cpp, scopes.cpp, costs.cpp and needs.cpp.
 
 /// Resolves types, options and edges of `graph` into plan.nodes.
 void resolve_nodes(const GraphFile& graph, Plugins& plugins, Plan& plan, Diagnostics& diagnostics);
@@ -126,5 +126,7 @@ void assign_scopes(Plan& plan, Diagnostics& diagnostics);
 void check_numbering(const Plan& plan, Diagnostics& diagnostics);
 /// Works out what packets cost and whether the budget can feed every node. Needs resolved nodes.
 void work_out_costs(Plan& plan, Place memory_place, Diagnostics& diagnostics);
+/// Refuses a budget that cannot feed every node. Needs costs.
+void check_budget(const Plan& plan, Place place, Diagnostics& diagnostics);
 
 }  // namespace flowrun

@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 #include <flowrun/error.h>
 
-#include "nodes/wsi/slide_list.h"
+#include "nodes/table/slide_list.h"
 
 using namespace flowrun;
 using namespace flowrun::wsi::collect;

@@ -10,10 +10,10 @@
 #include <opencv2/imgproc.hpp>
 
 #include "../slides.h"
-#include "nodes/wsi/image_file.h"
-#include "nodes/wsi/jpeg.h"
-#include "nodes/wsi/open_slides.h"
-#include "nodes/wsi/samples.h"
+#include "nodes/image/image_file.h"
+#include "nodes/image/jpeg.h"
+#include "nodes/slide/open_slides.h"
+#include "nodes/slide/samples.h"
 
 using namespace flowrun;
 using namespace flowrun::wsi;

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <opencv2/imgproc.hpp>
 
-#include "nodes/save_geojson/geojson_file.h"
+#include "nodes/region/geojson_file.h"
 
 using namespace flowrun::wsi;
 

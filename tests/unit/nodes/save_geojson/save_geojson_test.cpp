@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "../slides.h"
-#include "nodes/save_geojson/geojson_file.h"
+#include "nodes/region/geojson_file.h"
 #include "nodes/save_geojson/save_outlines.h"
 
 using namespace flowrun;

@@ -7,7 +7,7 @@
 #include <opencv2/core.hpp>
 
 #include "nodes/save_h5/coords_layout.h"
-#include "nodes/wsi/h5_file.h"
+#include "nodes/table/h5_file.h"
 #include "support.h"
 
 using namespace flowrun;

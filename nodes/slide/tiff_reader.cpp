@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "decoded_tile_cache.h"
-#include "huge_pages.h"
-#include "jpeg2000.h"
-#include "jpeg_stream.h"
+#include "nodes/base/huge_pages.h"
+#include "nodes/image/jpeg2000.h"
+#include "nodes/image/jpeg_stream.h"
+#include "nodes/image/rgb_jpeg.h"
+#include "nodes/image/tiff_file.h"
 #include "readers.h"
-#include "rgb_jpeg.h"
-#include "tiff_file.h"
 #include "tile_buffers.h"
 
 namespace flowrun::wsi {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "slide_list.h"
+#include "nodes/table/slide_list.h"
 
 namespace flowrun::wsi {
 

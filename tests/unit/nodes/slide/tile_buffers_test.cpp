@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nodes/wsi/tile_buffers.h"
+#include "nodes/slide/tile_buffers.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nodes/wsi/decoded_tile_cache.h"
+#include "nodes/slide/decoded_tile_cache.h"
 
 #include <doctest/doctest.h>
 

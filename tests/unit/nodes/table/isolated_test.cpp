@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nodes/wsi/isolated.h"
+#include "nodes/table/isolated.h"
 
 #include <doctest/doctest.h>
 #include <flowrun/error.h>
@@ -8,7 +8,7 @@
 #include <csignal>
 #include <thread>
 
-#include "nodes/wsi/h5_file.h"
+#include "nodes/table/h5_file.h"
 #include "support.h"
 
 using namespace flowrun;

@@ -7,10 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "nodes/wsi/csv.h"
-#include "nodes/wsi/slide_labels.h"
-#include "nodes/wsi/slide_names.h"
-#include "nodes/wsi/table_text.h"
+#include "nodes/table/csv.h"
+#include "nodes/table/slide_labels.h"
+#include "nodes/table/slide_names.h"
+#include "nodes/table/table_text.h"
 #include "support.h"
 
 using namespace flowrun;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nodes/wsi/picture.h"
+#include "nodes/slide/picture.h"
 
 #include <doctest/doctest.h>
 #include <flowrun/error.h>

@@ -6,7 +6,7 @@
 #include <system_error>
 #include <utility>
 
-#include "slide_list.h"
+#include "nodes/table/slide_list.h"
 
 namespace flowrun::wsi {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "nodes/image/tiff_file.h"
 #include "readers.h"
-#include "tiff_file.h"
 
 namespace flowrun::wsi {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nodes/wsi/png.h"
+#include "nodes/image/png.h"
 
 #include <doctest/doctest.h>
 #include <libdeflate.h>

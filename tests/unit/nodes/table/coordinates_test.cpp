@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nodes/wsi/coordinates.h"
+#include "nodes/table/coordinates.h"
 
 #include <doctest/doctest.h>
 #include <flowrun/error.h>
@@ -9,7 +9,7 @@
 #include <array>
 #include <csignal>
 
-#include "nodes/wsi/h5_file.h"
+#include "nodes/table/h5_file.h"
 #include "support.h"
 
 using namespace flowrun;

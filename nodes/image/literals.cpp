@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "avx512.h"
+#include "nodes/base/avx512.h"
 
 namespace flowrun::wsi {
 namespace {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <new>
 
-#include "huge_pages.h"
+#include "nodes/base/huge_pages.h"
 
 namespace flowrun::wsi {
 

@@ -12,7 +12,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "../slides.h"
-#include "nodes/wsi/readers.h"
+#include "nodes/slide/readers.h"
 
 using namespace flowrun;
 using namespace flowrun::wsi;

@@ -6,7 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "nodes/wsi/say.h"
+#include "nodes/base/say.h"
 
 namespace flowrun::wsi {
 namespace {

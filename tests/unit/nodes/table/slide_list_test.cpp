@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nodes/wsi/slide_list.h"
+#include "nodes/table/slide_list.h"
 
 #include <doctest/doctest.h>
 #include <flowrun/error.h>

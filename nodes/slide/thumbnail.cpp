@@ -8,8 +8,8 @@
 #include <opencv2/imgproc.hpp>
 #include <utility>
 
-#include "huge_pages.h"
-#include "limited_for.h"
+#include "nodes/base/huge_pages.h"
+#include "nodes/base/limited_for.h"
 #include "picture.h"
 
 namespace flowrun::wsi {

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "nodes/wsi/out_file.h"
+#include "nodes/base/out_file.h"
 
 namespace flowrun::wsi {
 

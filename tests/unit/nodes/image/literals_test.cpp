@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nodes/wsi/literals.h"
+#include "nodes/image/literals.h"
 
 #include <doctest/doctest.h>
 

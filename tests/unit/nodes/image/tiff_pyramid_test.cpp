@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nodes/wsi/tiff_pyramid.h"
+#include "nodes/image/tiff_pyramid.h"
 
 #include <doctest/doctest.h>
 #include <flowrun/error.h>
@@ -12,7 +12,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "../tiffs.h"
-#include "nodes/wsi/in_parallel.h"
+#include "nodes/base/in_parallel.h"
 #include "support.h"
 
 using namespace flowrun;

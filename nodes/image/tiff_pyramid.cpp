@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "in_parallel.h"
 #include "jpeg.h"
+#include "nodes/base/in_parallel.h"
 
 namespace flowrun::wsi {
 namespace {
