@@ -23,12 +23,13 @@ class Tiles {
  public:
   /// `places` may be null: then tiles lie on the grid.
   Tiles(std::shared_ptr<const Slide> slide, Grid grid, std::unique_ptr<CoordinateReader> places,
-        Selection selection, const Caps& caps, int overlap)
+        Selection selection, const Caps& caps, int overlap, bool with_pixels)
       : slide_(std::move(slide)),
         grid_(std::move(grid)),
         places_(std::move(places)),
         selection_(std::move(selection)),
-        overlap_(overlap) {
+        overlap_(overlap),
+        with_pixels_(with_pixels) {
     if (const auto mpp = slide_->facts().mpp) mpp_ = *mpp * grid_.extent() / grid_.size();
     if (!caps.per_slide && !caps.per_class) return;
     sampled_ = sample([this] { return next_of_all(); }, slide_->facts().name, caps);
@@ -42,9 +43,13 @@ class Tiles {
 
   Tile read(const Chosen& chosen) const {
     Tile tile;
-    tile.pixels.create(grid_.size(), grid_.size(), CV_8UC3);
-    read_scaled(*slide_, grid_.level(), chosen.cell.column, chosen.cell.row, {grid_.window(), grid_.window()},
-                tile.pixels);
+    if (with_pixels_) {
+      tile.pixels.create(grid_.size(), grid_.size(), CV_8UC3);
+      read_scaled(*slide_, grid_.level(), chosen.cell.column, chosen.cell.row,
+                  {grid_.window(), grid_.window()}, tile.pixels);
+    } else {
+      tile.unread_size = grid_.size();
+    }
     tile.x = chosen.cell.x;
     tile.y = chosen.cell.y;
     tile.level = grid_.level();
@@ -58,10 +63,10 @@ class Tiles {
     return tile;
   }
 
-  /// Bytes that reading a tile takes besides its own.
+  /// Bytes that reading a tile takes besides its own and those that every tile takes.
   std::size_t window_bytes() const {
-    const auto side = static_cast<std::size_t>(grid_.window());
-    return scaled() ? side * side * 3 : 0;
+    const cv::Size window(grid_.window(), grid_.window()), size(grid_.size(), grid_.size());
+    return with_pixels_ && scaled() ? read_scaled_bytes(window, size) : 0;
   }
 
  private:
@@ -88,6 +93,7 @@ class Tiles {
   std::unique_ptr<CoordinateReader> places_;
   Selection selection_;
   const int overlap_;
+  const bool with_pixels_;
   std::optional<std::vector<Chosen>> sampled_;
   std::size_t next_sampled_ = 0;
   std::optional<double> mpp_;
@@ -112,7 +118,9 @@ void Extract::describe(Description<Extract>& d) {
           "connected, tiles get a label from the annotations, and those with less of the wanted classes than "
           "min_class_coverage are left out. At an MPP or a magnification that no level has, tiles are scaled "
           "down from the next finer level. Padding has the slide's background colour, which is white unless "
-          "the slide says otherwise. With a cap, tiles are drawn at random: the same ones for the same seed, "
+          "the slide says otherwise. Where all that follows is about places (save_h5, save_geojson, index), "
+          "no pixel "
+          "is read. With a cap, tiles are drawn at random: the same ones for the same seed, "
           "slide and grid, whatever else runs; a larger cap adds to them. With `coordinates` tiles lie where "
           "a file says, in its order: a table with columns x and y in level-0 pixels (a tiles.csv will do), "
           "or an HDF5 file of CLAM or TRIDENT; the file also tells the resolution, if it does and no option "
@@ -202,7 +210,11 @@ void Extract::plan(Costs& costs) {
   }
   const std::size_t area = static_cast<std::size_t>(pixels()) * static_cast<std::size_t>(pixels());
   costs.out("tile", area * 3);
-  costs.scratch = area * PixelReader::scratch_per_pixel;
+  with_pixels_ = costs.wanted("tile");
+  if (with_pixels_)
+    costs.scratch = area * PixelReader::scratch_per_pixel;
+  else
+    costs.omits("tile");
   costs.keeps = most_bytes_of_sample({max_tiles, max_tiles_per_class, 0});
   if (!coordinates.empty()) costs.keeps += CoordinateReader::most_bytes;
 }
@@ -255,9 +267,9 @@ Packets Extract::make(Inputs& in) {
   Selection selection(std::move(rules), *slide, if_connected<Mask>(in, "mask"),
                       if_connected<ClassMask>(in, "classes"));
   Grid grid(*slide, sampling_for(*slide, places.get()), pixels(), step(), edge_of(edge));
-  const auto tiles =
-      std::make_shared<Tiles>(slide, std::move(grid), std::move(places), std::move(selection),
-                              Caps{max_tiles, max_tiles_per_class, static_cast<std::uint64_t>(seed)}, shared);
+  const auto tiles = std::make_shared<Tiles>(
+      slide, std::move(grid), std::move(places), std::move(selection),
+      Caps{max_tiles, max_tiles_per_class, static_cast<std::uint64_t>(seed)}, shared, with_pixels_);
   Packets packets([tiles] {
     const auto chosen = tiles->next();
     if (!chosen) return Packets::Make();

@@ -50,6 +50,7 @@ struct Extract : Make {
   int step() const;    ///< tile pixels from one tile to the next
 
   std::shared_ptr<const SlideLabels> slide_labels_;  ///< read by plan()
+  bool with_pixels_ = true;                          ///< some node looks at them
 };
 
 }  // namespace flowrun::wsi

@@ -39,8 +39,8 @@ std::optional<Cell> Grid::next() {
   Cell cell;
   cell.column = std::llround(static_cast<double>(x_.at) * sampling_.ratio);
   cell.row = std::llround(static_cast<double>(y_.at) * sampling_.ratio);
-  cell.x = static_cast<std::int64_t>(static_cast<double>(cell.column) * downsample_);
-  cell.y = static_cast<std::int64_t>(static_cast<double>(cell.row) * downsample_);
+  cell.x = std::llround(static_cast<double>(cell.column) * downsample_);
+  cell.y = std::llround(static_cast<double>(cell.row) * downsample_);
   x_.advance(stride_, edge_);
   return cell;
 }

@@ -14,7 +14,8 @@ namespace flowrun::wsi {
 /// moved back until it lies within.
 enum class Edge { drop, pad, shift };
 
-/// A tile's place. `column` and `row` are pixels of the level that is read; x and y level-0 pixels.
+/// A tile's place. `column` and `row` are pixels of the level that is read; x and y level-0 pixels, rounded:
+/// so each tells the other.
 struct Cell {
   std::int64_t column = 0, row = 0;
   std::int64_t x = 0, y = 0;

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace flowrun::wsi {
@@ -44,7 +45,7 @@ Selection::Selection(SelectionRules rules, const Slide& slide, std::shared_ptr<c
 std::optional<Chosen> Selection::choose(const Cell& cell, double extent) {
   Chosen chosen{cell, {}, rules_.no_class};
   if (mask_) {
-    chosen.coverage = mask_->coverage(cell.x, cell.y, extent);
+    chosen.coverage = mask_->coverage(cell.x, cell.y, extent) * share_on_slide(cell, extent);
     if (*chosen.coverage < rules_.min_coverage) return {};
   }
   if (!classes_) return chosen;
@@ -66,8 +67,18 @@ std::vector<int> Selection::count_classes(const Cell& cell, double extent, int& 
   for (int row = 0; row < window_.rows; ++row)
     for (const std::uint8_t *value = window_.ptr(row), *end = value + window_.cols; value != end; ++value)
       ++counts[*value];
-  pixels = window.area();
+  pixels = static_cast<int>(std::lround(window.area() / share_on_slide(cell, extent)));
+  counts[0] += pixels - window.area();
   return counts;
+}
+
+double Selection::share_on_slide(const Cell& cell, double extent) const {
+  const auto inside = [extent](std::int64_t at, std::int64_t whole) {
+    const auto from = static_cast<double>(at), to = from + extent, end = static_cast<double>(whole);
+    if (from >= 0 && to <= end) return 1.0;
+    return std::clamp((std::min(to, end) - std::max(from, 0.0)) / extent, 1e-9, 1.0);
+  };
+  return inside(cell.x, slide_width_) * inside(cell.y, slide_height_);
 }
 
 const std::string& Selection::label_of(const std::vector<int>& counts, int pixels) const {

@@ -48,6 +48,8 @@ class Selection {
   std::optional<Chosen> choose(const Cell& cell, double extent);
 
  private:
+  /// How much of a tile lies on the slide, above 0: padding has no tissue and no class.
+  double share_on_slide(const Cell& cell, double extent) const;
   std::vector<int> count_classes(const Cell& cell, double extent, int& pixels);
   const std::string& label_of(const std::vector<int>& counts, int pixels) const;
 

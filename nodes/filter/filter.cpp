@@ -44,6 +44,14 @@ void Filter::describe(Description<Filter>& d) {
   d.option("inks", &Filter::inks, "pens to look for: blue, green, red, black");
 }
 
+bool Filter::measures() const {
+  return max_white || max_black || max_ink || min_tissue || min_sharpness;
+}
+
+bool Filter::needs_content(std::string_view, const Costs& costs) const {
+  return measures() || costs.wanted("tile") || costs.wanted("dropped");
+}
+
 void Filter::plan(Costs& costs) {
   for (const std::string& colour : inks)
     if (std::ranges::find(ink_colours(), colour) == ink_colours().end())
@@ -51,7 +59,7 @@ void Filter::plan(Costs& costs) {
                         fmt::format("any of {}", fmt::join(ink_colours(), ", ")));
   costs.forwards("tile");
   costs.forwards("dropped");
-  costs.scratch = costs.in("tile") * 8 / 3;
+  costs.scratch = measures() ? costs.in("tile") * 8 / 3 : 0;
 }
 
 std::string Filter::reason_against(const cv::Mat& rgb) const {
@@ -68,7 +76,7 @@ std::string Filter::reason_against(const cv::Mat& rgb) const {
 
 void Filter::process(Inputs& in, Outputs& out) {
   const Tile& tile = in.get<Tile>("tile");
-  const std::string reason = reason_against(rgb_of(tile));
+  const std::string reason = measures() ? reason_against(rgb_of(tile)) : std::string();
   if (reason.empty()) return out.forward("tile");
   out.drop(reason);
   Tile dropped = tile;  // shares the pixels

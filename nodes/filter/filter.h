@@ -17,10 +17,12 @@ struct Filter : Map {
   std::vector<std::string> inks{"blue", "green", "red", "black"};
 
   static void describe(Description<Filter>& d);
+  bool needs_content(std::string_view input, const Costs& costs) const override;
   void plan(Costs& costs) override;
   void process(Inputs& in, Outputs& out) override;
 
  private:
+  bool measures() const;
   /// Why the tile is dropped; empty: it is kept.
   std::string reason_against(const cv::Mat& rgb) const;
 };

@@ -32,7 +32,7 @@ Action Index::process(Inputs& in, Outputs&) {
   row.x = tile.x;
   row.y = tile.y;
   row.level = tile.level;
-  row.size = tile.pixels.cols;
+  row.size = tile.size();
   row.extent = tile.extent;
   row.mpp = tile.mpp;
   return [&samples = in.state<Samples>(), row, label = tile.label, slide = tile.slide] {

@@ -14,6 +14,7 @@ namespace flowrun::wsi {
 /// Gathers the places of tiles of all slides. See describe().
 struct Index : GatherScopes {
   static void describe(Description<Index>& d);
+  bool needs_content(std::string_view, const Costs&) const override { return false; }
   void plan(Costs& costs) override;
   Action process(Inputs& in, Outputs& out) override;
   void finish(Inputs& in, Outputs& out) override;

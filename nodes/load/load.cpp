@@ -105,8 +105,8 @@ Packets Load::make(Inputs& in) {
   Packets samples(epoch->order.size(), [tiles = SampleTiles(epoch, size)](std::uint64_t place, Outputs& out) {
     out.emit("tile", tiles.tile(place));
   });
-  const auto side = static_cast<std::size_t>(std::lround(size * epoch->largest_ratio));
-  if (epoch->largest_ratio > 1) samples.extra_bytes = side * side * 3;
+  const auto side = static_cast<int>(std::lround(size * epoch->largest_ratio));
+  if (epoch->largest_ratio > 1) samples.extra_bytes = read_scaled_bytes({side, side}, {size, size});
   return samples;
 }
 

@@ -73,7 +73,7 @@ const Normalize::Change& Normalize::change_of_slide(const Inputs& in, const Tile
   auto& slide = in.state<SlideChange>();
   std::call_once(slide.found, [&] {
     const auto mask = in.has("mask") ? in.share<Mask>("mask") : nullptr;
-    const SlideSample wanted{windows, tile.extent / tile.pixels.cols, static_cast<std::uint64_t>(seed)};
+    const SlideSample wanted{windows, tile.extent / tile.size(), static_cast<std::uint64_t>(seed)};
     slide.change = change(sample_tissue(in.get<Slide>("slide"), mask.get(), light(), wanted), look_);
   });
   return slide.change;

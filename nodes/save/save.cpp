@@ -13,6 +13,7 @@
 #include "nodes/base/out_file.h"
 #include "nodes/image/jpeg.h"
 #include "nodes/image/png.h"
+#include "nodes/slide/picture.h"
 #include "nodes/table/table_text.h"
 #include "overview.h"
 
@@ -70,17 +71,35 @@ std::shared_ptr<const T> if_connected(const Inputs& in, const char* port) {
   return in.has(port) ? in.share<T>(port) : nullptr;
 }
 
+/// Where a tile lies in pixels of its level.
+struct Place {
+  std::int64_t column, row;
+};
+
+Place place_of(const Tile& tile, const Slide& slide) {
+  const double downsample = slide.level(tile.level).downsample;
+  return {std::llround(static_cast<double>(tile.x) / downsample),
+          std::llround(static_cast<double>(tile.y) / downsample)};
+}
+
 /// The tile as the slide's own JPEG tile, if it is one.
 bool copy_jpeg(const Tile& tile, const Slide* slide, std::vector<std::uint8_t>& jpeg) {
   if (!slide || !tile.untouched) return false;
+  const Place place = place_of(tile, *slide);
   const double downsample = slide->level(tile.level).downsample;
-  const auto column = std::llround(static_cast<double>(tile.x) / downsample);
-  const auto row = std::llround(static_cast<double>(tile.y) / downsample);
-  const auto back = [&](long long pixel) {
-    return static_cast<std::int64_t>(static_cast<double>(pixel) * downsample);
-  };
-  return back(column) == tile.x && back(row) == tile.y &&
-         slide->copy_jpeg_tile(tile.level, column, row, tile.pixels.cols, jpeg);
+  const auto back = [&](std::int64_t pixel) { return std::llround(static_cast<double>(pixel) * downsample); };
+  return back(place.column) == tile.x && back(place.row) == tile.y &&
+         slide->copy_jpeg_tile(tile.level, place.column, place.row, tile.size(), jpeg);
+}
+
+/// The tile's pixels, read now if it came without.
+cv::Mat pixels_of(const Tile& tile, const Slide* slide) {
+  if (!tile.pixels.empty()) return tile.pixels;
+  const Place place = place_of(tile, *slide);
+  const auto side = static_cast<int>(std::lround(tile.extent / slide->level(tile.level).downsample));
+  cv::Mat rgb(tile.size(), tile.size(), CV_8UC3);
+  read_scaled(*slide, tile.level, place.column, place.row, {side, side}, rgb);
+  return rgb;
 }
 
 }  // namespace
@@ -110,10 +129,16 @@ void Save::describe(Description<Save>& d) {
   d.option("table", &Save::table, "format of the table of tiles").choices({"csv", "tsv", "jsonl"});
 }
 
+bool Save::needs_content(std::string_view input, const Costs& costs) const {
+  const bool copies = format == "jpg" && passthrough && costs.has("slide");
+  return input != "tile" || (format != "none" && !copies);
+}
+
 void Save::plan(Costs& costs) {
-  // As large as incompressible tiles become in either format.
+  // As large as incompressible tiles become in either format, and what is read where a tile cannot be copied.
   const std::size_t tile = costs.in("tile");
   costs.scratch = tile + tile / 8 + (std::size_t{2} << 20);
+  if (format == "jpg" && !needs_content("tile", costs)) costs.scratch += tile + read_scaled_bytes();
   if (effort == "small") costs.scratch += tile;
   costs.keeps = Overview::most_bytes;
 }
@@ -127,13 +152,13 @@ Action Save::process(Inputs& in, Outputs&) {
   const std::string name = fmt::format("{}_x{}_y{}.{}", slide, tile.x, tile.y, format);
   std::vector<std::uint8_t> bytes;
   if (format == "png")
-    encode_png(tile.pixels, bytes, effort == "small" ? PngEffort::small : PngEffort::fast);
+    encode_png(pixels_of(tile, opened.get()), bytes, effort == "small" ? PngEffort::small : PngEffort::fast);
   else if (format == "jpg" && !(passthrough && copy_jpeg(tile, opened.get(), bytes)))
-    encode_jpeg(tile.pixels, quality, bytes);
+    encode_jpeg(pixels_of(tile, opened.get()), quality, bytes);
   if (format != "none") write_file(files.folder / name, bytes);
 
-  std::vector<TableCell> cells{slide,    tile.x,        tile.y,    tile.level, tile.pixels.cols,
-                               tile.mpp, tile.coverage, tile.label};
+  std::vector<TableCell> cells{slide,       tile.x,   tile.y,        tile.level,
+                               tile.size(), tile.mpp, tile.coverage, tile.label};
   if (format == "none")
     cells.push_back(tile.dropped_because);
   else

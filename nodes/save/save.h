@@ -18,6 +18,7 @@ struct Save : Write {
   std::string table = "csv";
 
   static void describe(Description<Save>& d);
+  bool needs_content(std::string_view input, const Costs& costs) const override;
   void plan(Costs& costs) override;
   Action process(Inputs& in, Outputs& out) override;
   void finish(Inputs& in, Outputs& out) override;

@@ -14,6 +14,7 @@ struct SaveGeojson : Write {
   std::string objects = "detection";
 
   static void describe(Description<SaveGeojson>& d);
+  bool needs_content(std::string_view input, const Costs&) const override { return input != "tile"; }
   void plan(Costs& costs) override;
   Action process(Inputs& in, Outputs& out) override;
   void finish(Inputs& in, Outputs& out) override;

@@ -19,7 +19,7 @@ H5Attribute number(double value) {
 }  // namespace
 
 TileShape::TileShape(const Tile& tile)
-    : size(tile.pixels.cols), level(tile.level), extent(tile.extent), overlap(tile.overlap) {}
+    : size(tile.size()), level(tile.level), extent(tile.extent), overlap(tile.overlap) {}
 
 H5Attributes clam_attributes(const TileShape& tiles, const SlideFacts& slide, const std::string& folder) {
   const Level& level = slide.levels.at(static_cast<std::size_t>(tiles.level));

@@ -21,6 +21,7 @@ struct SaveH5 : Write {
   std::optional<double> mpp;
 
   static void describe(Description<SaveH5>& d);
+  bool needs_content(std::string_view, const Costs&) const override { return pixels; }
   void plan(Costs& costs) override;
   Action process(Inputs& in, Outputs& out) override;
   void finish(Inputs& in, Outputs& out) override;

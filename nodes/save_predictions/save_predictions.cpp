@@ -36,7 +36,7 @@ std::string row_of(const TableText& columns, const std::string& slide, const Til
                                tile.x,
                                tile.y,
                                tile.level,
-                               tile.pixels.cols,
+                               tile.size(),
                                tile.mpp,
                                tile.label,
                                says.classes[says.predicted()]};

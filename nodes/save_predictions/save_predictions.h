@@ -15,6 +15,7 @@ struct SavePredictions : GatherScopes {
   std::optional<std::string> heat_map;
 
   static void describe(Description<SavePredictions>& d);
+  bool needs_content(std::string_view input, const Costs&) const override { return input != "tile"; }
   void plan(Costs& costs) override;
   Action process(Inputs& in, Outputs& out) override;
   void finish(Inputs& in, Outputs& out) override;

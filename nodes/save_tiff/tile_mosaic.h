@@ -26,7 +26,7 @@ struct TilePlace {
         y(tile.y),
         extent(tile.extent),
         level(tile.level),
-        side(tile.pixels.cols),
+        side(tile.size()),
         overlap(tile.overlap) {}
 };
 

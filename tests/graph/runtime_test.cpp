@@ -147,6 +147,26 @@ TEST_CASE("an error fails its scope, is said once, and the other scopes go on") 
   CHECK(outputs_in(out.path()).size() == 3);
 }
 
+TEST_CASE("content that nobody looks at is not made, and weighs nothing") {
+  const std::string nodes = R"(
+  boxes: {{type: boxes}}
+  items: {{type: unpack, from: boxes, count: 20, bytes: 1000000}}
+  same: {{type: pass, from: items}}
+  files: {{type: write, from: same, dir: "{out}/a", looks: LOOKS}}
+  more: {{type: write, from: items, dir: "{out}/b", looks: false}}
+)";
+  const auto with = [&](const TemporaryFolder& out, const char* looks, const char* memory) {
+    std::string text = nodes;
+    return run_text(graph(out, text.replace(text.find("LOOKS"), 5, looks), memory));
+  };
+  TemporaryFolder out;
+  const RunResult without = with(out, "false", "memory: 100 KB");
+  CHECK(without.exit == Exit::done);
+  CHECK(read_file(out / "a/box0.txt") == read_file(out / "b/box0.txt"));
+  CHECK(with(out, "true", "memory: 8 MB").peak_leased >= 1000000);
+  CHECK_THROWS_AS(with(out, "true", "memory: 100 KB"), GraphError);
+}
+
 TEST_CASE("on_error: skip leaves the packet out, fail gives up the scope, stop ends the run") {
   const auto with = [](const TemporaryFolder& out, const std::string& policy) {
     return run_text(graph(out,
@@ -247,7 +267,8 @@ TEST_CASE("done scopes are not redone; a change of input, options or files redoe
   };
   const auto statuses = [](const RunResult& result) {
     std::string out_text;
-    for (const ScopeResult& scope : result.scopes) out_text += scope.name + " " + to_string(scope.status) + "; ";
+    for (const ScopeResult& scope : result.scopes)
+      out_text += scope.name + " " + to_string(scope.status) + "; ";
     return out_text;
   };
   CHECK(statuses(with(2, 3)) == "box0 done; box1 done; ");

@@ -164,7 +164,8 @@ nodes:
   list: {{type: list_samples, from: samples, dir: "{}"}}
 )",
                                                   table, (out / "out").string()));
-    return fmt::format("{}, {}", to_string(result.scopes.at(0).status), to_string(result.scopes.at(1).status));
+    return fmt::format("{}, {}", to_string(result.scopes.at(0).status),
+                       to_string(result.scopes.at(1).status));
   };
   const std::string folder = cohort().folder.path() / "tiles";
   const std::string table = out / "train.csv";

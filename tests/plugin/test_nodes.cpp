@@ -44,10 +44,11 @@ struct Boxes : Open {
   }
 };
 
-/// Unpacks each box into `count` items of `bytes` bytes.
+/// Unpacks each box into `count` items of `bytes` bytes; of none, where nobody needs them.
 struct Unpack : Make {
   int count = 10;
   std::int64_t bytes = 0;
+  bool wanted = true;
   std::int64_t extra = 0;
   static void describe(Description<Unpack>& d) {
     d.summary("Unpacks boxes.").input<Box>("box").output<Item>("item");
@@ -55,10 +56,14 @@ struct Unpack : Make {
     d.option("bytes", &Unpack::bytes, "of an item");
     d.option("extra", &Unpack::extra, "bytes that only the box tells");
   }
-  void plan(Costs& costs) override { costs.out("item", static_cast<std::size_t>(bytes)); }
+  void plan(Costs& costs) override {
+    costs.out("item", static_cast<std::size_t>(bytes));
+    wanted = costs.wanted("item");
+    if (!wanted) costs.omits("item");
+  }
   Packets make(Inputs& in) override {
     const auto make_item = [this, box = in.share<Box>("box")](std::uint64_t value, Outputs& out) {
-      out.emit("item", Item{value, std::vector<char>(static_cast<std::size_t>(bytes))});
+      out.emit("item", Item{value, std::vector<char>(static_cast<std::size_t>(wanted ? bytes : 0))});
     };
     Packets items(static_cast<std::uint64_t>(count), make_item);
     items.total = {};
@@ -220,6 +225,7 @@ struct CountBatches : flowrun::Write {
 struct WriteItems : flowrun::Write {
   std::filesystem::path dir;
   int microseconds = 0;
+  bool looks = true;
   struct Lines {
     std::string text;
   };
@@ -227,7 +233,9 @@ struct WriteItems : flowrun::Write {
     d.summary("Writes items.").input<Item>("item").optional_scope_input<Box>("box");
     d.option("dir", &WriteItems::dir, "folder").required().output_folder();
     d.option("microseconds", &WriteItems::microseconds, "that each item takes");
+    d.option("looks", &WriteItems::looks, "at items' bytes");
   }
+  bool needs_content(std::string_view, const Costs&) const override { return looks; }
   Action process(Inputs& in, Outputs&) override {
     std::this_thread::sleep_for(std::chrono::microseconds(microseconds));
     const std::uint64_t value = in.get<Item>("item").value;
@@ -307,6 +315,7 @@ struct Pass : Map {
   static void describe(Description<Pass>& d) {
     d.summary("Passes on.").input<Item>("item").output<Item>("item");
   }
+  bool needs_content(std::string_view, const Costs& costs) const override { return costs.wanted("item"); }
   void plan(Costs& costs) override { costs.forwards("item"); }
   void process(Inputs&, Outputs& out) override { out.forward("item"); }
 };

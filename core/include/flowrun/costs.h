@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,14 +39,22 @@ class Costs {
   /// The packets on `port` are those of an input (the first, if none is named), not copies.
   void forwards(std::string_view port, std::string_view input = {});
 
+  /// Nodes after the output need its packets' content (Node::needs_content).
+  bool wanted(std::string_view output) const { return !unwanted.contains(output); }
+  /// As nobody needs it, packets on `port` come without content (a tile with its place, but no pixels): they
+  /// weigh nothing, while in() of nodes after it is still what out() says.
+  void omits(std::string_view port) { outputs[std::string(port)].omitted = true; }
+
   /// For the runtime: whatever is not set yet gets its default.
   void set_defaults(const NodeType& type);
   struct Out {
     std::optional<std::size_t> bytes;
     std::optional<std::string> forwarded;  ///< the input whose packets these are
+    bool omitted = false;                  ///< they come without content
   };
   std::map<std::string, std::size_t, std::less<>> inputs;
   std::map<std::string, Out, std::less<>> outputs;
+  std::set<std::string, std::less<>> unwanted;  ///< outputs; set before plan()
 };
 
 }  // namespace flowrun

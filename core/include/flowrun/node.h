@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 
 namespace flowrun {
 
@@ -24,6 +25,10 @@ class Node {
   virtual ~Node() = default;
   /// Says what packets cost, and throws OptionError when options contradict each other.
   virtual void plan(Costs&) {}
+  /// Whether it looks at the content of packets on an input (a tile's pixels), or sends it on to where that
+  /// is wanted; false: what is known of them (a tile's place) is enough, and they may come without. Asked
+  /// before plan(): `costs` knows which inputs are connected and which outputs are wanted, and no bytes yet.
+  virtual bool needs_content(std::string_view /*input*/, const Costs& /*costs*/) const { return true; }
   /// What the results for a scope depend on besides its packets and the options, such as the size and time of
   /// a file that an option names. When it changes, a scope that was done is done anew.
   virtual std::map<std::string, std::string> depends_on(const std::string& /*scope*/) const { return {}; }

@@ -81,6 +81,35 @@ void ask_node(PlanNode& node, const Plan& plan, Diagnostics& diagnostics) {
   node.costs.set_defaults(*node.type);
 }
 
+/// Finds the outputs whose packets' content nobody needs.
+void find_unwanted(Plan& plan, PlanNode& node, Diagnostics& diagnostics) {
+  const auto needs = [&](PortRef to) {
+    const PlanNode& taker = at(plan, to.node);
+    return taker.node->needs_content(taker.type->inputs[static_cast<std::size_t>(to.port)].name, taker.costs);
+  };
+  for (std::size_t input = 0; input < node.from.size(); ++input)
+    if (node.from[input].node >= 0) node.costs.inputs[node.type->inputs[input].name] = 0;
+  try {
+    for (std::size_t port = 0; port < node.to.size(); ++port)
+      if (std::none_of(node.to[port].begin(), node.to[port].end(), needs))
+        node.costs.unwanted.insert(node.type->outputs[port].name);
+  } catch (const std::exception& problem) {
+    diagnostics.error(node.place, fmt::format("a node after '{}': {}", node.name, problem.what()));
+  }
+}
+
+/// Packets without content weigh nothing, also where they are forwarded.
+void weigh_nothing_omitted(const Plan& plan, PlanNode& node) {
+  for (auto& [port, out] : node.costs.outputs) {
+    if (out.forwarded) {
+      const PortRef from = node.from[input_number(node, *out.forwarded)];
+      if (from.node >= 0)
+        out.omitted = out_of(at(plan, from.node), static_cast<std::size_t>(from.port)).omitted;
+    }
+    if (out.omitted) out.bytes = 0;
+  }
+}
+
 /// The calls of the input's node run under leases of their own: a packet that comes there adds nothing to the
 /// lease that it has.
 bool is_leased_anew(const PlanNode& node, std::size_t input) {
@@ -185,6 +214,20 @@ std::set<int> gatherers_of(const Plan& plan, const PlanNode& node) {
   return all;
 }
 
+/// The packets of the node, or what is made of them under their leases, that are kept while a scope lasts.
+std::set<std::pair<int, int>> kept_for_scopes(const Plan& plan, const PlanNode& node) {
+  std::set<std::pair<int, int>> all;
+  for (const auto& targets : node.to)
+    for (const PortRef to : targets) {
+      const PlanNode& taker = at(plan, to.node);
+      if (taker.type->inputs[static_cast<std::size_t>(to.port)].per_scope)
+        all.emplace(node.numbered_by, to.node);
+      else if (taker.type->role == Role::map && !taker.type->asks_bytes)
+        all.insert(taker.kept_for_scopes.begin(), taker.kept_for_scopes.end());
+    }
+  return all;
+}
+
 /// How many packets of one stream must be possible at once so that each node that gathers them, here or
 /// further on, comes to emit. They may not get the same packets, and hold old ones while the others need new
 /// ones.
@@ -194,7 +237,17 @@ std::size_t slots_after(const Plan& plan, const PlanNode& node) {
     const PlanNode& gathers = at(plan, gatherer);
     slots += (gathers.costs.holds + 1) * gathers.gathers_after - 1;
   }
-  return slots;
+  return slots + node.kept_for_scopes.size();
+}
+
+/// The leases of a node's own packets. Of those that it numbers a whole scope can only see one, the last.
+std::size_t own_slots(const Plan& plan, const PlanNode& node) {
+  if (node.type->role == Role::open) return 1;
+  const Role numbering = at(plan, node.numbered_by).type->role;
+  const auto last = std::count_if(
+      node.kept_for_scopes.begin(), node.kept_for_scopes.end(),
+      [&](const auto& kept) { return numbering == Role::open || kept.first == node.numbered_by; });
+  return node.gathers_after - static_cast<std::size_t>(last);
 }
 
 void work_out_leases(const Plan& plan, PlanNode& node) {
@@ -207,12 +260,13 @@ void work_out_leases(const Plan& plan, PlanNode& node) {
     whole += node.way[port];
   }
   node.gatherers = gatherers_of(plan, node);
+  node.kept_for_scopes = kept_for_scopes(plan, node);
   node.gathers_after = slots_after(plan, node);
   const NodeType& type = *node.type;
   const bool makes = type.role == Role::make || type.role == Role::open;
   const bool ends = (type.role == Role::gather && type.finishes) || type.finishes_run;
   if (makes || ends || type.asks_bytes) {
-    node.slots = type.role == Role::open ? 1 : node.gathers_after;
+    node.slots = own_slots(plan, node);
     node.beyond = whole - made;
     node.lease = std::max({made + node.costs.scratch, whole, packet_overhead});
   }
@@ -222,7 +276,10 @@ void work_out_leases(const Plan& plan, PlanNode& node) {
 }  // namespace
 
 void work_out_costs(Plan& plan, Place memory_place, Diagnostics& diagnostics) {
+  for (auto node = plan.nodes.rbegin(); node != plan.nodes.rend(); ++node)
+    find_unwanted(plan, *node, diagnostics);
   for (PlanNode& node : plan.nodes) ask_node(node, plan, diagnostics);
+  for (PlanNode& node : plan.nodes) weigh_nothing_omitted(plan, node);
   if (diagnostics.empty()) check_numbering(plan, diagnostics);
   if (!diagnostics.empty()) return;
   for (auto node = plan.nodes.rbegin(); node != plan.nodes.rend(); ++node) work_out_leases(plan, *node);

@@ -42,18 +42,20 @@ struct PlanNode {
   std::vector<std::vector<PortRef>> to;  ///< by output: the inputs that it feeds
   std::vector<bool> outer;               ///< by input: takes a packet of the run into the node's scopes
   int opener = -1;                       ///< the source whose scopes its packets belong to; -1: the run
+  int numbered_by = -1;                  ///< the node that numbers its packets
   bool wants_tombstones = false;         ///< it, or a node after it, must know what will not come
   Costs costs;                           ///< bytes of a packet on each port, scratch, packets held
   std::vector<std::size_t> way;          ///< by output: peak bytes of a packet up to the next leases
   std::vector<std::size_t> beside;       ///< the same besides the packet itself, where others hold that, too
   // Of a node that takes leases: one that makes or opens, that asks for bytes, or that emits at the end.
-  std::size_t lease = 0;          ///< the most bytes that one packet needs
-  std::size_t slots = 0;          ///< leases that must be possible at once; 0: it takes none
-  std::set<int> gatherers;        ///< the first nodes on each way that gather what it emits
-  std::size_t gathers_after = 1;  ///< packets that make one of what the nodes after it gather
-  std::size_t beyond = 0;         ///< of one that asks for bytes: what comes to that after the call
-  std::size_t finish_lease = 0;   ///< bytes leased for the call at the end of a scope, and of the run
-  nlohmann::json options;         ///< as given, for the journal
+  std::size_t lease = 0;                          ///< the most bytes that one packet needs
+  std::size_t slots = 0;                          ///< leases that must be possible at once; 0: it takes none
+  std::set<int> gatherers;                        ///< the first nodes on each way that gather what it emits
+  std::set<std::pair<int, int>> kept_for_scopes;  ///< numbering and node of packets that a whole scope sees
+  std::size_t gathers_after = 1;                  ///< packets that make one of what the nodes after it gather
+  std::size_t beyond = 0;        ///< of one that asks for bytes: what comes to that after the call
+  std::size_t finish_lease = 0;  ///< bytes leased for the call at the end of a scope, and of the run
+  nlohmann::json options;        ///< as given, for the journal
   std::map<std::string, Place> option_places;
   std::vector<std::filesystem::path> output_folders;  ///< that it writes to
 
@@ -122,8 +124,8 @@ std::string describe_plan(const Plan& plan);
 void resolve_nodes(const GraphFile& graph, Plugins& plugins, Plan& plan, Diagnostics& diagnostics);
 /// Gives each node the scopes that its packets belong to.
 void assign_scopes(Plan& plan, Diagnostics& diagnostics);
-/// Checks that packets that are joined can be. Needs what nodes hold.
-void check_numbering(const Plan& plan, Diagnostics& diagnostics);
+/// Finds who numbers packets, and checks that those that are joined can be. Needs what nodes hold.
+void check_numbering(Plan& plan, Diagnostics& diagnostics);
 /// Works out what packets cost and whether the budget can feed every node. Needs resolved nodes.
 void work_out_costs(Plan& plan, Place memory_place, Diagnostics& diagnostics);
 /// Refuses a budget that cannot feed every node. Needs costs.

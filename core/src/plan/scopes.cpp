@@ -105,6 +105,11 @@ class Numbering {
       in_step_[by].insert(by);
       made_of_.push_back(std::move(made_of));
     }
+    makers_of_.resize(plan.nodes.size());
+    for (std::size_t i = 0; i < plan.nodes.size(); ++i)
+      if (plan.nodes[i].type->renumbers())
+        for (const int maker : made_of_[i])
+          makers_of_[static_cast<std::size_t>(maker)].insert(static_cast<int>(i));
     while (add_dependencies()) continue;
   }
 
@@ -149,6 +154,8 @@ class Numbering {
       }
     }
   }
+
+  int by(int node) const { return by_[static_cast<std::size_t>(node)]; }
 
  private:
   /// False: nothing more was found.
@@ -199,24 +206,38 @@ class Numbering {
       } else if (role != Role::gather_scopes || made_of(stream).contains(gathers)) {
         continue;
       }
-      for (const int source : gathered_[static_cast<std::size_t>(gathers)])
-        if (share_a_node(held_with(source), makers)) return gathers;
+      const std::set<int> needed = needed_for(gathered_[static_cast<std::size_t>(gathers)]);
+      if (std::any_of(needed.begin(), needed.end(), [&](int maker) { return makers.contains(maker); }))
+        return gathers;
     }
     return -1;
   }
-  static bool share_a_node(const std::set<int>& some, const std::set<int>& others) {
-    return std::any_of(some.begin(), some.end(), [&](int node) { return others.contains(node); });
+  /// All whose packets must get on until the last of those that `makers` make is gathered: what these are
+  /// made of, what is made of them and holds them meanwhile, and what that is joined with.
+  std::set<int> needed_for(const std::set<int>& makers) const {
+    std::set<int> needed;
+    std::vector<int> next(makers.begin(), makers.end());
+    const auto add = [&](const std::set<int>& more) { next.insert(next.end(), more.begin(), more.end()); };
+    while (!next.empty()) {
+      const int maker = next.back();
+      next.pop_back();
+      if (!needed.insert(maker).second) continue;
+      add(made_of(maker));
+      add(makers_of_[static_cast<std::size_t>(maker)]);
+      add(in_step_.at(by(maker)));
+    }
+    return needed;
   }
   bool is_stream(const PlanNode& node, std::size_t input) const {
     return node.from[input].node >= 0 && !node.type->inputs[input].per_scope;
   }
   /// It numbers one packet of a scope only, which opens it: others do not wait for a second one.
   bool is_single(int numbering) const { return at(plan_, numbering).type->role == Role::open; }
-  int by(int node) const { return by_[static_cast<std::size_t>(node)]; }
   const std::set<int>& made_of(int node) const { return made_of_[static_cast<std::size_t>(node)]; }
   const Plan& plan_;
   std::vector<int> by_;
   std::vector<std::set<int>> made_of_;
+  std::vector<std::set<int>> makers_of_;   // by node: those that number anew what is made of its packets
   std::vector<std::set<int>> depends_on_;  // the same, and what their calls wait for
   std::vector<std::set<int>> gathered_;  // by node: whose packets come to it, or to who opens what it gathers
   std::map<int, std::set<int>> in_step_;  // by who numbers: all whose packets are joined with his
@@ -224,8 +245,10 @@ class Numbering {
 
 }  // namespace
 
-void check_numbering(const Plan& plan, Diagnostics& diagnostics) {
+void check_numbering(Plan& plan, Diagnostics& diagnostics) {
   Numbering numbering(plan);
+  for (std::size_t i = 0; i < plan.nodes.size(); ++i)
+    plan.nodes[i].numbered_by = numbering.by(static_cast<int>(i));
   for (const PlanNode& node : plan.nodes) numbering.check_joins(node, diagnostics);
   if (!diagnostics.empty()) return;
   for (const PlanNode& node : plan.nodes) numbering.check_waits(node, diagnostics);

@@ -109,6 +109,7 @@ void Engine::run() {
 
 void Engine::settle() {
   arena_.execute([&] { graph_->wait_for_all(); });
+  (void)executed_.load(std::memory_order_acquire);  // TBB orders them, too, but ThreadSanitizer cannot see it
   if (bug_) std::rethrow_exception(bug_);
 }
 
@@ -144,6 +145,7 @@ void Engine::dispatch(Job job) {
 void Engine::receive(const JobPtr& message) {
   message->handover.take();
   execute(std::move(*message));  // TBB keeps the message until later; it must not keep packets
+  executed_.fetch_add(1, std::memory_order_release);
 }
 
 void Engine::execute(Job job) {

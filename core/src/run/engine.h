@@ -78,6 +78,7 @@ class Engine final : RouterEvents {
   std::unique_ptr<ScopeKeeper> scopes_;
   std::unique_ptr<Sources> sources_;
   std::unique_ptr<NodeCalls> calls_;
+  std::atomic<std::uint64_t> executed_ = 0;  // jobs
   std::mutex bug_mutex_;
   std::exception_ptr bug_;
 };

@@ -20,8 +20,9 @@ struct Tile {
   static constexpr std::string_view packet_type = "wsi.tile/2";
 
   /// size x size x 3, 8 bit, RGB, or size x size x 1: a stain's picture of its own. Never written to once
-  /// emitted.
+  /// emitted. Empty where no node needs them: Node::needs_content.
   cv::Mat pixels;
+  int unread_size = 0;             ///< size() of one whose pixels were not read
   std::int64_t x = 0;              ///< left edge, level-0 pixels
   std::int64_t y = 0;              ///< top edge, level-0 pixels
   int level = 0;                   ///< level that it was read from
@@ -37,6 +38,8 @@ struct Tile {
   std::shared_ptr<const SlideFacts> slide;
   std::shared_ptr<const Sample> sample{};  ///< in training; else null
 
+  /// Width and height in its own pixels.
+  int size() const { return pixels.empty() ? unread_size : pixels.cols; }
   /// The pixels, to be changed: the tile's own when nobody else has them, else a copy, which the tile then
   /// has.
   cv::Mat& own_pixels();
