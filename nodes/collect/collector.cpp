@@ -68,6 +68,16 @@ Tree look(const TreeOptions& options, const CollectCalls& calls, bool dry_run, b
   return look_through(keeping);
 }
 
+/// An interrupted run is finished by one that was asked for the same.
+void check_same_source(const Plan& interrupted, const Plan& plan) {
+  if (interrupted.source == plan.source) return;
+  const std::string source = printable(interrupted.source.string()), slides = printable(plan.slides.string());
+  throw Error(fmt::format(
+      "an interrupted run that moves slides from {0} to {1} has to be finished first; run flowrun "
+      "collect {0} --slides {1}, or take it back with --undo {1}",
+      source, slides));
+}
+
 void add_remarks(std::vector<Remark>& to, const std::vector<Remark>& from, const fs::path& root) {
   for (const Remark& remark : from) to.push_back({(root / remark.path).string(), remark.text});
 }
@@ -103,6 +113,7 @@ CollectResult collect(const CollectOptions& options, const CollectCalls& calls) 
   }
   for (const auto& [number, done] : journal.plans()) {
     if (done) continue;
+    check_same_source(journal.read(number), plan);
     if (options.dry_run) {
       calls.say("an interrupted run has to be finished first; this is what is left of it");
       runner.pretend(journal.read(number));

@@ -25,11 +25,27 @@ namespace {
 
 namespace fs = std::filesystem;
 
+bool is_within(const fs::path& path, const fs::path& folder) {
+  return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
+}
+
 bool same_file(int descriptor, const fs::path& path) {
   struct stat open {
   }, there{};
   return ::fstat(descriptor, &open) == 0 && ::stat(path.c_str(), &there) == 0 &&
          open.st_ino == there.st_ino && open.st_dev == there.st_dev;
+}
+
+/// A plan moves and removes files: only one that this user wrote for this folder is obeyed.
+void check_own(const fs::path& file, const Plan& plan, const fs::path& slides) {
+  struct stat facts {};
+  if (::lstat(file.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_uid != ::geteuid())
+    throw Error("is not a file of yours");
+  if (plan.slides != slides)
+    throw Error(fmt::format("is of another folder: it moves slides to {}", printable(plan.slides.string())));
+  for (const fs::path& made : plan.made)
+    if (!is_within(plan.slides, made) && !is_within(plan.logs, made))
+      throw Error(fmt::format("names a folder that it cannot have made: {}", printable(made.string())));
 }
 
 void rename_or_fail(const fs::path& from, const fs::path& to) {
@@ -44,7 +60,7 @@ FolderLock::FolderLock(const fs::path& folder) {
     std::error_code problem;
     fs::create_directories(file.parent_path(), problem);
     if (problem) fail("write to", folder, problem.value());
-    descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (descriptor_ < 0 && errno != ENOENT) fail("write to", folder, errno);
     if (descriptor_ < 0) continue;  // an undo that ended has just removed the folder
     const bool free = ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0;
@@ -90,7 +106,9 @@ Plan Journal::read(int number) const {
   text << in.rdbuf();
   try {
     if (!in) throw Error("cannot be read");
-    return plan_from(text.str());
+    Plan plan = plan_from(text.str());
+    check_own(path, plan, folder_.parent_path());
+    return plan;
   } catch (const Error& problem) {
     throw Error(
         fmt::format("{} {}; move it away to go on without it", printable(path.string()), problem.what()));
@@ -102,7 +120,7 @@ int Journal::write(const Plan& plan) const {
   const int number = all.empty() ? 1 : all.back().first + 1;
   const fs::path part = file(number, ".part");
   try {
-    const Descriptor out(part, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    const Descriptor out(part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0666);
     out.write(to_text(plan));
     out.sync();
   } catch (...) {

@@ -35,7 +35,7 @@ class Journal {
 
   /// Numbers of all plans, ascending, and whether each is done.
   std::vector<std::pair<int, bool>> plans() const;
-  /// Throws Error when it is no plan.
+  /// Throws Error when it is no plan, or not one of this user and folder.
   Plan read(int number) const;
   /// Returns the plan's number.
   int write(const Plan& plan) const;

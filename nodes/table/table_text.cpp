@@ -17,7 +17,10 @@ constexpr std::array<std::string_view, 3> names{"csv", "tsv", "jsonl"};
 
 std::string quoted(std::string_view text, char separator) {
   const std::array<char, 4> special{separator, '"', '\n', '\r'};
-  if (text.find_first_of(std::string_view(special.data(), special.size())) == std::string_view::npos)
+  const auto blank = [](char c) { return c == ' ' || c == '\t'; };  // readers drop them at the ends
+  const bool at_ends = !text.empty() && (blank(text.front()) || blank(text.back()));
+  if (!at_ends &&
+      text.find_first_of(std::string_view(special.data(), special.size())) == std::string_view::npos)
     return std::string(text);
   std::string out = "\"";
   for (const char c : text) out.append(c == '"' ? 2 : 1, c);

@@ -393,6 +393,31 @@ class Refusals(CollectTest):
         self.assert_ended(places.undo(), DONE)
 
 
+    def test_a_foreign_journal_is_not_obeyed(self):
+        places = self.small()
+        self.assert_ended(places.collect(), DONE)
+        plan = places.slides / JOURNAL / "0001.done"
+        head, *steps = plan.read_text().splitlines(keepends=True)
+        elsewhere = json.loads(head)
+        elsewhere["slides"] = str(places.folder / "loot")
+        plan.write_text(json.dumps(elsewhere) + "\n" + "".join(steps))
+        self.assert_ended(places.undo(), FAILED, "0001.done", "is of another folder")
+        plan.write_text(head + "".join(steps))
+        real = plan.with_name("real")
+        plan.rename(real)
+        plan.symlink_to(real)
+        self.assert_ended(places.undo(), FAILED, "is not a file of yours")
+        plan.unlink()
+        real.rename(plan.with_suffix(".plan"))
+        other = places.folder / "other"
+        (other / "sub").mkdir(parents=True)
+        (other / "sub/y.svs").write_bytes(b"y")
+        ended = flowrun("collect", other, "--slides", places.slides)
+        self.assert_ended(ended, FAILED, "an interrupted run", "--undo")
+        self.assertTrue((other / "sub/y.svs").exists())
+        self.assert_ended(places.undo(), DONE)
+
+
 class OtherDisk(CollectTest):
     def test_copies(self):
         places = Places(self.fresh("places"), target=self.other_disk())

@@ -40,6 +40,19 @@ class EdgesOutput(edges.EdgesTest):
         self.assertEqual(set(outputs(graph.parent / "out")), {"g0.a", "g0.b", "g1.a", "g1.b"})
         self.assertEqual((graph.parent / "out/g1.b").read_text(), "7\n")
 
+    def test_a_lock_that_is_a_link(self):
+        graph = self.copied("one_folder_twice")
+        precious = graph.parent / "precious"
+        lock = graph.parent / "out/.flowrun/lock"
+        lock.parent.mkdir(parents=True)
+        for make in (lambda: lock.symlink_to(precious), lambda: lock.hardlink_to(precious), lambda: os.mkfifo(lock)):
+            precious.write_text("keep")
+            make()
+            self.assert_ended(self.run_graph(graph), FAILED, lock, "remove it")
+            self.assertEqual(precious.read_text(), "keep")
+            lock.unlink()
+        self.assert_ended(self.run_graph(graph), DONE)
+
     @unittest.skipIf("LD_PRELOAD" in os.environ, "something is preloaded already")
     def test_a_file_system_without_locks(self):
         if support.sanitized():

@@ -120,6 +120,39 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("tiles whose pixels no node looks at are not read, and weigh nothing") {
+  const auto lease = [](const std::string& after) {
+    TemporaryFolder out;
+    const LoadedPlan loaded = plan_text(fmt::format(R"(flowrun: 1
+memory: 4 GiB
+nodes:
+  slides: {{type: read, path: s.svs}}
+  tiles: {{type: extract, from: slides, size: 1000}}
+{}
+)",
+                                                    fmt::format(fmt::runtime(after), out.path().string())));
+    for (const PlanNode& node : loaded.plan.nodes)
+      if (node.name == "tiles") return node.lease;
+    return std::size_t{0};
+  };
+  for (const char* after :
+       {"  files: {{type: save_h5, from: tiles, dir: {}}}",
+        "  files: {{type: save_geojson, from: tiles, dir: {}}}",
+        "  files: {{type: save, from: tiles, dir: {}, format: none}}",
+        "  all: {{type: index, from: tiles}} # {}",
+        "  good: {{type: filter, from: tiles}}\n  files: {{type: save_h5, from: good, dir: {}}}"}) {
+    CAPTURE(after);
+    CHECK(lease(after) < 20000);
+  }
+  for (const char* after : {"  files: {{type: save_h5, from: tiles, dir: {}, pixels: true}}",
+                            "  files: {{type: save, from: tiles, dir: {}, format: jpg}}",
+                            "  good: {{type: filter, from: tiles, max_white: 0.5}}\n  files: {{type: "
+                            "save_h5, from: good, dir: {}}}"}) {
+    CAPTURE(after);
+    CHECK(lease(after) > 3000000);
+  }
+}
+
 TEST_CASE("each epoch has every training sample once in an order of its own, then the validation samples") {
   const auto listing = list(epochs_of(fmt::format("train_csv: {}/tiles/all.csv, validation: 0.5, count: 3",
                                                   cohort().folder.path().string())));

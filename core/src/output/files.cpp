@@ -42,7 +42,7 @@ bool write_all(int descriptor, const std::string& content) {
 
 /// The number of what went wrong, 0 when all went well.
 int try_to_write(const fs::path& file, const std::string& content, bool sync) {
-  const Descriptor out(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  const Descriptor out(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666));
   const bool good = out >= 0 && write_all(out, content) && (!sync || ::fsync(out) == 0);
   return good ? 0 : errno;
 }

@@ -5,6 +5,7 @@
 #include <flowrun/error.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -42,6 +43,17 @@ std::string refusal(int code, const fs::path& file, const fs::path& folder) {
   }
 }
 
+/// The lock is written to: whoever may make files in the folder could have it stand for another one.
+std::string not_ours(const fs::path& file) {
+  return fmt::format("{} is a link or no plain file, so flowrun does not write to it; remove it",
+                     file.string());
+}
+
+bool is_file_of_its_own(int descriptor) {
+  struct stat facts {};
+  return ::fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_nlink == 1;
+}
+
 int lock_or_error(int descriptor) {
   while (::flock(descriptor, LOCK_EX | LOCK_NB) != 0)
     if (errno != EINTR) return errno;
@@ -51,12 +63,15 @@ int lock_or_error(int descriptor) {
 }  // namespace
 
 FolderLock::FolderLock(const fs::path& file, const fs::path& folder)
-    : descriptor_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
+    : descriptor_(::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666)) {
+  if (descriptor_ < 0 && errno == ELOOP) throw Error(not_ours(file));
   if (descriptor_ < 0)
     throw Error(fmt::format("cannot write to the output folder {}: {}", folder.string(), why(errno)));
   std::string problem;
   const std::string pid = fmt::format("{}\n", ::getpid());
-  if (const int code = lock_or_error(descriptor_); code != 0)
+  if (!is_file_of_its_own(descriptor_))
+    problem = not_ours(file);
+  else if (const int code = lock_or_error(descriptor_); code != 0)
     problem = refusal(code, file, folder);
   else if (::ftruncate(descriptor_, 0) != 0 || ::write(descriptor_, pid.data(), pid.size()) < 0)
     problem = fmt::format("cannot write {}: {}", file.string(), why(errno));

@@ -5,6 +5,7 @@
 #include <flowrun/testing.h>
 #include <flowrun/wsi/class_mask.h>
 #include <flowrun/wsi/mask.h>
+#include <flowrun/wsi/testing.h>
 #include <flowrun/wsi/tile.h>
 
 #include <opencv2/core.hpp>
@@ -105,6 +106,42 @@ TEST_CASE("tiles with too little tissue are left out") {
     runner.input("slide", slide()).input("mask", mask).process();
     CHECK(runner.emitted("tile") == static_cast<std::size_t>(expected));
     if (expected > 0) CHECK(*runner.output<Tile>("tile").coverage == doctest::Approx(0.48));
+  }
+}
+
+TEST_CASE("padding is no tissue and no class") {
+  Mask mask;
+  mask.pixels = cv::Mat(19, 26, CV_8UC1, cv::Scalar(255));
+  mask.slide_width = 2600;
+  mask.slide_height = 1900;
+  const std::vector<std::vector<cv::Point2d>> all{{{0, 0}, {2600, 0}, {2600, 1900}, {0, 1900}}};
+  const ClassMask classes({{"tumor", 1, {200, 0, 0}}}, {{1, all}}, 2600, 1900);
+  testing::NodeRunner<Extract> runner;
+  runner.node().size = 1000;
+  runner.node().edge = "pad";
+  runner.node().min_coverage = 0;
+  runner.node().label = "share";
+  runner.node().min_label_share = 0.55;
+  runner.input("slide", slide()).input("mask", mask).input("classes", classes).process();
+  REQUIRE(runner.emitted("tile") == 6);
+  // 1000, 1000 and 600 of 1000 columns lie on the slide, 1000 and 900 of 1000 rows.
+  const double expected[] = {1, 1, 0.6, 0.9, 0.9, 0.54};
+  for (std::size_t i = 0; i < 6; ++i) {
+    CHECK(*runner.output<Tile>("tile", i).coverage == doctest::Approx(expected[i]));
+    CHECK(runner.output<Tile>("tile", i).label == (expected[i] < 0.55 ? "" : "tumor"));
+  }
+}
+
+TEST_CASE("places at fractional downsamples are rounded, and lead back to the same pixels") {
+  const cv::Mat rgb(1501, 1501, CV_8UC3, cv::Scalar::all(9));
+  auto facts = std::make_shared<SlideFacts>(testing::fake_slide(rgb).facts());
+  facts->levels.push_back({1001, 1001, 1501.0 / 1001});
+  const Slide between(facts, nullptr);
+  Grid grid(between, Sampling::at_level(between, 1), 7, 7, Edge::drop);
+  while (const auto cell = grid.next()) {
+    CHECK(std::abs(static_cast<double>(cell->x) - static_cast<double>(cell->column) * 1501 / 1001) <= 0.5);
+    CHECK(grid.at(cell->x, cell->y).column == cell->column);
+    CHECK(grid.at(cell->x, cell->y).row == cell->row);
   }
 }
 

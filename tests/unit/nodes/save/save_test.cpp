@@ -70,6 +70,24 @@ TEST_CASE("JPEG tiles that are the slide's own are copied, others are compressed
   CHECK(difference(512) > 0);
 }
 
+TEST_CASE("JPEG tiles that come without pixels are copied, or read then") {
+  TemporaryFolder with, without;
+  const Slide slide = Slide::open(small_slide(), "s");
+  Save options;
+  options.format = "jpg";
+  const auto save_to = [&](const TemporaryFolder& out, bool pixels) {
+    std::vector<Tile> tiles{tile_at(slide, 256, 256, 256), tile_at(slide, 300, 256, 256)};
+    for (Tile& tile : tiles)
+      if (!pixels) tile.pixels.release(), tile.unread_size = 256;
+    options.dir = out.path();
+    save(options, tiles);
+  };
+  save_to(with, true);
+  save_to(without, false);
+  for (const char* file : {"s/s_x256_y256.jpg", "s/s_x300_y256.jpg", "s/tiles.csv"})
+    CHECK(read_file(without / file) == read_file(with / file));
+}
+
 TEST_CASE("with passthrough off every tile is compressed") {
   TemporaryFolder out;
   const Slide slide = Slide::open(small_slide(), "s");

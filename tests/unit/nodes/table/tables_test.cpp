@@ -129,6 +129,12 @@ TEST_CASE("tables: what is written is read back") {
     const Rows rows = rows_of(table.header() + table.row({0.1, nasty, std::nullopt}));
     CHECK(rows == Rows{{"x", "text, quoted", "none"}, {"0.1", nasty, ""}});
   }
+  for (const char* text : {" lead", "trail ", "\ttab", "tab\t", " ", " a \"b\" "})
+    for (const char* format : {"csv", "tsv"}) {
+      CAPTURE(text);
+      const TableText table(TableText::format(format), {"name", "x"});
+      CHECK(rows_of(table.header() + table.row({text, 1})) == Rows{{"name", "x"}, {text, "1"}});
+    }
   const TableText lines(TableText::Format::jsonl, {"x", "y", "text", "none"});
   CHECK(lines.header().empty());
   const std::string row = lines.row({7, 0.25, "\"\xff\n", std::optional<double>()});
