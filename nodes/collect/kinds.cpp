@@ -7,16 +7,11 @@
 #include <algorithm>
 #include <cctype>
 
+#include "nodes/base/text.h"
 #include "nodes/table/slide_list.h"
 
 namespace flowrun::wsi::collect {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
-  return out;
-}
 
 bool contains(const std::vector<std::string>& all, std::string_view one) {
   return std::find(all.begin(), all.end(), one) != all.end();

@@ -10,6 +10,8 @@ namespace flowrun::wsi {
 namespace {
 
 /// Turns components of `mask` with fewer than `limit` pixels off; those at the edge stay if `keep_at_edge`.
+/// cv::connectedComponentsWithStats counts, too: as fast (0.8 s for 4096 x 4096 pixels of noise), but with 36
+/// bytes a component instead of 4.
 void remove_small(cv::Mat& mask, double limit, int connectivity, bool keep_at_edge) {
   cv::Mat labels;
   std::vector<int> pixels(

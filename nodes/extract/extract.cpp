@@ -8,6 +8,7 @@
 #include <cmath>
 #include <utility>
 
+#include "nodes/base/if_connected.h"
 #include "nodes/slide/picture.h"
 #include "nodes/slide/slide_files.h"
 #include "sample.h"
@@ -101,11 +102,6 @@ class Tiles {
 
 Edge edge_of(const std::string& name) {
   return name == "pad" ? Edge::pad : name == "shift" ? Edge::shift : Edge::drop;
-}
-
-template <class T>
-std::shared_ptr<const T> if_connected(const Inputs& in, const char* port) {
-  return in.has(port) ? in.share<T>(port) : nullptr;
 }
 
 }  // namespace

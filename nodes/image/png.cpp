@@ -7,14 +7,13 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
-#include <new>
 #include <span>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
 
 #include "deflate.h"
+#include "zlib_stream.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -241,18 +240,14 @@ namespace {
 void encode_small_png(const cv::Mat& image, const Layout& layout, PixelFormat format,
                       std::vector<std::uint8_t>& out) {
   constexpr int kSmallLevel = 10;
-  const std::unique_ptr<libdeflate_compressor, void (*)(libdeflate_compressor*)> compressor(
-      libdeflate_alloc_compressor(kSmallLevel), &libdeflate_free_compressor);
-  if (!compressor) throw std::bad_alloc();
   std::vector<std::uint8_t> filtered(layout.row_bytes * static_cast<std::size_t>(image.rows));
   std::vector<std::uint8_t> trial(layout.row_bytes);
   for (int row = 0; row < image.rows; ++row)
     filter_best(image, row, trial, &filtered[static_cast<std::size_t>(row) * layout.row_bytes]);
-  const std::size_t most = libdeflate_zlib_compress_bound(compressor.get(), filtered.size());
+  const std::size_t most = max_zlib_bytes(filtered.size());
   out.resize(layout.max_file() - layout.max_zlib + most);
   std::uint8_t* const data_chunk = put_head(out.data(), image.size(), format);
-  const std::size_t size =
-      libdeflate_zlib_compress(compressor.get(), filtered.data(), filtered.size(), data_chunk + 8, most);
+  const std::size_t size = put_zlib_stream(filtered, kSmallLevel, {data_chunk + 8, most});
   std::uint8_t* const end = close_chunk(close_chunk(data_chunk, "IDAT", size), "IEND", 0);
   out.resize(static_cast<std::size_t>(end - out.data()));
 }

@@ -2,13 +2,13 @@
 #include "tiff_pyramid.h"
 
 #include <flowrun/error.h>
-#include <libdeflate.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "jpeg.h"
 #include "nodes/base/in_parallel.h"
+#include "zlib_stream.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -30,15 +30,6 @@ std::vector<std::uint8_t> differences(const cv::Mat& pixels) {
   return out;
 }
 
-std::vector<std::uint8_t> deflate(const std::uint8_t* data, std::size_t size) {
-  const std::unique_ptr<libdeflate_compressor, void (*)(libdeflate_compressor*)> compressor(
-      libdeflate_alloc_compressor(deflate_level), &libdeflate_free_compressor);
-  if (!compressor) throw std::bad_alloc();
-  std::vector<std::uint8_t> out(libdeflate_zlib_compress_bound(compressor.get(), size));
-  out.resize(libdeflate_zlib_compress(compressor.get(), data, size, out.data(), out.size()));
-  return out;
-}
-
 std::size_t raw_bytes(int tile, TiffTiles tiles) {
   return static_cast<std::size_t>(tile) * static_cast<std::size_t>(tile) *
          (tiles == TiffTiles::deflate_grey ? 1 : 3);
@@ -46,7 +37,7 @@ std::size_t raw_bytes(int tile, TiffTiles tiles) {
 
 std::size_t most_stream_bytes(int tile, TiffTiles tiles) {
   if (tiles == TiffTiles::jpeg) return max_jpeg_bytes(tile, tile);
-  return libdeflate_zlib_compress_bound(nullptr, raw_bytes(tile, tiles));
+  return max_zlib_bytes(raw_bytes(tile, tiles));
 }
 
 bool may_pass_4_gigabytes(const TiffPyramid& pyramid) {
@@ -66,10 +57,10 @@ TileStream encode_tile(const cv::Mat& pixels, TiffTiles tiles, int quality) {
     encode_jpeg(pixels, quality, stream);
   } else if (tiles == TiffTiles::deflate_rgb) {
     const std::vector<std::uint8_t> predicted = differences(pixels);
-    stream = deflate(predicted.data(), predicted.size());
+    stream = zlib_stream(predicted, deflate_level);
   } else {
     const cv::Mat whole = pixels.isContinuous() ? pixels : pixels.clone();
-    stream = deflate(whole.data, whole.total());
+    stream = zlib_stream({whole.data, whole.total()}, deflate_level);
   }
   // A copy of just its size: many may wait for their turn to be written.
   return std::make_shared<const std::vector<std::uint8_t>>(stream);

@@ -9,43 +9,17 @@
 #include <cmath>
 #include <utility>
 
+#include "nodes/base/text.h"
+
 namespace flowrun::wsi {
 namespace {
 
-constexpr std::string_view blanks = " \t\r\n";
 constexpr double farthest = 1e9;
-
-std::string_view trimmed(std::string_view text, std::string_view noise = blanks) {
-  const std::size_t first = text.find_first_not_of(noise);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(noise) - first + 1);
-}
 
 bool has_three_points(const AnnotationBuilder::Ring& ring) {
   const auto other = std::find_if(ring.begin(), ring.end(), [&](const auto& p) { return p != ring[0]; });
   return other != ring.end() &&
          std::any_of(other, ring.end(), [&](const auto& p) { return p != ring[0] && p != *other; });
-}
-
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
-    const std::size_t length = byte(i) < 0x80   ? 1
-                               : byte(i) < 0xc2 ? 0
-                               : byte(i) < 0xe0 ? 2
-                               : byte(i) < 0xf0 ? 3
-                               : byte(i) < 0xf5 ? 4
-                                                : 0;
-    if (length == 0 || i + length > text.size()) return false;
-    for (std::size_t k = 1; k < length; ++k)
-      if (byte(i + k) >> 6 != 2) return false;
-    // Overlong forms, surrogates, and what is beyond Unicode (RFC 3629).
-    if ((byte(i) == 0xe0 && byte(i + 1) < 0xa0) || (byte(i) == 0xed && byte(i + 1) > 0x9f) ||
-        (byte(i) == 0xf0 && byte(i + 1) < 0x90) || (byte(i) == 0xf4 && byte(i + 1) > 0x8f))
-      return false;
-    i += length;
-  }
-  return true;
 }
 
 std::string from_latin1(std::string_view text) {

@@ -8,6 +8,8 @@
 #include <optional>
 #include <utility>
 
+#include "nodes/base/text.h"
+
 namespace flowrun::wsi {
 namespace {
 
@@ -24,12 +26,6 @@ constexpr std::array<Rgb, 10> palette{{{214, 39, 40},
                                        {127, 127, 127},
                                        {188, 189, 34},
                                        {23, 190, 207}}};
-
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
-}
 
 /// By lower-case name.
 using Known = std::map<std::string, Class>;

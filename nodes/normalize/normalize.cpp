@@ -6,6 +6,7 @@
 #include <mutex>
 #include <utility>
 
+#include "nodes/base/if_connected.h"
 #include "nodes/slide/slide_files.h"
 #include "nodes/stain/method_options.h"
 #include "nodes/stain/slide_sample.h"
@@ -72,7 +73,7 @@ std::map<std::string, std::string> Normalize::depends_on(const std::string&) con
 const Normalize::Change& Normalize::change_of_slide(const Inputs& in, const Tile& tile) const {
   auto& slide = in.state<SlideChange>();
   std::call_once(slide.found, [&] {
-    const auto mask = in.has("mask") ? in.share<Mask>("mask") : nullptr;
+    const auto mask = if_connected<Mask>(in, "mask");
     const SlideSample wanted{windows, tile.extent / tile.size(), static_cast<std::uint64_t>(seed)};
     slide.change = change(sample_tissue(in.get<Slide>("slide"), mask.get(), light(), wanted), look_);
   });

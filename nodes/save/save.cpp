@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "nodes/base/if_connected.h"
 #include "nodes/base/out_file.h"
 #include "nodes/image/jpeg.h"
 #include "nodes/image/png.h"
@@ -64,11 +65,6 @@ void illustrate(SlideFiles& files, const Slide* slide, const Mask* mask) {
   if (std::exchange(files.illustrated, true)) return;
   if (mask) write_mask(files.folder / "mask.png", mask->pixels);
   if (slide) files.overview.emplace(*slide, mask);
-}
-
-template <class T>
-std::shared_ptr<const T> if_connected(const Inputs& in, const char* port) {
-  return in.has(port) ? in.share<T>(port) : nullptr;
 }
 
 /// Where a tile lies in pixels of its level.

@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "nodes/base/if_connected.h"
 #include "nodes/region/geojson_file.h"
 
 namespace flowrun::wsi {
@@ -61,7 +62,7 @@ void SaveGeojson::plan(Costs& costs) {
 
 Action SaveGeojson::process(Inputs& in, Outputs&) {
   const Tile& tile = in.get<Tile>("tile");
-  const auto classes = in.has("classes") ? in.share<ClassMask>("classes") : nullptr;
+  const auto classes = if_connected<ClassMask>(in, "classes");
   return [&slide = in.state<SlideFile>(), this, &scope = in.scope(), x = tile.x, y = tile.y,
           side = tile.extent, object = object_of(tile, in.scope().name(), objects, classes.get())] {
     slide.open(scope, dir);

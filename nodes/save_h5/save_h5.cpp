@@ -3,7 +3,6 @@
 
 #include <flowrun/wsi/slide.h>
 #include <fmt/format.h>
-#include <libdeflate.h>
 
 #include <array>
 #include <memory>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "coords_layout.h"
+#include "nodes/image/zlib_stream.h"
 #include "nodes/table/h5_file.h"
 
 namespace flowrun::wsi {
@@ -48,21 +48,12 @@ void create(const SaveH5& options, const TileShape& shape, const SlideFacts& sli
   file->add({"imgs", H5Type::uint8, {side, side, 3}, 1, options.gzip});
 }
 
-Bytes compressed(std::span<const std::uint8_t> bytes, int level) {
-  const std::unique_ptr<libdeflate_compressor, void (*)(libdeflate_compressor*)> compressor(
-      libdeflate_alloc_compressor(level), &libdeflate_free_compressor);
-  if (!compressor) throw std::bad_alloc();
-  Bytes out(libdeflate_zlib_compress_bound(compressor.get(), bytes.size()));
-  out.resize(libdeflate_zlib_compress(compressor.get(), bytes.data(), bytes.size(), out.data(), out.size()));
-  return out;
-}
-
 /// A tile's pixels as they lie in the file.
 Bytes chunk_of(const Tile& tile, int gzip) {
   const cv::Mat& rgb = rgb_of(tile);
   const cv::Mat pixels = rgb.isContinuous() ? rgb : rgb.clone();
   const std::span bytes(pixels.data, pixels.total() * pixels.elemSize());
-  return gzip > 0 ? compressed(bytes, gzip) : Bytes(bytes.begin(), bytes.end());
+  return gzip > 0 ? zlib_stream(bytes, gzip) : Bytes(bytes.begin(), bytes.end());
 }
 
 }  // namespace

@@ -111,7 +111,7 @@ Action SaveTiff::process(Inputs& in, Outputs&) {
   const Tile& tile = in.get<Tile>("tile");
   check_tile_side(rgb_of(tile));
   const TileStream stream = encode_tile(tile.pixels, tiles, quality);
-  return [&output, path, tiles, place = TilePlace(tile), mpp = tile.mpp, slide = tile.slide, stream] {
+  return [&output, path, tiles, place = MosaicTile(tile), mpp = tile.mpp, slide = tile.slide, stream] {
     if (!output.mosaic) output.mosaic.emplace(path, place, mpp, slide, tiles);
     output.mosaic->add(place, *stream);
   };

@@ -11,7 +11,7 @@ namespace flowrun::wsi {
 namespace {
 
 /// The whole level that the tile is of, in pixels of the tile.
-cv::Size size_of_whole(const TilePlace& tile, const SlideFacts& slide) {
+cv::Size size_of_whole(const MosaicTile& tile, const SlideFacts& slide) {
   const Level& level = slide.levels.at(static_cast<std::size_t>(tile.level));
   const double ratio = tile.extent / tile.side / level.downsample;
   const auto side = [&](std::int64_t pixels) {
@@ -31,7 +31,7 @@ void check_tile_side(const cv::Mat& pixels) {
       side, pixels.rows, std::max(16, side / 16 * 16), side / 16 * 16 + 16));
 }
 
-TileMosaic::TileMosaic(std::filesystem::path file, const TilePlace& first, std::optional<double> mpp,
+TileMosaic::TileMosaic(std::filesystem::path file, const MosaicTile& first, std::optional<double> mpp,
                        std::shared_ptr<const SlideFacts> slide, TiffTiles tiles)
     : path_(std::move(file)),
       slide_(std::move(slide)),
@@ -42,7 +42,7 @@ TileMosaic::TileMosaic(std::filesystem::path file, const TilePlace& first, std::
   writer_.begin_level();
 }
 
-std::int64_t TileMosaic::cell(const TilePlace& place, std::int64_t at) const {
+std::int64_t TileMosaic::cell(const MosaicTile& place, std::int64_t at) const {
   const std::int64_t cell = std::llround(static_cast<double>(at) / first_.extent);
   // Tiles begin at whole pixels of their level, and level-0 coordinates are rounded down.
   const double slack = slide_->levels.at(static_cast<std::size_t>(place.level)).downsample / 2 + 1;
@@ -54,7 +54,7 @@ std::int64_t TileMosaic::cell(const TilePlace& place, std::int64_t at) const {
       place.x, place.y, first_.extent));
 }
 
-void TileMosaic::add(const TilePlace& place, const std::vector<std::uint8_t>& stream) {
+void TileMosaic::add(const MosaicTile& place, const std::vector<std::uint8_t>& stream) {
   if (place.level != first_.level || place.side != first_.side || place.extent != first_.extent)
     throw Error(fmt::format(
         "the tile at x={}, y={} is {} pixels of {:g} level-0 pixels each at level {}, but the first "

@@ -13,15 +13,15 @@
 
 namespace flowrun::wsi {
 
-/// Where a tile lies.
-struct TilePlace {
+/// Where a tile lies, and what is the same for all of a mosaic.
+struct MosaicTile {
   std::int64_t x = 0, y = 0;  ///< level-0 pixels
   double extent = 0;          ///< level-0 pixels
   int level = 0;
   int side = 0;     ///< pixels
   int overlap = 0;  ///< pixels
 
-  explicit TilePlace(const Tile& tile)
+  explicit MosaicTile(const Tile& tile)
       : x(tile.x),
         y(tile.y),
         extent(tile.extent),
@@ -37,11 +37,11 @@ void check_tile_side(const cv::Mat& pixels);
 class TileMosaic {
  public:
   /// Makes the file, of the resolution and tile size of this tile.
-  TileMosaic(std::filesystem::path file, const TilePlace& first, std::optional<double> mpp,
+  TileMosaic(std::filesystem::path file, const MosaicTile& first, std::optional<double> mpp,
              std::shared_ptr<const SlideFacts> slide, TiffTiles tiles);
 
   /// Writes a tile. Throws Error when it does not lie on the grid of the first or was there before.
-  void add(const TilePlace& place, const std::vector<std::uint8_t>& stream);
+  void add(const MosaicTile& place, const std::vector<std::uint8_t>& stream);
   /// Fills the gaps and ends the level.
   void close(const std::vector<std::uint8_t>& background);
 
@@ -52,11 +52,11 @@ class TileMosaic {
 
  private:
   /// The column or row of a tile whose left or top edge is `at`.
-  std::int64_t cell(const TilePlace& place, std::int64_t at) const;
+  std::int64_t cell(const MosaicTile& place, std::int64_t at) const;
 
   const std::filesystem::path path_;
   const std::shared_ptr<const SlideFacts> slide_;
-  const TilePlace first_;
+  const MosaicTile first_;
   const TiffPyramid pyramid_;
   TiffPyramidWriter writer_;
   std::vector<bool> written_;

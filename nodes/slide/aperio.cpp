@@ -4,17 +4,12 @@
 #include <string>
 #include <string_view>
 
+#include "nodes/base/text.h"
 #include "nodes/image/tiff_file.h"
 #include "readers.h"
 
 namespace flowrun::wsi {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blanks = " \t\n\r\f\v";
-  const std::size_t first = text.find_first_not_of(blanks);
-  return first == text.npos ? "" : text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
 
 /// The value of `name` in a description "Aperio ... | name = value | ...": the last, as OpenSlide has it.
 std::string_view value_of(std::string_view name, std::string_view description) {

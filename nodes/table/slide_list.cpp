@@ -6,12 +6,12 @@
 #include <glob.h>
 
 #include <algorithm>
-#include <cctype>
 #include <fstream>
 #include <map>
 #include <memory>
 
 #include "csv.h"
+#include "nodes/base/text.h"
 #include "slide_names.h"
 
 namespace flowrun::wsi {
@@ -19,11 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Paths = std::vector<fs::path>;
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
 
 Paths in_folder(const fs::path& folder, const std::vector<std::string>& extensions) {
   Paths out;
@@ -51,13 +46,6 @@ Paths matching(const fs::path& pattern) {
   return out;
 }
 
-std::string trimmed(std::string text) {
-  const auto blank = [](unsigned char c) { return std::isspace(c); };
-  text.erase(std::find_if_not(text.rbegin(), text.rend(), blank).base(), text.end());
-  text.erase(text.begin(), std::find_if_not(text.begin(), text.end(), blank));
-  return text;
-}
-
 Paths in_table(const fs::path& list) {
   CsvReader table(list);
   const std::size_t column = table.column({"path"});
@@ -76,7 +64,7 @@ Paths in_text(const fs::path& list) {
   int number = 0;
   for (std::string line; std::getline(in, line);) {
     if (++number == 1 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
-    line = trimmed(line);
+    line = std::string(trimmed(line));
     if (!line.empty() && line[0] != '#') out.push_back(list.parent_path() / line);
   }
   return out;
@@ -100,27 +88,8 @@ Paths expand(const fs::path& place, const std::vector<std::string>& extensions) 
   return {place};
 }
 
-/// The length of the UTF-8 sequence that begins at `at`, or 0 (RFC 3629; overlong forms are let pass).
-std::size_t sequence_length(const std::string& text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const std::size_t length = byte(at) < 0x80       ? 1
-                             : byte(at) >> 5 == 6  ? 2
-                             : byte(at) >> 4 == 14 ? 3
-                             : byte(at) >> 3 == 30 ? 4
-                                                   : 0;
-  if (length == 0 || at + length > text.size()) return 0;
-  for (std::size_t i = 1; i < length; ++i)
-    if (byte(at + i) >> 6 != 2) return 0;
-  return length;
-}
-
-bool is_plain_text(const std::string& text) {
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = sequence_length(text, at);
-    if (length == 0 || std::iscntrl(static_cast<unsigned char>(text[at]))) return false;
-    at += length;
-  }
-  return true;
+bool is_plain_text(std::string_view text) {
+  return is_utf8(text) && std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
 }
 
 /// The stem, with the last `folders` folder names before it and the extension if asked for.

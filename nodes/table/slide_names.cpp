@@ -2,7 +2,8 @@
 #include "slide_names.h"
 
 #include <algorithm>
-#include <cctype>
+
+#include "nodes/base/text.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -23,10 +24,7 @@ const std::vector<std::string>& slide_extensions() {
 bool has_extension(std::string_view name, const std::vector<std::string>& extensions) {
   const std::size_t dot = name.rfind('.');
   if (dot == std::string_view::npos || dot == 0) return false;
-  std::string extension(name.substr(dot));
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
+  return std::ranges::find(extensions, lower(name.substr(dot))) != extensions.end();
 }
 
 std::string slide_stem(std::string_view text) {

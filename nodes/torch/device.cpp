@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <omp.h>
 
+#include <new>
+
 #if __has_include(<c10/cuda/CUDACachingAllocator.h>) && __has_include(<cuda_runtime_api.h>)
 #include <c10/cuda/CUDACachingAllocator.h>
 #define FLOWRUN_TORCH_CUDA 1
@@ -47,6 +49,13 @@ std::optional<DeviceMemory> device_memory(c10::Device) {
 }
 void empty_cache(c10::Device) {}
 #endif
+
+bool is_out_of_memory(const std::exception& problem) {
+  const std::string what = problem.what();
+  return what.find("out of memory") != std::string::npos ||
+         what.find("can't allocate memory") != std::string::npos ||
+         dynamic_cast<const std::bad_alloc*>(&problem);
+}
 
 ModelThreads::ModelThreads(int threads) : before_(at::get_num_threads()) {
   // Asking first matters: a thread's first use sets its number to the one that any thread set last. OpenMP is

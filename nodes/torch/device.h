@@ -4,6 +4,7 @@
 #include <c10/core/Device.h>
 
 #include <cstddef>
+#include <exception>
 #include <optional>
 #include <string>
 
@@ -21,6 +22,8 @@ struct DeviceMemory {
 std::optional<DeviceMemory> device_memory(c10::Device device);
 /// Gives back what is reserved and not allocated. Does nothing on the CPU.
 void empty_cache(c10::Device device);
+/// libtorch tells memory that is not enough only by its words.
+bool is_out_of_memory(const std::exception& problem);
 
 /// How many threads torch computes with on this thread, until it goes out of scope.
 class ModelThreads {

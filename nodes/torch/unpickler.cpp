@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unpickler.h"
 
-#include <ATen/ATen.h>
 #include <flowrun/error.h>
 #include <fmt/format.h>
 
@@ -9,6 +8,8 @@
 #include <cstring>
 #include <map>
 #include <vector>
+
+#include "pickled_tensor.h"
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -22,18 +23,6 @@ struct Item {
   bool mark = false;
 };
 
-at::ScalarType storage_type(const std::string& global) {
-  static const std::map<std::string, at::ScalarType> types{
-      {"torch DoubleStorage", at::kDouble}, {"torch FloatStorage", at::kFloat},
-      {"torch HalfStorage", at::kHalf},     {"torch BFloat16Storage", at::kBFloat16},
-      {"torch LongStorage", at::kLong},     {"torch IntStorage", at::kInt},
-      {"torch ShortStorage", at::kShort},   {"torch CharStorage", at::kChar},
-      {"torch ByteStorage", at::kByte},     {"torch BoolStorage", at::kBool}};
-  const auto found = types.find(global);
-  if (found == types.end()) throw Error(fmt::format("tensors of the type {} are not known", global));
-  return found->second;
-}
-
 class Unpickler {
  public:
   Unpickler(std::string_view pickle, const StorageReader& storage) : in_(pickle), storage_(storage) {}
@@ -44,7 +33,7 @@ class Unpickler {
   }
 
  private:
-  [[noreturn]] static void fail(const std::string& what) { throw Error("broken pickle: " + what); }
+  [[noreturn]] static void fail(const std::string& what) { throw broken_pickle(what); }
 
   template <class T>
   T number() {
@@ -130,28 +119,6 @@ class Unpickler {
     push(known);
   }
 
-  static at::Tensor tensor(c10::ArrayRef<IValue> arguments) {
-    if (arguments.size() < 4) fail("a tensor without size");
-    const at::Tensor storage = arguments[0].toTensor();
-    const std::int64_t offset = arguments[1].toInt();
-    std::vector<std::int64_t> size, stride;
-    for (const IValue& n : arguments[2].toTupleRef().elements()) size.push_back(n.toInt());
-    for (const IValue& n : arguments[3].toTupleRef().elements()) stride.push_back(n.toInt());
-    if (size.size() != stride.size() || offset < 0) fail("a tensor of impossible shape");
-    std::int64_t last = offset;
-    bool empty = false;
-    for (std::size_t i = 0; i < size.size(); ++i) {
-      const std::int64_t most = storage.numel() + 1;
-      if (size[i] < 0 || stride[i] < 0 || size[i] > most || stride[i] > most)
-        fail("a tensor beyond its data");
-      empty = empty || size[i] == 0;
-      last += (size[i] - 1) * stride[i];
-      if (!empty && last >= most) fail("a tensor beyond its data");
-    }
-    if (!empty && last >= storage.numel()) fail("a tensor beyond its data");
-    return at::as_strided(storage, size, stride, empty ? 0 : offset);
-  }
-
   void reduce() {
     const Item arguments = pop();
     const Item function = pop();
@@ -164,7 +131,7 @@ class Unpickler {
     if (name == "collections OrderedDict")
       push(empty_dict());
     else if (name == "torch._utils _rebuild_tensor_v2" && tuple)
-      push(tensor(arguments.value.toTupleRef().elements()));
+      push(rebuilt_tensor(arguments.value.toTupleRef().elements()));
     else if (name == "torch._utils _rebuild_parameter" || name == "torch Size" ||
              name.starts_with("torch.jit._pickle "))
       push(first());

@@ -32,8 +32,8 @@ void Trainer::save(const std::filesystem::path& file) const {
   all.insert("settings", settings(options_));
   all.insert("optimizer", to_dict(optimizer_->state()));
   all.insert("steps", optimizer_->steps());
-  all.insert("scale", scale_);
-  all.insert("finite_steps", finite_steps_);
+  all.insert("scale", scale_.factor);
+  all.insert("finite_steps", scale_.finite_steps);
   all.insert("part", part_);
   const RandomState random = RandomState::now(device_);
   all.insert("random", random.cpu);
@@ -63,8 +63,7 @@ void Trainer::resume(const std::filesystem::path& file) {
   try {
     load_weights(*network_, to_map(checkpoint.entry("model")), file.string());
     optimizer_->restore(to_map(checkpoint.entry("optimizer")), checkpoint.entry("steps").toInt());
-    scale_ = checkpoint.entry("scale").toDouble();
-    finite_steps_ = checkpoint.entry("finite_steps").toInt();
+    scale_ = {checkpoint.entry("scale").toDouble(), checkpoint.entry("finite_steps").toInt()};
     part_ = checkpoint.entry("part").toInt();
     RandomState random{checkpoint.entry("random").toTensor(), {}};
     if (!device_.is_cpu() && checkpoint.has("device_random"))

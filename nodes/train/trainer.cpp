@@ -45,14 +45,6 @@ std::optional<c10::ScalarType> half_of(const TrainingOptions& options) {
   return {};
 }
 
-/// libtorch tells memory that is not enough only by its words.
-bool is_out_of_memory(const std::exception& problem) {
-  const std::string what = problem.what();
-  return what.find("out of memory") != std::string::npos ||
-         what.find("can't allocate memory") != std::string::npos ||
-         dynamic_cast<const std::bad_alloc*>(&problem);
-}
-
 std::string first_line(const std::exception& problem) {
   const std::string what = problem.what();
   return what.substr(0, what.find('\n'));
@@ -137,7 +129,7 @@ void Trainer::backward(const at::Tensor& images, const at::Tensor& labels, doubl
         fmt::format("the loss is {} in epoch {}, batch {}: lower learning_rate, set clip_norm, or "
                     "check the images",
                     value, next_epoch() + 1, batches_ + 1));
-  const double scale = options_.precision == "fp16" ? scale_ : 1;
+  const double scale = options_.precision == "fp16" ? scale_.factor : 1;
   torch::autograd::backward({loss * (share * scale)}, {});
   const auto count = images.size(0);
   loss_sum_ += value * static_cast<double>(count);
@@ -226,41 +218,16 @@ std::string Trainer::what_fits(const at::Tensor& images, const at::Tensor& label
                       : fmt::format("what fits: {}", fmt::join(ways, "; or "));
 }
 
-bool Trainer::gradients_are_finite() const {
-  std::vector<at::Tensor> each;
-  for (const auto& [name, parameter] : optimizer_->parameters())
-    if (parameter.grad().defined()) each.push_back(parameter.grad().isfinite().all());
-  return each.empty() || at::stack(each).all().item<bool>();
-}
-
 void Trainer::take_step() {
   const at::NoGradGuard no_grad;
   in_window_ = 0;
-  if (options_.precision == "fp16") {
-    // Micikevicius et al. 2018; the numbers are torch.cuda.amp.GradScaler's.
-    constexpr std::int64_t steps_to_grow = 2000;
-    const bool finite = gradients_are_finite();
-    for (const auto& [name, parameter] : optimizer_->parameters())
-      if (parameter.grad().defined()) parameter.grad().mul_(1 / scale_);
-    finite_steps_ = finite ? finite_steps_ + 1 : 0;
-    if (!finite) {
-      scale_ /= 2;
-      return optimizer_->forget_gradients();
-    }
-    if (finite_steps_ % steps_to_grow == 0) scale_ *= 2;
-  }
+  const std::vector<at::Tensor> gradients = gradients_of(optimizer_->parameters());
+  if (options_.precision == "fp16" && !scale_.unscale(gradients)) return optimizer_->forget_gradients();
   if (options_.clip_norm) {
-    std::vector<at::Tensor> norms;
-    for (const auto& [name, parameter] : optimizer_->parameters())
-      if (parameter.grad().defined()) norms.push_back(parameter.grad().norm());
-    const double norm = at::stack(norms).norm().item<double>();
+    const double norm = clip(gradients, *options_.clip_norm);
     if (!std::isfinite(norm))
       throw Error(fmt::format("the gradients' norm is {} in epoch {}, batch {}: lower learning_rate", norm,
                               next_epoch() + 1, batches_));
-    const double factor = *options_.clip_norm / (norm + 1e-6);  // as torch.nn.utils.clip_grad_norm_
-    if (factor < 1)
-      for (const auto& [name, parameter] : optimizer_->parameters())
-        if (parameter.grad().defined()) parameter.grad().mul_(factor);
   }
   {
     const at::AutoGradMode as_it_was(true);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "gradients.h"
 #include "history.h"
 #include "optimizer.h"
 #include "schedule.h"
@@ -50,7 +51,6 @@ class Trainer {
   void backward(const at::Tensor& images, const at::Tensor& labels, double share);
   void backward_in_parts(const Batch& batch);
   void take_step();
-  bool gradients_are_finite() const;
   std::string what_fits(const at::Tensor& images, const at::Tensor& labels);
   at::Tensor on_device(const at::Tensor& tensor, bool images) const;
 
@@ -64,12 +64,11 @@ class Trainer {
   History history_;
   std::vector<std::string> notes_;
 
-  std::int64_t part_ = 0;          // samples computed at once; 0: whole batches
-  std::int64_t window_ = 1;        // batches that make the step under way
-  std::int64_t in_window_ = 0;     // of these taken
-  std::uint64_t batches_ = 0;      // of training, in this epoch
-  double scale_ = 65536;           // of the loss, for fp16
-  std::int64_t finite_steps_ = 0;  // since the scale changed
+  std::int64_t part_ = 0;       // samples computed at once; 0: whole batches
+  std::int64_t window_ = 1;     // batches that make the step under way
+  std::int64_t in_window_ = 0;  // of these taken
+  std::uint64_t batches_ = 0;   // of training, in this epoch
+  LossScale scale_;             // for fp16
 
   // Of the epoch under way.
   double loss_sum_ = 0, validation_loss_sum_ = 0;

@@ -10,8 +10,12 @@ namespace flowrun::test {
 namespace {
 
 std::string text_of(const PacketCounts& counts) {
-  return fmt::format("in {} out {} dropped {} failed {} reasons {} notes {}", counts.in, counts.out,
-                     counts.dropped, counts.failed, counts.reasons, counts.notes);
+  return fmt::format("in {} out {} dropped {} failed {} reasons {}", counts.in, counts.out, counts.dropped,
+                     counts.failed, counts.reasons);
+}
+
+std::string text_of(const ScopeCounts& counts) {
+  return fmt::format("{} notes {}", text_of(static_cast<const PacketCounts&>(counts)), counts.notes);
 }
 
 bool adds_up(const PacketCounts& counts) {

@@ -19,7 +19,6 @@ class OutputFolders {
 
   /// Throws std::logic_error when it was not opened.
   OutputFolder& at(const std::filesystem::path& folder);
-  bool empty() const { return folders_.empty(); }
   auto begin() { return folders_.begin(); }
   auto end() { return folders_.end(); }
   auto begin() const { return folders_.begin(); }

@@ -19,10 +19,6 @@ namespace {
 /// The runtime's own bytes for a packet in flight: even packets without content are bounded in number.
 constexpr std::size_t packet_overhead = 512;
 
-const PlanNode& at(const Plan& plan, int node) {
-  return plan.nodes[static_cast<std::size_t>(node)];
-}
-
 const Costs::Out& out_of(const PlanNode& node, std::size_t port) {
   return node.costs.outputs.at(node.type->outputs[port].name);
 }
@@ -64,7 +60,7 @@ void ask_node(PlanNode& node, const Plan& plan, Diagnostics& diagnostics) {
     const PortRef from = node.from[i];
     if (from.node >= 0)
       node.costs.inputs[node.type->inputs[i].name] =
-          *out_of(at(plan, from.node), static_cast<std::size_t>(from.port)).bytes;
+          *out_of(plan.at(from.node), static_cast<std::size_t>(from.port)).bytes;
   }
   node.costs.threads = static_cast<std::size_t>(plan.threads);
   try {
@@ -84,7 +80,7 @@ void ask_node(PlanNode& node, const Plan& plan, Diagnostics& diagnostics) {
 /// Finds the outputs whose packets' content nobody needs.
 void find_unwanted(Plan& plan, PlanNode& node, Diagnostics& diagnostics) {
   const auto needs = [&](PortRef to) {
-    const PlanNode& taker = at(plan, to.node);
+    const PlanNode& taker = plan.at(to.node);
     return taker.node->needs_content(taker.type->inputs[static_cast<std::size_t>(to.port)].name, taker.costs);
   };
   for (std::size_t input = 0; input < node.from.size(); ++input)
@@ -104,7 +100,7 @@ void weigh_nothing_omitted(const Plan& plan, PlanNode& node) {
     if (out.forwarded) {
       const PortRef from = node.from[input_number(node, *out.forwarded)];
       if (from.node >= 0)
-        out.omitted = out_of(at(plan, from.node), static_cast<std::size_t>(from.port)).omitted;
+        out.omitted = out_of(plan.at(from.node), static_cast<std::size_t>(from.port)).omitted;
     }
     if (out.omitted) out.bytes = 0;
   }
@@ -113,13 +109,7 @@ void weigh_nothing_omitted(const Plan& plan, PlanNode& node) {
 /// The calls of the input's node run under leases of their own: a packet that comes there adds nothing to the
 /// lease that it has.
 bool is_leased_anew(const PlanNode& node, std::size_t input) {
-  const Role role = node.type->role;
-  return role == Role::make || role == Role::open || node.type->asks_bytes ||
-         node.type->inputs[input].per_scope;
-}
-
-bool is_stream(const PlanNode& node, std::size_t input) {
-  return node.from[input].node >= 0 && !node.type->inputs[input].per_scope;
+  return node.makes() || node.type->asks_bytes || node.type->inputs[input].per_scope;
 }
 
 /// The input, if it is a stream, whose packets an output forwards.
@@ -127,7 +117,7 @@ std::optional<std::size_t> forwarded_input(const PlanNode& node, std::size_t por
   const auto& forwarded = out_of(node, port).forwarded;
   if (!forwarded) return {};
   const std::size_t input = input_number(node, *forwarded);
-  return is_stream(node, input) ? std::optional(input) : std::nullopt;
+  return node.is_stream(input) ? std::optional(input) : std::nullopt;
 }
 
 /// Where several packets are joined, the lease of the one on this input covers the call and what is made of
@@ -136,7 +126,7 @@ std::size_t covering_input(const PlanNode& node) {
   for (std::size_t port = 0; port < node.to.size(); ++port)
     if (const auto input = forwarded_input(node, port)) return *input;
   for (std::size_t input = 0; input < node.from.size(); ++input)
-    if (is_stream(node, input)) return input;
+    if (node.is_stream(input)) return input;
   return 0;
 }
 
@@ -173,8 +163,7 @@ Step step_of(const PlanNode& node, std::size_t input) {
 
 /// What a node needs to begin on a packet whose lease is not that of what it makes.
 std::size_t to_begin(const PlanNode& node, std::size_t input) {
-  const bool begins = node.type->role == Role::make || node.type->role == Role::open;
-  return begins && covering_input(node) == input ? node.costs.scratch : 0;
+  return node.makes() && covering_input(node) == input ? node.costs.scratch : 0;
 }
 
 /// Works out the peak bytes of a packet of output `port` and all that its lease covers. With one taker the
@@ -186,7 +175,7 @@ void work_out_way(const Plan& plan, PlanNode& node, std::size_t port) {
   std::size_t beside = 0;
   std::optional<std::size_t> with_one_taker;
   for (const PortRef to : targets) {
-    const PlanNode& taker = at(plan, to.node);
+    const PlanNode& taker = plan.at(to.node);
     const auto input = static_cast<std::size_t>(to.port);
     beside += to_begin(taker, input);
     if (is_leased_anew(taker, input)) continue;
@@ -204,7 +193,7 @@ std::set<int> gatherers_of(const Plan& plan, const PlanNode& node) {
   std::set<int> all;
   for (const auto& targets : node.to)
     for (const PortRef to : targets) {
-      const PlanNode& taker = at(plan, to.node);
+      const PlanNode& taker = plan.at(to.node);
       if (is_leased_anew(taker, static_cast<std::size_t>(to.port)) || taker.type->acts()) continue;
       if (taker.type->role == Role::gather)
         all.insert(to.node);
@@ -219,7 +208,7 @@ std::set<std::pair<int, int>> kept_for_scopes(const Plan& plan, const PlanNode& 
   std::set<std::pair<int, int>> all;
   for (const auto& targets : node.to)
     for (const PortRef to : targets) {
-      const PlanNode& taker = at(plan, to.node);
+      const PlanNode& taker = plan.at(to.node);
       if (taker.type->inputs[static_cast<std::size_t>(to.port)].per_scope)
         all.emplace(node.numbered_by, to.node);
       else if (taker.type->role == Role::map && !taker.type->asks_bytes)
@@ -234,7 +223,7 @@ std::set<std::pair<int, int>> kept_for_scopes(const Plan& plan, const PlanNode& 
 std::size_t slots_after(const Plan& plan, const PlanNode& node) {
   std::size_t slots = 1;
   for (const int gatherer : node.gatherers) {
-    const PlanNode& gathers = at(plan, gatherer);
+    const PlanNode& gathers = plan.at(gatherer);
     slots += (gathers.costs.holds + 1) * gathers.gathers_after - 1;
   }
   return slots + node.kept_for_scopes.size();
@@ -243,7 +232,7 @@ std::size_t slots_after(const Plan& plan, const PlanNode& node) {
 /// The leases of a node's own packets. Of those that it numbers a whole scope can only see one, the last.
 std::size_t own_slots(const Plan& plan, const PlanNode& node) {
   if (node.type->role == Role::open) return 1;
-  const Role numbering = at(plan, node.numbered_by).type->role;
+  const Role numbering = plan.at(node.numbered_by).type->role;
   const auto last = std::count_if(
       node.kept_for_scopes.begin(), node.kept_for_scopes.end(),
       [&](const auto& kept) { return numbering == Role::open || kept.first == node.numbered_by; });
@@ -263,9 +252,8 @@ void work_out_leases(const Plan& plan, PlanNode& node) {
   node.kept_for_scopes = kept_for_scopes(plan, node);
   node.gathers_after = slots_after(plan, node);
   const NodeType& type = *node.type;
-  const bool makes = type.role == Role::make || type.role == Role::open;
   const bool ends = (type.role == Role::gather && type.finishes) || type.finishes_run;
-  if (makes || ends || type.asks_bytes) {
+  if (node.makes() || ends || type.asks_bytes) {
     node.slots = own_slots(plan, node);
     node.beyond = whole - made;
     node.lease = std::max({made + node.costs.scratch, whole, packet_overhead});
@@ -285,7 +273,7 @@ void work_out_costs(Plan& plan, Place memory_place, Diagnostics& diagnostics) {
   for (auto node = plan.nodes.rbegin(); node != plan.nodes.rend(); ++node) work_out_leases(plan, *node);
   // What nodes keep for a scope is leased with the packet that opens it.
   for (const PlanNode& node : plan.nodes)
-    if (node.opener >= 0) plan.nodes[static_cast<std::size_t>(node.opener)].lease += node.costs.keeps;
+    if (node.opener >= 0) plan.at(node.opener).lease += node.costs.keeps;
   plan.scopes_in_flight = std::max(2, plan.threads / 2);
   check_budget(plan, memory_place, diagnostics);
 }

@@ -8,7 +8,7 @@
 
 #include "plan/plan.h"
 
-// Between a graph file and the plan: what nodes.cpp and edges.cpp share.
+// Between a graph file and the plan: what nodes.cpp, connections.cpp and edges.cpp share.
 namespace flowrun {
 
 /// What a `from` says: an input takes the output "node" or "node.port".
@@ -41,6 +41,8 @@ struct Drafts {
   std::vector<Draft> nodes;
 };
 
+/// Names of the inputs of a file.
+std::vector<std::string> input_names(const GraphFile& graph);
 /// Reads what the inputs of a node, or of a file that is used, are connected to.
 void collect_connections(Draft& draft, Diagnostics& diagnostics);
 void collect_connections(Level& level, const GraphFile::Use& use, Diagnostics& diagnostics);

@@ -218,13 +218,9 @@ void note_unused_outputs(Plan& plan) {
 
 void mark_tombstones(Plan& plan) {
   for (auto node = plan.nodes.rbegin(); node != plan.nodes.rend(); ++node) {
-    int streams = 0;
-    for (std::size_t i = 0; i < node->from.size(); ++i)
-      streams += node->from[i].node >= 0 && !node->type->inputs[i].per_scope;
-    node->wants_tombstones = streams > 1 || node->type->role != Role::map || node->type->asks_bytes;
+    node->wants_tombstones = node->streams() > 1 || node->type->role != Role::map || node->type->asks_bytes;
     for (const auto& targets : node->to)
-      for (const PortRef& target : targets)
-        node->wants_tombstones |= plan.nodes[static_cast<std::size_t>(target.node)].wants_tombstones;
+      for (const PortRef& target : targets) node->wants_tombstones |= plan.at(target.node).wants_tombstones;
   }
 }
 

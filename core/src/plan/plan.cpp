@@ -61,16 +61,16 @@ std::string describe_node(const Plan& plan, const PlanNode& node) {
   std::string out = fmt::format("  {}: {} ({})\n", node.name, node.type->name, node.type->plugin);
   for (std::size_t i = 0; i < node.from.size(); ++i) {
     if (node.from[i].node < 0) continue;
-    const PlanNode& source = plan.nodes[static_cast<std::size_t>(node.from[i].node)];
-    out += fmt::format("    {} <- {}.{}\n", node.type->inputs[i].name, source.name,
-                       source.type->outputs[static_cast<std::size_t>(node.from[i].port)].name);
+    const PlanNode& before = plan.at(node.from[i].node);
+    out += fmt::format("    {} <- {}.{}\n", node.type->inputs[i].name, before.name,
+                       before.type->outputs[static_cast<std::size_t>(node.from[i].port)].name);
   }
   if (node.type->asks_bytes)
     out += fmt::format("    leases up to {} for each packet\n", format_bytes(node.lease));
   for (std::size_t port = 0; port < node.to.size(); ++port) {
     const std::string& name = node.type->outputs[port].name;
     out += fmt::format("    {}: {}", name, packet_text(*node.costs.outputs.at(name).bytes));
-    if (node.type->role == Role::make || node.type->role == Role::open)
+    if (node.makes())
       out += fmt::format(", {} along its way; {} fit", format_bytes(node.lease),
                          node.lease ? std::to_string(plan.memory / node.lease) : "any number of them");
     out += "\n";
@@ -94,6 +94,16 @@ bool PlanNode::begins() const {
   return std::none_of(from.begin(), from.end(), [](const PortRef& f) { return f.node >= 0; });
 }
 
+std::size_t PlanNode::streams() const {
+  std::size_t streams = 0;
+  for (std::size_t input = 0; input < from.size(); ++input) streams += is_stream(input);
+  return streams;
+}
+
+std::string Plan::kind_of(int opener) const {
+  return opener < 0 ? "run" : at(opener).type->outputs.front().name;
+}
+
 std::vector<bool> Plan::deciding(int opener) const {
   std::vector<bool> decides(nodes.size());
   for (std::size_t i = nodes.size(); i-- > 0;) {
@@ -114,9 +124,9 @@ std::string Plan::recipe(int opener) const {
     nlohmann::json from = nlohmann::json::object();
     for (std::size_t input = 0; input < node.from.size(); ++input) {
       if (node.from[input].node < 0) continue;
-      const PlanNode& source = nodes[static_cast<std::size_t>(node.from[input].node)];
+      const PlanNode& before = at(node.from[input].node);
       from[node.type->inputs[input].name] =
-          source.name + "." + source.type->outputs[static_cast<std::size_t>(node.from[input].port)].name;
+          before.name + "." + before.type->outputs[static_cast<std::size_t>(node.from[input].port)].name;
     }
     out["nodes"][node.name] = {
         {"type", node.type->name}, {"plugin", node.type->plugin}, {"from", from}, {"options", node.options}};

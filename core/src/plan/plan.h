@@ -41,7 +41,7 @@ struct PlanNode {
   std::vector<PortRef> from;             ///< by input; node -1: unconnected
   std::vector<std::vector<PortRef>> to;  ///< by output: the inputs that it feeds
   std::vector<bool> outer;               ///< by input: takes a packet of the run into the node's scopes
-  int opener = -1;                       ///< the source whose scopes its packets belong to; -1: the run
+  int opener = -1;                       ///< the Open whose scopes its packets belong to; -1: the run
   int numbered_by = -1;                  ///< the node that numbers its packets
   bool wants_tombstones = false;         ///< it, or a node after it, must know what will not come
   Costs costs;                           ///< bytes of a packet on each port, scratch, packets held
@@ -61,6 +61,11 @@ struct PlanNode {
 
   /// Nothing feeds it: it begins with the run.
   bool begins() const;
+  /// Packets come into being in it, one after the other: a Make or an Open.
+  bool makes() const { return type->role == Role::make || type->role == Role::open; }
+  /// The input is connected and takes more than one packet a scope.
+  bool is_stream(std::size_t input) const { return from[input].node >= 0 && !type->inputs[input].per_scope; }
+  std::size_t streams() const;
   /// Bytes that are kept free for it, so that it always gets on.
   std::size_t need() const;
 };
@@ -78,7 +83,11 @@ struct Plan {
 
   std::size_t kept_by_run() const;  ///< bytes leased for the whole run
   std::size_t needed() const;       ///< the least memory with which it gets on
-  /// The source to whose scopes packets of an output belong; -1: the run.
+  const PlanNode& at(int node) const { return nodes[static_cast<std::size_t>(node)]; }
+  PlanNode& at(int node) { return nodes[static_cast<std::size_t>(node)]; }
+  /// What the scopes of an opener are called ("slide"); of -1: "run".
+  std::string kind_of(int opener) const;
+  /// The Open to whose scopes packets of an output belong; -1: the run.
   int opener_of(PortRef output) const;
   /// A digest of all that decides what comes out of the scopes of an opener (-1: of the run): types of their
   /// nodes and of those before them, their versions, options, edges.

@@ -10,10 +10,6 @@
 namespace flowrun {
 namespace {
 
-const PlanNode& at(const Plan& plan, int node) {
-  return plan.nodes[static_cast<std::size_t>(node)];
-}
-
 /// Takes the scope of its inputs: that of all streams, and of inputs with one packet per scope unless that
 /// comes from the run.
 void assign_scope(Plan& plan, PlanNode& node, Diagnostics& diagnostics) {
@@ -26,7 +22,7 @@ void assign_scope(Plan& plan, PlanNode& node, Diagnostics& diagnostics) {
     node.opener = plan.opener_of(from);
   }
   if (node.opener < 0) return;
-  const std::string& opener = at(plan, node.opener).name;
+  const std::string& opener = plan.at(node.opener).name;
   if (node.type->role == Role::open)
     diagnostics.error(node.place, "scopes within scopes of a source are not supported",
                       "open them from the run");
@@ -91,7 +87,7 @@ class Numbering {
       std::set<int> made_of;
       int by = static_cast<int>(i);
       for (std::size_t input = 0; input < node.from.size(); ++input) {
-        if (!is_stream(node, input)) continue;
+        if (!node.is_stream(input)) continue;
         const auto before = static_cast<std::size_t>(node.from[input].node);
         made_of.insert(made_of_[before].begin(), made_of_[before].end());
         if (!node.type->renumbers() && (by == static_cast<int>(i) || is_single(by))) by = by_[before];
@@ -118,18 +114,18 @@ class Numbering {
   void check_joins(const PlanNode& node, Diagnostics& diagnostics) {
     std::set<int> together;
     for (std::size_t input = 0; input < node.from.size(); ++input)
-      if (is_stream(node, input) && !is_single(by(node.from[input].node)))
+      if (node.is_stream(input) && !is_single(by(node.from[input].node)))
         together.merge(std::set<int>(in_step_[by(node.from[input].node)]));
     for (const int numbering : together) in_step_[numbering] = together;
     for (auto one = together.begin(); one != together.end(); ++one)
       for (auto other = together.begin(); other != one; ++other) {
-        const int source = common_source(*one, *other);
-        if (source < 0) continue;
+        const int maker = common_maker(*one, *other);
+        if (maker < 0) continue;
         return diagnostics.error(
             node.place,
             fmt::format("node '{}' joins packets that are numbered by '{}' with packets that are numbered by "
                         "'{}', and both are made of those of '{}'",
-                        node.name, at(plan_, *other).name, at(plan_, *one).name, at(plan_, source).name),
+                        node.name, plan_.at(*other).name, plan_.at(*one).name, plan_.at(maker).name),
             "join packets before they are numbered anew");
       }
   }
@@ -138,7 +134,7 @@ class Numbering {
   /// memory is enough. Needs all joins checked.
   void check_waits(const PlanNode& node, Diagnostics& diagnostics) const {
     for (std::size_t input = 0; input < node.from.size(); ++input) {
-      if (!is_stream(node, input)) continue;
+      if (!node.is_stream(input)) continue;
       const std::set<int> waiting = held_with(node.from[input].node);
       for (std::size_t other = 0; other < node.from.size(); ++other) {
         if (other == input || node.from[other].node < 0) continue;
@@ -149,7 +145,7 @@ class Numbering {
                                              "which '{}' gathers all that is made "
                                              "of the same stream",
                                              node.type->inputs[input].name, node.name,
-                                             node.type->inputs[other].name, at(plan_, gathers).name),
+                                             node.type->inputs[other].name, plan_.at(gathers).name),
                                  "make the packets that wait by a second node");
       }
     }
@@ -180,9 +176,9 @@ class Numbering {
     for (const auto& all : depends_on_) after += all.size();
     return after > before;
   }
-  int common_source(int one, int other) const {
-    for (const int source : made_of(one))
-      if (made_of(other).contains(source)) return source;
+  int common_maker(int one, int other) const {
+    for (const int maker : made_of(one))
+      if (made_of(other).contains(maker)) return maker;
     return -1;
   }
   /// Those whose packets wait when those of `node` do.
@@ -198,10 +194,10 @@ class Numbering {
                       const std::set<int>& makers) const {
     const int from = node.from[input].node;
     for (const int gathers : depends_on_[static_cast<std::size_t>(from)]) {
-      const Role role = at(plan_, gathers).type->role;
+      const Role role = plan_.at(gathers).type->role;
       if (role == Role::gather) {
         const bool is_joined =
-            is_stream(node, input) && made_of(from).contains(gathers);  // that is checked already
+            node.is_stream(input) && made_of(from).contains(gathers);  // that is checked already
         if (is_joined || makers.contains(gathers)) continue;
       } else if (role != Role::gather_scopes || made_of(stream).contains(gathers)) {
         continue;
@@ -228,11 +224,8 @@ class Numbering {
     }
     return needed;
   }
-  bool is_stream(const PlanNode& node, std::size_t input) const {
-    return node.from[input].node >= 0 && !node.type->inputs[input].per_scope;
-  }
   /// It numbers one packet of a scope only, which opens it: others do not wait for a second one.
-  bool is_single(int numbering) const { return at(plan_, numbering).type->role == Role::open; }
+  bool is_single(int numbering) const { return plan_.at(numbering).type->role == Role::open; }
   const std::set<int>& made_of(int node) const { return made_of_[static_cast<std::size_t>(node)]; }
   const Plan& plan_;
   std::vector<int> by_;
@@ -255,7 +248,7 @@ void check_numbering(Plan& plan, Diagnostics& diagnostics) {
 }
 
 int Plan::opener_of(PortRef output) const {
-  const PlanNode& node = at(*this, output.node);
+  const PlanNode& node = at(output.node);
   if (node.type->role == Role::open) return output.node;
   return node.type->role == Role::gather_scopes ? -1 : node.opener;
 }
@@ -267,12 +260,12 @@ void assign_scopes(Plan& plan, Diagnostics& diagnostics) {
   for (const PlanNode& node : plan.nodes)
     for (std::size_t i = 0; i < node.from.size(); ++i) {
       if (!node.outer[i] || !waiting.after(node.from[i].node, node.opener)) continue;
-      const PlanNode& opener = at(plan, node.opener);
+      const PlanNode& opener = plan.at(node.opener);
       diagnostics.error(node.place,
                         fmt::format("'{}' waits for '{}', which is made when every {} of '{}' has ended, but "
                                     "'{}' works within them",
-                                    node.name, at(plan, node.from[i].node).name,
-                                    opener.type->outputs.front().name, opener.name, node.name),
+                                    node.name, plan.at(node.from[i].node).name, plan.kind_of(node.opener),
+                                    opener.name, node.name),
                         fmt::format("open them again for '{}' by a second node of type '{}'", node.name,
                                     opener.type->name));
     }

@@ -45,7 +45,7 @@ RunStatus Engine::status() const {
   for (std::size_t i = 0; i < state_.nodes.size(); ++i) {
     const NodeType& type = *state_.nodes[i].plan->type;
     if (type.role == Role::open) {
-      const std::string& kind = type.outputs.front().name;
+      const std::string kind = state_.plan.kind_of(static_cast<int>(i));
       status.scope_kind = status.scope_kind.empty() || status.scope_kind == kind ? kind : "scope";
       expected += state_.nodes[i].expected;
       all_known = all_known && state_.nodes[i].expected > 0;

@@ -7,32 +7,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "run/lease_point.h"
+
 namespace flowrun {
-
-struct Budget::Held {
-  std::size_t bytes = 0;
-  bool in_turn = false;
-};
-
-struct Budget::Point {
-  explicit Point(PointPlan p) : plan(std::move(p)) {}
-
-  struct Scope {
-    explicit Scope(std::uint64_t slots) : turns(slots) {}
-    Turns turns;
-    bool ended = false;
-    bool settled = false;  // it had its first lease, or will not ask
-  };
-
-  const PointPlan plan;
-  std::map<std::uint64_t, Scope> scopes;  // by age: the first has the slots
-  // Several leases of one turn are possible only of a scope that was forgotten; the id tells them apart.
-  std::map<std::pair<Turn, std::uint64_t>, Held> held;
-  std::size_t used = 0;
-  int blocked = 0;
-  int unsettled = 0;  // of one that opens scopes: points in them that are not settled
-  Waiting waiting;
-};
 
 /// What a Lease points to.
 class Budget::Hold {
@@ -71,18 +48,12 @@ void Budget::begin_scope(Point& point, std::uint64_t age) {
   if (point.plan.opener) ++point.plan.opener->unsettled;
 }
 
-void Budget::settle(Point& point, std::uint64_t age) {
-  const auto scope = point.scopes.find(age);
-  if (!point.plan.opener || scope == point.scopes.end() || std::exchange(scope->second.settled, true)) return;
-  --point.plan.opener->unsettled;
-}
-
 void Budget::end_scope(Point& point, std::uint64_t age) {
   {
     std::scoped_lock lock(mutex_);
     const auto scope = point.scopes.find(age);
     if (scope == point.scopes.end()) return;
-    settle(point, age);
+    point.settle(age);
     scope->second.ended = true;
     pass_on(point);
   }
@@ -97,10 +68,10 @@ std::size_t Budget::forget_scope(Point& point, std::uint64_t age) {
          it != point.held.end() && it->first.first.age == age; ++it) {
       Held& held = it->second;
       bytes += held.bytes;
-      shared_ += shared_bytes(point, held.bytes, false) - shared_bytes(point, held.bytes, held.in_turn);
+      shared_ += point.shared_bytes(held.bytes, false) - point.shared_bytes(held.bytes, held.in_turn);
       held.in_turn = false;
     }
-    settle(point, age);
+    point.settle(age);
     point.scopes.erase(age);
     pass_on(point);
   }
@@ -144,23 +115,14 @@ void Budget::pass_on(Point& point) {
 }
 
 void Budget::set_in_turn(Point& point, Held& held) {
-  shared_ -= shared_bytes(point, held.bytes, held.in_turn) - shared_bytes(point, held.bytes, true);
+  shared_ -= point.shared_bytes(held.bytes, held.in_turn) - point.shared_bytes(held.bytes, true);
   held.in_turn = true;
-}
-
-bool Budget::in_turn(const Point& point, Turn turn) const {
-  return !point.scopes.empty() && point.scopes.begin()->first == turn.age &&
-         point.scopes.begin()->second.turns.has(turn.index);
-}
-
-std::size_t Budget::shared_bytes(const Point& point, std::size_t bytes, bool in_turn) const {
-  return in_turn ? bytes - std::min(bytes, point.plan.bytes) : bytes;
 }
 
 bool Budget::fits(const Point& point, Turn turn, std::size_t bytes) const {
   if (point.blocked > 0 || point.unsettled > 0 || point.held.size() >= point.plan.most_leases) return false;
-  const bool mine = in_turn(point, turn);
-  const std::size_t needed = shared_bytes(point, bytes, mine);
+  const bool mine = point.in_turn(turn);
+  const std::size_t needed = point.shared_bytes(bytes, mine);
   if (needed == 0) return true;
   const std::size_t shareable = total_ - std::min(total_, slots_);
   const std::size_t left = point.plan.opens_scopes && !mine ? std::min(elbow_room_, shareable / 2) : 0;
@@ -168,31 +130,26 @@ bool Budget::fits(const Point& point, Turn turn, std::size_t bytes) const {
 }
 
 Lease Budget::grant(Point& point, Turn turn, std::size_t bytes) {
-  const bool mine = in_turn(point, turn);
+  const bool mine = point.in_turn(turn);
   const std::uint64_t id = ids_++;
   point.held.emplace(std::pair{turn, id}, Held{bytes, mine});
-  settle(point, turn.age);
+  point.settle(turn.age);
   point.used += bytes;
-  shared_ += shared_bytes(point, bytes, mine);
+  shared_ += point.shared_bytes(bytes, mine);
   used_ += bytes;
   peak_ = std::max(peak_.load(), used_.load());
   return std::make_shared<Hold>(shared_from_this(), point, turn, id);
 }
 
-/// Nobody overtakes an older request of the same point, or small ones could starve a large one for ever.
-bool Budget::is_first(const Point& point, Turn turn) const {
-  return point.waiting.empty() || turn < point.waiting.begin()->first;
-}
-
 Lease Budget::take_now(Point& point, Turn turn, std::size_t bytes) {
   std::scoped_lock lock(mutex_);
-  return is_first(point, turn) && fits(point, turn, bytes) ? grant(point, turn, bytes) : nullptr;
+  return point.is_first(turn) && fits(point, turn, bytes) ? grant(point, turn, bytes) : nullptr;
 }
 
 Lease Budget::take_or_wait(Request request) {
   std::scoped_lock lock(mutex_);
   Point& point = *request.point;
-  if (is_first(point, request.turn) && fits(point, request.turn, request.bytes))
+  if (point.is_first(request.turn) && fits(point, request.turn, request.bytes))
     return grant(point, request.turn, request.bytes);
   point.waiting[request.turn].push_back(std::move(request));
   ++waiting_;
@@ -206,7 +163,7 @@ void Budget::shrink(const Lease& lease, std::size_t bytes) {
     std::scoped_lock lock(mutex_);
     Held& held = point.held.at(hold.key());
     if (bytes >= held.bytes) return;
-    shared_ -= shared_bytes(point, held.bytes, held.in_turn) - shared_bytes(point, bytes, held.in_turn);
+    shared_ -= point.shared_bytes(held.bytes, held.in_turn) - point.shared_bytes(bytes, held.in_turn);
     point.used -= held.bytes - bytes;
     used_ -= held.bytes - bytes;
     held.bytes = bytes;
@@ -227,7 +184,7 @@ void Budget::give_back(Point& point, Turn turn, std::uint64_t id, bool closes) {
     point.held.erase(it);
     point.used -= held.bytes;
     used_ -= held.bytes;
-    shared_ -= shared_bytes(point, held.bytes, held.in_turn);
+    shared_ -= point.shared_bytes(held.bytes, held.in_turn);
     if (closes) close_locked(point, turn);
     if (waiting_ == 0) return;
   }
@@ -239,23 +196,17 @@ void Budget::wake() {
   {
     std::scoped_lock lock(mutex_);
     if (waiting_ == 0) return;
-    // Older scopes first; opening further ones comes last. Within a point only the oldest can be next.
-    const auto order = [](const Point* a, const Point* b) {
-      return std::pair(a->plan.opens_scopes, a->waiting.begin()->first) <
-             std::pair(b->plan.opens_scopes, b->waiting.begin()->first);
-    };
     std::vector<Point*> points;
     for (Point& point : points_)
       if (!point.waiting.empty()) points.push_back(&point);
-    std::sort(points.begin(), points.end(), order);
+    // Within a point only the oldest can be next.
+    std::sort(points.begin(), points.end(), [](auto* a, auto* b) { return a->rank() < b->rank(); });
     for (Point* point : points)
       while (!point->waiting.empty()) {
-        const auto next = point->waiting.begin();
-        if (!fits(*point, next->first, next->second.front().bytes)) break;
-        Lease lease = grant(*point, next->first, next->second.front().bytes);
-        woken.emplace_back(std::move(next->second.front()), std::move(lease));
-        next->second.erase(next->second.begin());
-        if (next->second.empty()) point->waiting.erase(next);
+        const Request& next = point->waiting.begin()->second.front();
+        if (!fits(*point, next.turn, next.bytes)) break;
+        Lease lease = grant(*point, next.turn, next.bytes);
+        woken.emplace_back(point->take_oldest(), std::move(lease));
         --waiting_;
       }
   }
@@ -278,19 +229,11 @@ void Budget::unblock(Point& point) {
 std::optional<Budget::Request> Budget::give_up_one() {
   std::scoped_lock lock(mutex_);
   Point* oldest = nullptr;
-  for (Point& point : points_) {
-    if (point.waiting.empty()) continue;
-    if (!oldest || std::pair(point.plan.opens_scopes, point.waiting.begin()->first) <
-                       std::pair(oldest->plan.opens_scopes, oldest->waiting.begin()->first))
-      oldest = &point;
-  }
+  for (Point& point : points_)
+    if (!point.waiting.empty() && (!oldest || point.rank() < oldest->rank())) oldest = &point;
   if (!oldest) return {};
-  auto& requests = oldest->waiting.begin()->second;
-  Request request = std::move(requests.front());
-  requests.erase(requests.begin());
-  if (requests.empty()) oldest->waiting.erase(oldest->waiting.begin());
   --waiting_;
-  return request;
+  return oldest->take_oldest();
 }
 
 std::string Budget::describe() const {

@@ -10,14 +10,11 @@
 #include <functional>
 #include <limits>
 #include <list>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "run/turns.h"
 
 namespace flowrun {
 
@@ -95,15 +92,10 @@ class Budget : public std::enable_shared_from_this<Budget> {
  private:
   struct Held;
   class Hold;
-  using Waiting = std::map<Turn, std::vector<Request>>;
 
-  bool in_turn(const Point& point, Turn turn) const;
-  std::size_t shared_bytes(const Point& point, std::size_t bytes, bool in_turn) const;
-  bool is_first(const Point& point, Turn turn) const;
   bool fits(const Point& point, Turn turn, std::size_t bytes) const;
   Lease grant(Point& point, Turn turn, std::size_t bytes);
   void set_in_turn(Point& point, Held& held);
-  void settle(Point& point, std::uint64_t age);
   void close_locked(Point& point, Turn turn);
   void pass_on(Point& point);
   void give_back(Point& point, Turn turn, std::uint64_t id, bool closes);

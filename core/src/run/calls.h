@@ -78,7 +78,7 @@ class CallLog {
   };
 
   Slot& slot();
-  const std::string& name(int node) const { return plan_.nodes[static_cast<std::size_t>(node)].name; }
+  const std::string& name(int node) const { return plan_.at(node).name; }
   void write(const std::string& event);
   void write_wait(const char* what, int node, const ScopeRun& scope, std::uint64_t index,
                   Clock::time_point since);

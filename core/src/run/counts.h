@@ -17,7 +17,11 @@ namespace flowrun {
 struct PacketCounts {
   std::uint64_t in = 0, out = 0, dropped = 0, failed = 0;
   std::map<std::string, std::uint64_t> reasons;  ///< of those dropped, where the node gave one
-  std::map<std::string, std::uint64_t> notes;    ///< what the node wants the user to know
+};
+
+/// The same in one scope.
+struct ScopeCounts : PacketCounts {
+  std::map<std::string, std::uint64_t> notes;  ///< what the node wants the user to know
 };
 
 /// The same while they are counted, for a node in one scope or (`total`) in all. Thread-safe.
@@ -46,7 +50,7 @@ struct Counts {
     reasons.add(reason);
     if (total) total->say_reason(reason);
   }
-  PacketCounts get() const { return {in, out, dropped, failed, reasons.counts(), notes.counts()}; }
+  ScopeCounts get() const { return {{in, out, dropped, failed, reasons.counts()}, notes.counts()}; }
 };
 
 }  // namespace flowrun

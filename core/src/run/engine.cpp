@@ -120,8 +120,8 @@ void Engine::begin() {
     for (std::size_t i = 0; i < state_.nodes.size(); ++i) {
       const PlanNode& node = *state_.nodes[i].plan;
       if (!node.begins()) continue;
-      const bool makes = node.type->role == Role::make || node.type->role == Role::open;
-      dispatch(Job{makes ? Job::Kind::call : Job::Kind::finish, static_cast<int>(i), state_.run_scope});
+      dispatch(
+          Job{node.makes() ? Job::Kind::call : Job::Kind::finish, static_cast<int>(i), state_.run_scope});
     }
   });
   settle();

@@ -47,7 +47,7 @@ void NodeCalls::call(Job& job) {
 void NodeCalls::leave_out(Job& job) {
   const NodeType& type = *state_.plan_of(job.node).type;
   job.packets.clear();
-  if (type.role != Role::make && type.role != Role::open) job.scope->at(job.node).counts.failed_one();
+  if (!state_.plan_of(job.node).makes()) job.scope->at(job.node).counts.failed_one();
   if (type.asks_bytes && !job.lease)
     state_.budget->close(*state_.at(job.node).packets, {job.scope->age(), job.index});
   job.lease = nullptr;

@@ -63,7 +63,7 @@ class Router {
   const std::vector<Packet>& outer(int node) const { return outer_[static_cast<std::size_t>(node)]; }
 
  private:
-  const PlanNode& at(int node) const { return plan_.nodes[static_cast<std::size_t>(node)]; }
+  const PlanNode& at(int node) const { return plan_.at(node); }
   bool takes_one(PortRef to) const {
     return at(to.node).type->inputs[static_cast<std::size_t>(to.port)].per_scope;
   }

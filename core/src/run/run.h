@@ -34,7 +34,7 @@ struct ScopeResult {
   std::string kind;
   std::string name;
   ScopeStatus status = ScopeStatus::done;
-  std::map<std::string, PacketCounts> counts;  ///< by node; empty when it was done before
+  std::map<std::string, ScopeCounts> counts;  ///< by node; empty when it was done before
 };
 
 struct NodeResult : PacketCounts {
@@ -63,8 +63,8 @@ struct RunResult {
   std::vector<NodeResult> nodes;
   std::string bottleneck;  ///< in words; empty when there was none
   std::map<ScopeStatus, std::uint64_t> scope_counts;
-  std::vector<ScopeResult> scopes;             ///< the first that ended, by name
-  std::map<std::string, PacketCounts> counts;  ///< of what belongs to the run itself, by node
+  std::vector<ScopeResult> scopes;            ///< the first that ended, by name
+  std::map<std::string, ScopeCounts> counts;  ///< of what belongs to the run itself, by node
   std::uint64_t failure_count = 0;
   std::vector<RunFailure> failures;  ///< the first
   std::vector<std::filesystem::path> output_folders;
@@ -104,7 +104,7 @@ RunResult run(Plan& plan, const RunOptions& options);
 /// The result for people, and for programs.
 std::string summary_text(const RunResult& result);
 nlohmann::json summary_json(const RunResult& result);
-nlohmann::json to_json(const PacketCounts& counts);
+nlohmann::json to_json(const ScopeCounts& counts);
 nlohmann::json to_json(const ScopeResult& scope);
 
 }  // namespace flowrun

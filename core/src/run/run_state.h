@@ -103,7 +103,7 @@ struct RunState {
   std::atomic<bool> stopped = false;  ///< by an error with policy stop, or a bug
 
   NodeRun& at(int node) { return nodes[static_cast<std::size_t>(node)]; }
-  const PlanNode& plan_of(int node) const { return plan.nodes[static_cast<std::size_t>(node)]; }
+  const PlanNode& plan_of(int node) const { return plan.at(node); }
   /// Nothing new is to be begun.
   bool stopping() const;
   /// Something went wrong in a scope; `node` -1: in none of them.

@@ -49,7 +49,7 @@ ScopePtr ScopeKeeper::open(int opener, NewScope spec, const Lease& lease) {
       std::scoped_lock lock(node.mutex);
       if (!node.scopes.emplace(spec.name, false).second)
         throw Error(fmt::format("another {} is called '{}' already: names must be unique",
-                                node.plan->type->outputs.front().name, spec.name));
+                                state_.plan.kind_of(opener), spec.name));
     }
     for (const OutputFolder* folder : node.folders)
       folder->check_scope_name(journal_name(state_.plan, opener, spec.name));
@@ -69,8 +69,7 @@ ScopePtr ScopeKeeper::open(int opener, NewScope spec, const Lease& lease) {
       std::scoped_lock lock(node.mutex);
       node.scopes[spec.name] = true;
     }
-    state_.results.end_scope(
-        {node.plan->type->outputs.front().name, spec.name, ScopeStatus::done_before, {}});
+    state_.results.end_scope({state_.plan.kind_of(opener), spec.name, ScopeStatus::done_before, {}});
     return nullptr;
   }
   node.redoing = node.plan->type->successive;
@@ -104,7 +103,7 @@ void ScopeKeeper::refuse(int opener, const NewScope& spec, int node, const std::
   const OnError policy = plan.on_error;
   if (policy == OnError::stop || (policy == OnError::fail && plan.type->successive)) state_.stopped = true;
   state_.results.fail({state_.plan_of(node).name, spec.name, why, policy, {}});
-  state_.results.end_scope({plan.type->outputs.front().name,
+  state_.results.end_scope({state_.plan.kind_of(opener),
                             spec.name,
                             policy == OnError::skip ? ScopeStatus::left_out : ScopeStatus::failed,
                             {}});

@@ -21,23 +21,11 @@ std::vector<Intake::Input> inputs_of(const PlanNode& node) {
 }
 
 bool is_ordered(const PlanNode& node) {
-  return node.type->role == Role::gather || node.type->role == Role::make || node.type->role == Role::open;
+  return node.type->role == Role::gather || node.makes();
 }
 
 bool is_plain(const PlanNode& node) {
   return node.from.size() == 1 && !node.type->inputs[0].per_scope && !is_ordered(node);
-}
-
-std::size_t streams_of(const PlanNode& node) {
-  std::size_t streams = 0;
-  for (std::size_t i = 0; i < node.from.size(); ++i)
-    streams += node.from[i].node >= 0 && !node.type->inputs[i].per_scope;
-  return streams;
-}
-
-std::string kind_of(const Plan& plan, int opener) {
-  if (opener < 0) return "run";
-  return plan.nodes[static_cast<std::size_t>(opener)].type->outputs.front().name;
 }
 
 /// The number of packets that the node before sent to a node's only stream of packets, or nothing when
@@ -46,7 +34,7 @@ std::optional<std::uint64_t> sent_to(const std::vector<std::unique_ptr<NodeScope
                                      const PlanNode& node) {
   std::optional<std::uint64_t> sent;
   for (std::size_t i = 0; i < node.from.size(); ++i) {
-    if (node.from[i].node < 0 || node.type->inputs[i].per_scope) continue;
+    if (!node.is_stream(i)) continue;
     if (sent) return {};
     const NodeScope& before = *scope[static_cast<std::size_t>(node.from[i].node)];
     sent = before.sent[static_cast<std::size_t>(node.from[i].port)];
@@ -58,7 +46,7 @@ std::optional<std::uint64_t> sent_to(const std::vector<std::unique_ptr<NodeScope
 
 std::string journal_name(const Plan& plan, int opener, const std::string& scope) {
   if (opener < 0) return scope;
-  std::string node = plan.nodes[static_cast<std::size_t>(opener)].name;
+  std::string node = plan.at(opener).name;
   std::replace(node.begin(), node.end(), '/', '~');  // a node of a file that the graph uses
   return node + "." + scope;
 }
@@ -68,7 +56,7 @@ NodeScope::NodeScope(const PlanNode& planned, ScopeRun& run, Counts& total)
       node(planned.name),
       plain(is_plain(planned)),
       intake(inputs_of(planned), is_ordered(planned)),
-      gathered(planned.costs.holds * streams_of(planned)),
+      gathered(planned.costs.holds * planned.streams()),
       sent(planned.to.size()) {
   counts.total = &total;
 }
@@ -104,7 +92,7 @@ std::filesystem::path NodeScope::staged(const std::filesystem::path& output_fold
 
 ScopeRun::ScopeRun(const Plan& plan, int opener, std::string name, std::uint64_t age,
                    std::vector<OutputFolder*> folders, std::deque<Counts>& totals)
-    : kind_(kind_of(plan, opener)),
+    : kind_(plan.kind_of(opener)),
       name_(std::move(name)),
       journal_name_(flowrun::journal_name(plan, opener, name_)),
       opener_(opener),
@@ -123,8 +111,8 @@ ScopeRun::ScopeRun(const Plan& plan, int opener, std::string name, std::uint64_t
   }
 }
 
-std::map<std::string, PacketCounts> ScopeRun::counts(const Plan& plan) const {
-  std::map<std::string, PacketCounts> out;
+std::map<std::string, ScopeCounts> ScopeRun::counts(const Plan& plan) const {
+  std::map<std::string, ScopeCounts> out;
   for (std::size_t i = 0; i < nodes_.size(); ++i)
     if (nodes_[i]) out[plan.nodes[i].name] = nodes_[i]->counts.get();
   return out;

@@ -87,7 +87,7 @@ class ScopeRun final {
   void fail() { failed_.store(true, std::memory_order_release); }
 
   /// By node, of those that took part.
-  std::map<std::string, PacketCounts> counts(const Plan& plan) const;
+  std::map<std::string, ScopeCounts> counts(const Plan& plan) const;
   /// The first node whose packets do not add up, in words; empty when all do.
   std::string broken_sum(const Plan& plan) const;
 

@@ -22,7 +22,7 @@ const char* policy_effect(OnError policy) {
   return "failed";
 }
 
-std::string notes_text(const std::map<std::string, PacketCounts>& counts) {
+std::string notes_text(const std::map<std::string, ScopeCounts>& counts) {
   std::string out;
   for (const auto& [node, packets] : counts)
     for (const auto& [note, times] : packets.notes)
@@ -107,7 +107,7 @@ std::string summary_text(const RunResult& result) {
   return out;
 }
 
-nlohmann::json to_json(const PacketCounts& counts) {
+nlohmann::json to_json(const ScopeCounts& counts) {
   nlohmann::json out{
       {"in", counts.in}, {"out", counts.out}, {"dropped", counts.dropped}, {"failed", counts.failed}};
   if (!counts.reasons.empty()) out["reasons"] = counts.reasons;
@@ -117,7 +117,7 @@ nlohmann::json to_json(const PacketCounts& counts) {
 
 namespace {
 
-nlohmann::json by_node(const std::map<std::string, PacketCounts>& counts) {
+nlohmann::json by_node(const std::map<std::string, ScopeCounts>& counts) {
   nlohmann::json out = nlohmann::json::object();
   for (const auto& [node, packets] : counts) out[node] = to_json(packets);
   return out;

@@ -2,18 +2,18 @@
 #include <flowrun/testing.h>
 
 #include <algorithm>
-#include <deque>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <tuple>
 
 #include "run/engine.h"
+#include "testing/plan_around.h"
 #include "testing/stub_nodes.h"
 
 namespace flowrun::testing {
 
-/// The plan: a node that opens the scope, one that feeds each input, the node itself, one that collects from
-/// each output. An engine serves one scope; the node outlives it.
+/// An engine serves one scope; the node outlives it.
 struct Harness::Implementation {
   Implementation(Harness& h, std::unique_ptr<Node> n, std::string scope, std::string k)
       : harness(h),
@@ -32,98 +32,24 @@ struct Harness::Implementation {
   ~Implementation() { stop(); }
 
   bool opens() const { return harness.type.role == Role::open; }
-  bool in_run() const { return opens() || harness.type.inputs.empty(); }
-  int node_number() const { return 1 + static_cast<int>(given.size()); }
-  int feed_number(std::size_t input) const { return 1 + static_cast<int>(input); }
   bool is_stream(std::size_t input) const { return !harness.type.inputs[input].per_scope; }
-  NodeScope& here() { return scope->at(node_number()); }
+  NodeScope& here() { return scope->at(around->number); }
   Router& router() { return *engine->state().router; }
 
-  PlanNode& add(NodeType type, std::unique_ptr<Node> made, int opener) {
-    types.push_back(std::move(type));
-    PlanNode planned;
-    planned.type = &types.back();
-    planned.name = types.back().name;
-    planned.node = std::move(made);
-    planned.on_error = OnError::skip;
-    planned.from.resize(types.back().inputs.size());
-    planned.outer.resize(types.back().inputs.size());
-    planned.to.resize(types.back().outputs.size());
-    planned.way.resize(types.back().outputs.size());
-    planned.wants_tombstones = true;
-    planned.opener = opener;
-    planned.costs.set_defaults(types.back());
-    return plan.nodes.emplace_back(std::move(planned));
-  }
-
-  void connect(int from, int port, int to, int input) {
-    plan.nodes[static_cast<std::size_t>(to)].from[static_cast<std::size_t>(input)] = {from, port};
-    plan.nodes[static_cast<std::size_t>(from)].to[static_cast<std::size_t>(port)].push_back({to, input});
-  }
-
-  void add_opener_and_feeds(bool opens_one) {
-    NodeType opener;
-    opener.name = "scope";
-    opener.role = Role::open;
-    opener.outputs = {{kind, "flowrun.test/1"}};
-    add(opener, std::make_unique<OpenOne>(opens_one ? name : ""), -1).slots = 1;
-    for (const InputSpec& input : harness.type.inputs) {
-      NodeType feed;
-      feed.name = input.name;
-      feed.inputs = {{"never", "flowrun.test/1", false, true}};
-      feed.outputs = {{input.name, input.type}};
-      // As if it were fed by the opener, which does not know of it: it ends when the test lets it.
-      add(feed, std::make_unique<Feed>(), in_run() ? -1 : 0).from[0] = {0, 0};
-    }
-  }
-
-  void add_node(bool of_run) {
-    NodeType tested = harness.type;
-    tested.name = "node";
-    tested.finishes_run = of_run;
-    tested.successive = false;
-    const bool ends = (tested.role == Role::gather && tested.finishes) || of_run;
+  void start(bool of_run) {
     std::unique_ptr<Node> made;
     if (opens())
       made = std::make_unique<Overhear>(static_cast<Open&>(*node), harness.opened);
     else
       made = std::move(node);
-    PlanNode& planned = add(tested, std::move(made), in_run() ? -1 : 0);
-    planned.slots = ends || tested.asks_bytes || tested.role == Role::make || tested.role == Role::open;
-    planned.costs.holds = 1 << 20;
-    for (std::size_t i = 0; i < given.size(); ++i)
-      if (given[i].payload) connect(feed_number(i), 0, node_number(), static_cast<int>(i));
-  }
-
-  void add_sinks() {
-    const bool for_run = in_run() || harness.type.role == Role::gather_scopes;
-    for (std::size_t i = 0; i < harness.type.outputs.size(); ++i) {
-      const OutputSpec& output = harness.type.outputs[i];
-      NodeType sink;
-      sink.name = output.name;
-      sink.inputs = {{"packet", output.type}};
-      const int number = static_cast<int>(plan.nodes.size());
-      add(sink, std::make_unique<Collect>(harness.emitted, output.name),
-          opens()   ? node_number()
-          : for_run ? -1
-                    : 0);
-      connect(node_number(), static_cast<int>(i), number, 0);
-    }
-  }
-
-  void start(bool of_run) {
-    types.clear();
-    plan = Plan();
-    plan.name = "test";
-    plan.memory = budget->total();
-    plan.scopes_in_flight = std::numeric_limits<int>::max();
-    add_opener_and_feeds(!of_run && !in_run());
-    add_node(of_run);
-    add_sinks();
-    engine = std::make_unique<Engine>(plan, nullptr, options, budget);
+    std::vector<bool> connected;
+    for (const Packet& packet : given) connected.push_back(packet.payload != nullptr);
+    around.emplace(harness.type, std::move(made), connected, of_run, kind, name, harness.emitted);
+    around->plan.memory = budget->total();
+    engine = std::make_unique<Engine>(around->plan, nullptr, options, budget);
     for (const std::string& done : done_scopes) engine->state().at(0).scopes[done] = true;
     engine->begin();
-    scope = in_run() || of_run ? engine->state().run_scope : engine->open_scopes().at(0);
+    scope = around->in_run || of_run ? engine->state().run_scope : engine->open_scopes().at(0);
     std::fill(sent.begin(), sent.end(), false);
     next_expected = 0;
     said_reasons.clear();
@@ -134,12 +60,12 @@ struct Harness::Implementation {
     if (!engine) return;
     scope.reset();
     engine.reset();
-    if (!opens()) node = std::move(plan.nodes[static_cast<std::size_t>(node_number())].node);
+    if (!opens()) node = std::move(around->node().node);
   }
 
   /// The engine knows which inputs are connected; a packet of the scope never changes.
   bool fits_what_is_given() {
-    const PlanNode& planned = plan.nodes[static_cast<std::size_t>(node_number())];
+    const PlanNode& planned = around->node();
     for (std::size_t i = 0; i < given.size(); ++i) {
       const bool is_connected = planned.from[i].node >= 0;
       if (is_connected != (given[i].payload != nullptr)) return false;
@@ -152,7 +78,7 @@ struct Harness::Implementation {
     std::vector<Outputs::Emission> emissions;
     packet.index = index;
     if (packet.payload) emissions.push_back({0, std::move(packet)});
-    router().send(scope, feed_number(input), emissions, index);
+    router().send(scope, PlanAround::feed(input), emissions, index);
   }
 
   void send_given() {
@@ -179,7 +105,7 @@ struct Harness::Implementation {
     std::stable_sort(begin, emitted.end(), [&](const Emitted& a, const Emitted& b) {
       return std::tuple(a.index, port_number(a)) < std::tuple(b.index, port_number(b));
     });
-    const PacketCounts counts = here().counts.get();
+    const ScopeCounts counts = here().counts.get();
     add_new(counts.reasons, said_reasons, harness.drop_reasons);
     add_new(counts.notes, said_notes, harness.notes);
     if (const auto thrown = std::exchange(problem, nullptr)) {
@@ -208,8 +134,7 @@ struct Harness::Implementation {
   std::mutex mutex;
   std::exception_ptr problem;
   std::unique_ptr<Node> node;  // while no plan has it
-  std::deque<NodeType> types;
-  Plan plan;
+  std::optional<PlanAround> around;
   std::unique_ptr<Engine> engine;
   ScopePtr scope;
   std::map<std::string, std::uint64_t> said_reasons, said_notes;
@@ -266,9 +191,9 @@ void Harness::finish() {
   for (std::size_t i = 0; i < its.given.size(); ++i)
     if (its.given[i].payload && !its.is_stream(i) && !its.sent[i]) its.send(i, its.given[i], 0);
   const ScopePtr scope = its.scope;
-  its.router().add(scope, its.node_number());
-  for (std::size_t i = 0; i < its.given.size(); ++i) its.router().release(scope, its.feed_number(i));
-  its.router().release(scope, its.node_number());
+  its.router().add(scope, its.around->number);
+  for (std::size_t i = 0; i < its.given.size(); ++i) its.router().release(scope, PlanAround::feed(i));
+  its.router().release(scope, its.around->number);
   try {
     its.settle(before);
   } catch (...) {
@@ -285,7 +210,7 @@ void Harness::finish_run(std::vector<std::string> done_scopes) {
   const std::size_t before = emitted.size();
   its.start(true);
   its.done_scopes.clear();
-  for (std::size_t i = 0; i < its.given.size(); ++i) its.router().release(its.scope, its.feed_number(i));
+  for (std::size_t i = 0; i < its.given.size(); ++i) its.router().release(its.scope, PlanAround::feed(i));
   try {
     its.settle(before);
   } catch (...) {

@@ -75,3 +75,13 @@ TEST_CASE("slides of one name in one folder are told apart by their extensions")
   const auto slides = list_slides({folder.path()});
   CHECK(slides[0].name != slides[1].name);
 }
+
+TEST_CASE("a text that journals cannot hold is written byte by byte, so that different ones stay different") {
+  CHECK(printable("gr\xc3\xbcn 100%") == "gr\xc3\xbcn 100%");
+  CHECK(printable("100%\xfc") == "100%25%FC");
+  CHECK(printable("a\tb\x7f") == "a%09b%7F");
+  // Overlong, a surrogate, beyond Unicode: no UTF-8 (RFC 3629), and JSON would refuse them.
+  CHECK(printable("\xc0\xaf") == "%C0%AF");
+  CHECK(printable("\xed\xa0\x80") == "%ED%A0%80");
+  CHECK(printable("\xf5\x80\x80\x80") == "%F5%80%80%80");
+}
