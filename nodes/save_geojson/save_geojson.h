@@ -12,6 +12,7 @@ namespace flowrun::wsi {
 struct SaveGeojson : Write {
   std::filesystem::path dir;
   std::string objects = "detection";
+  std::string origin = "bounds";
 
   static void describe(Description<SaveGeojson>& d);
   void plan(Costs& costs) override;
