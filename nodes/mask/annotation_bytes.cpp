@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cctype>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "annotation_text.h"
@@ -71,12 +73,13 @@ class XmlCount {
 
   void end_word() {
     regions_ += before_ == '<' && (word_ == "Region" || word_ == "Annotation");
-    ellipses_ += (before_ == '"' || before_ == '\'') && (word_ == "2" || word_ == "Ellipse");
-    word_.clear();
+    ellipses_ += attribute_ == "Type" && (word_ == "2" || word_ == "Ellipse");
+    if (!word_.empty()) attribute_ = std::exchange(word_, {});
   }
 
   std::size_t elements_ = 0, texts_ = 0, attributes_ = 0, regions_ = 0, ellipses_ = 0;
-  std::string word_;  // being read
+  std::string word_,
+      attribute_;  // being read; the one before, which is an attribute's name if this is a value
   char before_ = 0, last_ = 0, last_solid_ = 0;
 };
 

@@ -120,6 +120,21 @@ TEST_CASE("memory is asked for by the file's size and kind") {
   write_file(folder / "s", "<Annotations/>" + std::string(1000000, ' '));
   CHECK(Call(node).runner.asked() > 2500000);
   CHECK(Call(node).runner.asked() < 2700000);
+  const auto region = [&](const std::string& type, int count) {
+    std::string text = "<Annotations><Annotation Name='a'><Regions>";
+    for (int i = 0; i < count; ++i)
+      text +=
+          "<Region Type=" + type + "><Vertices><V X='2' Y='2'/><V X='99999' Y='88888'/></Vertices></Region>";
+    write_file(folder / "s", text + "</Regions></Annotation></Annotations>");
+    return Call(node);
+  };
+  // Ellipses become more points than the file has, however their type is written; other shapes do not.
+  for (const std::string type : {"'2'", "\"Ellipse\"", " '&#50;'"}) {
+    const Call call = region(type, 2000);
+    CHECK(call.mask->regions().at(0).rings.at(0).size() > 100);
+    CHECK(call.mask->bytes() <= call.runner.leased());
+  }
+  CHECK(region("'1'", 2000).runner.asked() < 3000000);
 }
 
 TEST_CASE("GeoJSON counts from the slide's bounds, XML from the slide, unless `origin` says otherwise") {
