@@ -7,6 +7,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <set>
 #include <utility>
 
 namespace flowrun::wsi {
@@ -167,6 +168,13 @@ void AnnotationBuilder::add(std::string_view name, const Colour& colour, Kind ki
 }
 
 AnnotationFile AnnotationBuilder::finish() {
+  std::set<std::uint32_t> layers;
+  for (const auto& region : file_.regions)
+    if (!region.hole) layers.insert(region.layer);
+  for (const auto& region : file_.regions)
+    if (region.hole && !layers.contains(region.layer))
+      count("hole has no region in its layer, and cuts nothing",
+            "holes have no region in their layer, and cut nothing");
   if (unknown_ > 0 && !known_ && file_.regions.empty())
     throw Malformed(0, fmt::format("nothing in the file is known: no region, but {} other things, the first "
                                    "is {}; save the annotations as ImageScope, HALO, ASAP or QuPath do",

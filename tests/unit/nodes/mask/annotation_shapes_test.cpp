@@ -61,6 +61,14 @@ TEST_CASE("HALO: vertices V, types in words, holes") {
   CHECK(file.notes == Names{"1 region of type ruler is no area: left out"});
 }
 
+TEST_CASE("a hole whose layer has no region is told") {
+  std::string text = vertices("1");
+  text.insert(text.find("<Region>") + 7, " NegativeROA='1'");
+  const AnnotationFile file = read(text);
+  CHECK(names_of(file) == Names{"hole"});
+  CHECK(file.notes == Names{"1 hole has no region in its layer, and cuts nothing"});
+}
+
 TEST_CASE("layers of ImageScope that have no name of their own do not become one class") {
   const auto layer = [](const std::string& attributes, const std::string& text = {}) {
     return "<Annotation Name=''><Attributes>" + attributes + "</Attributes><Regions><Region Text='" + text +
