@@ -7,6 +7,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <set>
 #include <utility>
 
 #include "nodes/base/text.h"
@@ -63,6 +64,10 @@ std::optional<std::string> without_commas(std::string_view text) {
   return out;
 }
 
+std::string several_of(std::string_view what) {
+  return what == "geometry" ? "geometries" : std::string(what) + "s";
+}
+
 }  // namespace
 
 std::string in_quotes(std::string_view text) {
@@ -104,7 +109,17 @@ std::size_t AnnotationBuilder::class_of(std::string name, const Colour& colour) 
   return it->second;
 }
 
-void AnnotationBuilder::add(std::string_view name, const Colour& colour, bool hole, std::vector<Ring> rings) {
+void AnnotationBuilder::no_area(std::string_view what, std::string_view type) {
+  known_ = true;
+  count(fmt::format("{} of type {} is no area: left out", what, type),
+        fmt::format("{} of type {} are no areas: left out", several_of(what), type));
+}
+
+void AnnotationBuilder::unknown(const std::string& what) {
+  if (unknown_++ == 0) first_unknown_ = what;
+}
+
+void AnnotationBuilder::add(std::string_view name, const Colour& colour, Kind kind, std::vector<Ring> rings) {
   if (rings.empty() || !has_three_points(rings.front()))
     return count("region with fewer than 3 points left out", "regions with fewer than 3 points left out");
   const std::size_t all = rings.size();
@@ -117,15 +132,32 @@ void AnnotationBuilder::add(std::string_view name, const Colour& colour, bool ho
     count("region has a name that is not UTF-8; it was read as Latin-1",
           "regions have names that are not UTF-8; they were read as Latin-1");
   }
-  if (words.empty() && !hole)
+  if (words.empty() && !kind.hole)
     count("region without a name is of the class 'unnamed'",
           "regions without a name are of the class 'unnamed'");
   if (words.empty()) words = "unnamed";
   // A hole belongs to no class, and makes none appear.
-  file_.regions.push_back({hole ? 0 : class_of(std::move(words), colour), hole, std::move(rings)});
+  const std::size_t of_class = kind.hole ? 0 : class_of(std::move(words), colour);
+  file_.regions.push_back({of_class, std::move(rings), kind.layer, kind.hole, kind.winding});
 }
 
 AnnotationFile AnnotationBuilder::finish() {
+  std::set<std::uint32_t> layers;
+  for (const auto& region : file_.regions)
+    if (!region.hole) layers.insert(region.layer);
+  for (const auto& region : file_.regions)
+    if (region.hole && !layers.contains(region.layer))
+      count("hole has no region in its layer, and cuts nothing",
+            "holes have no region in their layer, and cut nothing");
+  if (unknown_ > 0 && !known_ && file_.regions.empty())
+    throw Malformed(0, fmt::format("nothing in the file is known: no region, but {} other things, the first "
+                                   "is {}; save the annotations as ImageScope, HALO, ASAP or QuPath do",
+                                   unknown_, first_unknown_));
+  if (unknown_ > 0)
+    file_.notes.push_back(unknown_ == 1
+                              ? fmt::format("1 thing that is not known left out: {}", first_unknown_)
+                              : fmt::format("{} things that are not known left out, the first is {}",
+                                            unknown_, first_unknown_));
   for (const auto& [text, times] : counts_)
     file_.notes.push_back(fmt::format("{} {}", times, times == 1 ? text.first : text.second));
   file_.regions.shrink_to_fit();

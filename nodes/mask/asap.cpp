@@ -35,13 +35,17 @@ Groups groups_of(pugi::xml_node root) {
 /// The points by Order, those without it where they stand.
 AnnotationBuilder::Ring ring_of(pugi::xml_node annotation, AnnotationBuilder& builder) {
   std::vector<std::pair<double, cv::Point2d>> ordered;
-  for (const pugi::xml_node list : annotation.children("Coordinates"))
+  check_children(annotation, {"Coordinates", "Attributes"}, builder);
+  for (const pugi::xml_node list : annotation.children("Coordinates")) {
+    check_children(list, {"Coordinate"}, builder);
+    ordered.reserve(ordered.size() + count_of(list.children("Coordinate")));
     for (const pugi::xml_node point : list.children("Coordinate")) {
       const double order = point.attribute("Order") ? coordinate(builder, point, "Order")
                                                     : static_cast<double>(ordered.size());
       const double x = coordinate(builder, point, "X");
       ordered.push_back({order, {x, coordinate(builder, point, "Y")}});
     }
+  }
   std::stable_sort(ordered.begin(), ordered.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   AnnotationBuilder::Ring ring;
@@ -52,14 +56,15 @@ AnnotationBuilder::Ring ring_of(pugi::xml_node annotation, AnnotationBuilder& bu
 
 void add_annotation(pugi::xml_node annotation, const Groups& groups, AnnotationBuilder& builder) {
   const std::string_view type = annotation.attribute("Type").value();
+  if (type == "Dot" || type == "PointSet" || type == "Measurement")
+    return builder.no_area("annotation", in_quotes(type));
   if (type != "Polygon" && type != "Rectangle" && type != "Spline")
-    return builder.count(fmt::format("annotation of type {} is no area: left out", in_quotes(type)),
-                         fmt::format("annotations of type {} are no areas: left out", in_quotes(type)));
+    return builder.unknown(fmt::format("an annotation of type {}", in_quotes(type)));
   const std::string_view group = annotation.attribute("PartOfGroup").value();
   const bool grouped = !group.empty() && group != "None";
   const auto known = grouped ? groups.find(group) : groups.end();
   const auto colour = known != groups.end() && known->second ? known->second : colour_of(annotation);
-  builder.add(grouped ? group : annotation.attribute("Name").value(), colour, false,
+  builder.add(grouped ? group : annotation.attribute("Name").value(), colour, {.winding = true},
               {ring_of(annotation, builder)});
 }
 
@@ -67,9 +72,12 @@ void add_annotation(pugi::xml_node annotation, const Groups& groups, AnnotationB
 
 void add_asap(pugi::xml_node root, AnnotationBuilder& builder) {
   const Groups groups = groups_of(root);
-  for (const pugi::xml_node list : root.children("Annotations"))
+  check_children(root, {"Annotations", "AnnotationGroups"}, builder);
+  for (const pugi::xml_node list : root.children("Annotations")) {
+    check_children(list, {"Annotation"}, builder);
     for (const pugi::xml_node annotation : list.children("Annotation"))
       add_annotation(annotation, groups, builder);
+  }
 }
 
 }  // namespace flowrun::wsi

@@ -19,6 +19,12 @@ constexpr std::size_t deepest = 64;
 constexpr const char* what_is_right =
     "QuPath writes a FeatureCollection, a Feature, or a list of Features (RFC 7946)";
 
+bool is_geometry(std::string_view type) {
+  constexpr std::string_view types[]{"Point",   "MultiPoint",   "LineString",        "MultiLineString",
+                                     "Polygon", "MultiPolygon", "GeometryCollection"};
+  return std::find(std::begin(types), std::end(types), type) != std::end(types);
+}
+
 /// Bytes that tell how far they have been read, for messages.
 struct Cursor {
   using iterator_category = std::input_iterator_tag;
@@ -39,9 +45,18 @@ struct Cursor {
 };
 
 struct Feature {
-  std::string type, name, class_name, class_names, geometry_type;
+  std::string type, name, class_name, class_names;
   std::vector<std::int64_t> rgb;
-  Coordinates coordinates;
+  bool has_geometry = false;
+  std::vector<std::vector<Coordinates::Ring>> polygons;  // of all its geometries
+};
+
+/// An object that is a geometry, or a feature: which of the two is known at its end.
+struct Geometry {
+  std::size_t depth;  // frames around it
+  std::string type = {};
+  Coordinates coordinates = {};
+  bool has_parts = false;  // of a collection
 };
 
 /// Takes the file as it is read: it is never in memory as a tree.
@@ -49,7 +64,11 @@ class Handler final : public nlohmann::json_sax<Json> {
  public:
   Handler(const char* begin, const char* const& at) : begin_(begin), at_(at) {}
 
-  AnnotationFile finish() { return builder_.finish(); }
+  AnnotationFile finish() {
+    AnnotationFile file = builder_.finish();
+    file.geojson = true;
+    return file;
+  }
 
   bool null() override { return no_value_here("null"); }
   bool boolean(bool) override { return no_value_here("true or false"); }
@@ -62,10 +81,9 @@ class Handler final : public nlohmann::json_sax<Json> {
     no_value_here("a text");
     if (frames_.size() == 1 && frames_[0].key == "type") root_type_ = value;
     if (!in_feature_) return true;
-    if (at({"type"}))
-      feature_.type = std::move(value);
-    else if (at({"geometry", "type"}))
-      feature_.geometry_type = std::move(value);
+    if (at({"type"})) feature_.type = value;
+    if (in_geometry("type"))
+      geometries_.back().type = std::move(value);
     else if (at({"properties", "name"}))
       feature_.name = std::move(value);
     else if (at({"properties", "classification", "name"}))
@@ -79,6 +97,9 @@ class Handler final : public nlohmann::json_sax<Json> {
       base_ = frames_.size();
       in_feature_ = true;
       feature_ = {};
+      geometries_.assign(1, {base_});
+    } else if (at({"geometry"}) || in_collection()) {
+      geometries_.push_back({frames_.size()});
     } else {
       no_value_here("an object");
     }
@@ -90,6 +111,7 @@ class Handler final : public nlohmann::json_sax<Json> {
   }
   bool end_object() override {
     frames_.pop_back();
+    if (in_feature_ && geometries_.back().depth == frames_.size()) end_geometry();
     if (frames_.empty())
       end_root();
     else if (in_feature_ && frames_.size() == base_)
@@ -97,9 +119,10 @@ class Handler final : public nlohmann::json_sax<Json> {
     return true;
   }
   bool start_array(std::size_t) override {
-    if (in_feature_ && (feature_.coordinates.open() || at({"geometry", "coordinates"}))) {
-      if (!feature_.coordinates.open()) feature_.coordinates = {};
-      check(feature_.coordinates.begin());
+    if (in_coordinates() || in_geometry("coordinates")) {
+      Coordinates& coordinates = geometries_.back().coordinates;
+      if (!coordinates.open()) coordinates = {};
+      check(coordinates.begin());
     } else if (frames_.empty() || at_features()) {
       lists_features_ = true;
     } else {
@@ -108,7 +131,7 @@ class Handler final : public nlohmann::json_sax<Json> {
     return push(true);
   }
   bool end_array() override {
-    if (in_feature_ && feature_.coordinates.open()) check(feature_.coordinates.end());
+    if (in_coordinates()) check(geometries_.back().coordinates.end());
     frames_.pop_back();
     return true;
   }
@@ -157,7 +180,15 @@ class Handler final : public nlohmann::json_sax<Json> {
     if (frames_.size() == 2) return !frames_[0].list && frames_[0].key == "features" && frames_[1].list;
     return frames_.empty() || (frames_.size() == 1 && frames_[0].list);
   }
-  bool in_coordinates() const { return in_feature_ && feature_.coordinates.open(); }
+  /// Whether the value to come is this one of a geometry.
+  bool in_geometry(std::string_view key) const {
+    return in_feature_ && frames_.size() == geometries_.back().depth + 1 && frames_.back().key == key;
+  }
+  bool in_collection() const {
+    if (!in_feature_ || frames_.size() != geometries_.back().depth + 2 || !frames_.back().list) return false;
+    return frames_[geometries_.back().depth].key == "geometries";
+  }
+  bool in_coordinates() const { return in_feature_ && geometries_.back().coordinates.open(); }
 
   /// Refuses a value that is neither a feature among features nor a number among coordinates.
   bool no_value_here(const char* found) const {
@@ -170,7 +201,8 @@ class Handler final : public nlohmann::json_sax<Json> {
   bool number(double value) {
     if (!in_coordinates()) no_value_here("a number");
     if (in_coordinates())
-      check(feature_.coordinates.number(AnnotationBuilder::checked(value, "a coordinate", offset())));
+      check(
+          geometries_.back().coordinates.number(AnnotationBuilder::checked(value, "a coordinate", offset())));
     else if (in_list({"properties", "classification", "color"}))
       feature_.rgb.push_back(value >= 0 && value <= 255 ? static_cast<std::int64_t>(value) : -1);
     else if (at({"properties", "classification", "colorRGB"}) && value >= -2147483648.0 &&
@@ -183,10 +215,35 @@ class Handler final : public nlohmann::json_sax<Json> {
   }
 
   void end_root() {
-    if (root_type_ == "Feature" && !lists_features_) return end_feature();
+    if (feature_.type == "Feature" && !lists_features_) return end_feature();
     if (root_type_ != "FeatureCollection" || !lists_features_)
       throw Malformed(0, fmt::format("an object of type {} {}; {}", in_quotes(root_type_),
                                      lists_features_ ? "with features" : "without features", what_is_right));
+  }
+
+  void end_geometry() {
+    Geometry geometry = std::move(geometries_.back());
+    geometries_.pop_back();
+    if (geometry.depth == base_) {
+      geometries_.push_back({base_});  // there is one as long as there is a feature
+      if (!is_geometry(geometry.type)) return;
+      feature_.type = "Feature";  // without properties
+    } else {
+      geometries_.back().has_parts = true;
+    }
+    feature_.has_geometry = true;
+    if (!is_geometry(geometry.type))
+      return builder_.unknown(fmt::format("a geometry of type {}", in_quotes(geometry.type)));
+    const bool many = geometry.type == "MultiPolygon";
+    if (geometry.type == "GeometryCollection" && geometry.has_parts) return;
+    if (!many && geometry.type != "Polygon") return builder_.no_area("geometry", in_quotes(geometry.type));
+    const std::size_t depth = geometry.coordinates.position_depth();
+    if (depth != 0 && depth != (many ? 4U : 3U))
+      throw Malformed(offset(), fmt::format("the coordinates of a {} are nested {} deep; {} is right",
+                                            geometry.type, depth, many ? 4 : 3));
+    auto& polygons = geometry.coordinates.polygons();
+    if (polygons.empty()) polygons.emplace_back();
+    std::move(polygons.begin(), polygons.end(), std::back_inserter(feature_.polygons));
   }
 
   void end_feature() {
@@ -195,25 +252,14 @@ class Handler final : public nlohmann::json_sax<Json> {
     if (feature.type != "Feature")
       throw Malformed(offset(), fmt::format("among features is an object of type {}; {}",
                                             in_quotes(feature.type), what_is_right));
-    const bool many = feature.geometry_type == "MultiPolygon";
-    if (!many && feature.geometry_type != "Polygon") {
-      const std::string type = feature.geometry_type.empty() ? "none" : in_quotes(feature.geometry_type);
-      return builder_.count("geometry of type " + type + " is no area: left out",
-                            "geometries of type " + type + " are no areas: left out");
-    }
-    const std::size_t depth = feature.coordinates.position_depth();
-    if (depth != 0 && depth != (many ? 4U : 3U))
-      throw Malformed(offset(), fmt::format("the coordinates of a {} are nested {} deep; {} is right",
-                                            feature.geometry_type, depth, many ? 4 : 3));
+    if (!feature.has_geometry) builder_.no_area("geometry", "none");
     AnnotationBuilder::Colour colour;
     if (feature.rgb.size() == 3 && std::count(feature.rgb.begin(), feature.rgb.end(), -1) == 0)
       colour = {static_cast<std::uint8_t>(feature.rgb[0]), static_cast<std::uint8_t>(feature.rgb[1]),
                 static_cast<std::uint8_t>(feature.rgb[2])};
     const std::string& of_class = !feature.class_name.empty() ? feature.class_name : feature.class_names;
-    auto& polygons = feature.coordinates.polygons();
-    if (polygons.empty()) polygons.emplace_back();
-    for (auto& polygon : polygons)
-      builder_.add(of_class.empty() ? feature.name : of_class, colour, false, std::move(polygon));
+    for (auto& polygon : feature.polygons)
+      builder_.add(of_class.empty() ? feature.name : of_class, colour, {}, std::move(polygon));
   }
 
   const char* const begin_;
@@ -225,6 +271,7 @@ class Handler final : public nlohmann::json_sax<Json> {
   bool in_feature_ = false;
   std::size_t base_ = 0;  // frames around the feature
   Feature feature_;
+  std::vector<Geometry> geometries_;  // around what is read, the feature first
 };
 
 }  // namespace

@@ -15,7 +15,9 @@ struct AnnotationMask : Map {
   std::vector<std::filesystem::path> annotations;
   std::string missing = "fail";
   std::map<std::string, int> classes;
+  std::vector<std::string> order;
   std::string other = "ignore";
+  std::string origin = "auto";
 
   static void describe(Description<AnnotationMask>& d);
   void plan(Costs& costs) override;

@@ -42,10 +42,11 @@ AnnotationFile parse_xml(std::string& text) {
   else if (name == "ASAP_Annotations")
     add_asap(root, builder);
   else
-    throw Malformed(static_cast<std::size_t>(root.offset_debug()),
-                    fmt::format("the root element is {}; annotations begin with Annotations (ImageScope) or "
-                                "ASAP_Annotations (ASAP)",
-                                in_quotes(name)));
+    throw Malformed(
+        static_cast<std::size_t>(root.offset_debug()),
+        fmt::format("the root element is {}; annotations begin with Annotations (ImageScope, HALO) or "
+                    "ASAP_Annotations (ASAP)",
+                    in_quotes(name)));
   return builder.finish();
 }
 

@@ -26,7 +26,8 @@ std::string properties_of(const GeoObject& object) {
 
 }  // namespace
 
-GeoJsonFile::GeoJsonFile(const std::filesystem::path& file) : file_(file) {
+GeoJsonFile::GeoJsonFile(const std::filesystem::path& file, cv::Point2d origin)
+    : file_(file), origin_(origin) {
   text_ = "{\"type\":\"FeatureCollection\",\"features\":[";
 }
 
@@ -65,7 +66,7 @@ void GeoJsonFile::close() {
 
 void GeoJsonFile::position(double x, double y) {
   const auto rounded = [](double value) { return std::round(value * 100) / 100 + 0.0; };  // no -0
-  fmt::format_to(std::back_inserter(text_), "[{},{}]", rounded(x), rounded(y));
+  fmt::format_to(std::back_inserter(text_), "[{},{}]", rounded(x - origin_.x), rounded(y - origin_.y));
   flush();
 }
 
@@ -73,6 +74,10 @@ void GeoJsonFile::flush() {
   if (text_.size() < buffer_bytes) return;
   file_.write(text_);
   text_.clear();
+}
+
+cv::Point2d geojson_origin(const std::string& option, const SlideFacts* slide) {
+  return option == "bounds" && slide ? slide->bounds.tl() : cv::Point2d();
 }
 
 std::string content_uuid(std::string_view content) {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <flowrun/wsi/slide.h>
+
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <opencv2/core/types.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,14 +30,16 @@ struct GeoObject {
 
 /// Writes a GeoJSON FeatureCollection (RFC 7946) as QuPath reads it, feature by feature: a polygon each, or
 /// several. Coordinates are level-0 pixels with two decimals at most, y downwards. Nothing but a buffer is
-/// held. Throws Error as OutFile does. Not thread-safe.
+/// held. Exterior rings that are given counter-clockwise as numbers go, clockwise on screen, are what the RFC
+/// (3.1.6) asks for. Throws Error as OutFile does. Not thread-safe.
 ///
 ///   file.begin(object, 1);
 ///   file.polygon(outer, holes, scale_x, scale_y);  // so many times
 ///   file.end();
 class GeoJsonFile {
  public:
-  explicit GeoJsonFile(const std::filesystem::path& file);
+  /// `origin`: level-0 pixels of the slide that the coordinates written count from.
+  explicit GeoJsonFile(const std::filesystem::path& file, cv::Point2d origin = {});
   /// Begins a feature of so many polygons, at least one.
   void begin(const GeoObject& object, std::size_t polygons = 1);
   /// Rings of points with x and y, without the first point repeated at the end; each is multiplied by the
@@ -71,11 +76,20 @@ class GeoJsonFile {
   void flush();
 
   OutFile file_;
+  cv::Point2d origin_;
   std::string text_;  // not yet written
   bool first_ = true;
   std::size_t polygons_ = 0;  // of the feature
   std::size_t written_ = 0;   // of them
 };
+
+/// The values of an option `origin`, and where coordinates count from with each: the corner of the slide's
+/// bounds, where QuPath's do, or of the whole slide. A slide of a test may be null.
+inline const std::vector<std::string> geojson_origins{"bounds", "slide"};
+constexpr const char* geojson_origin_help =
+    "where coordinates count from: the corner of the slide's bounds, as QuPath shows a slide that has them "
+    "(openslide.bounds-x, -y: Leica SCN, MIRAX), or of the whole slide";
+cv::Point2d geojson_origin(const std::string& option, const SlideFacts* slide);
 
 /// A UUID of version 5 (RFC 4122): the same content gives the same.
 std::string content_uuid(std::string_view content);

@@ -53,10 +53,11 @@ void PolygonFiller::fill_run(std::int64_t y, std::int64_t first, std::int64_t la
 }
 
 /// Crossings right of the window enclose nothing in it; those on the left count by being there.
-void PolygonFiller::cross(std::int64_t y, std::int64_t x) {
+void PolygonFiller::cross(std::int64_t y, std::int64_t x, bool down) {
   if (x >= left_ + picture_.cols) return;
-  crossings_.push_back(static_cast<std::uint64_t>(y - top_) << 32 |
-                       static_cast<std::uint64_t>(std::max<std::int64_t>(x - left_, 0)));
+  crossings_.push_back(static_cast<std::uint64_t>(y - top_) << 33 |
+                       static_cast<std::uint64_t>(std::max<std::int64_t>(x - left_, 0)) << 1 |
+                       static_cast<std::uint64_t>(down));
 }
 
 void PolygonFiller::edge(Vertex from, Vertex to, std::uint8_t value) {
@@ -65,31 +66,36 @@ void PolygonFiller::edge(Vertex from, Vertex to, std::uint8_t value) {
   if (std::max(low, top_) > std::min(high, bottom) || std::min(from.x, to.x) >= left_ + picture_.cols) return;
   if (std::max(from.x, to.x) < left_) return path_on_the_left(from, to);
   const Line line(from, to);
-  if (from.y > to.y) std::swap(from, to);
+  const bool down = from.y < to.y;
+  if (!down) std::swap(from, to);
   for (std::int64_t y = std::max(low, top_); y <= std::min(high, bottom); ++y) {
     const auto [first, last] = line.columns(y);
     fill_run(y, first, last, value);
     // Each vertex belongs to the edges below it. What lies on the edge itself has been drawn.
-    if (y < high) cross(y, from.x + ceil_div((y - low) * (to.x - from.x), high - low));
+    if (y < high) cross(y, from.x + ceil_div((y - low) * (to.x - from.x), high - low), down);
   }
 }
 
 void PolygonFiller::path_on_the_left(Vertex from, Vertex to) {
   const std::int64_t low = std::min(from.y, to.y), high = std::max(from.y, to.y);
-  for (std::int64_t y = std::max(low, top_); y < std::min(high, top_ + picture_.rows); ++y) cross(y, left_);
+  for (std::int64_t y = std::max(low, top_); y < std::min(high, top_ + picture_.rows); ++y)
+    cross(y, left_, from.y < to.y);
 }
 
-void PolygonFiller::fill(std::uint8_t value) {
+void PolygonFiller::fill(std::uint8_t value, bool winding) {
   std::sort(crossings_.begin(), crossings_.end());
-  for (std::size_t i = 0; i < crossings_.size();) {
-    const std::uint64_t row = crossings_[i] >> 32;
-    const std::int64_t y = top_ + static_cast<std::int64_t>(row);
-    const std::int64_t first = left_ + static_cast<std::int64_t>(crossings_[i] & 0xffffffff);
-    const bool closed = i + 1 < crossings_.size() && crossings_[i + 1] >> 32 == row;
-    const std::int64_t end =
-        closed ? left_ + static_cast<std::int64_t>(crossings_[i + 1] & 0xffffffff) : left_ + picture_.cols;
-    fill_run(y, first, end - 1, value);
-    i += closed ? 2 : 1;
+  const auto row_of = [&](std::size_t i) { return crossings_[i] >> 33; };
+  const auto column = [&](std::size_t i) {
+    return left_ + static_cast<std::int64_t>(crossings_[i] >> 1 & 0xffffffff);
+  };
+  std::int64_t around = 0;
+  for (std::size_t i = 0; i < crossings_.size(); ++i) {
+    if (i == 0 || row_of(i) != row_of(i - 1)) around = 0;
+    around += !winding || (crossings_[i] & 1) ? 1 : -1;
+    if (winding ? around == 0 : around % 2 == 0) continue;
+    const bool ends = i + 1 < crossings_.size() && row_of(i + 1) == row_of(i);
+    fill_run(top_ + static_cast<std::int64_t>(row_of(i)), column(i),
+             (ends ? column(i + 1) : left_ + picture_.cols) - 1, value);
   }
   crossings_.clear();
 }

@@ -24,17 +24,18 @@ class PolygonFiller {
   void edge(Vertex from, Vertex to, std::uint8_t value);
   /// The same for a path that lies left of the window: of this only the ends matter.
   void path_on_the_left(Vertex from, Vertex to);
-  /// Fills between the crossings kept, and forgets them.
-  void fill(std::uint8_t value);
+  /// Fills between the crossings kept, and forgets them: where their number is odd or, with `winding`, where
+  /// not as many go up as down.
+  void fill(std::uint8_t value, bool winding);
 
  private:
   struct Line;
   void fill_run(std::int64_t y, std::int64_t first, std::int64_t last, std::uint8_t value);
-  void cross(std::int64_t y, std::int64_t x);
+  void cross(std::int64_t y, std::int64_t x, bool down);
 
   cv::Mat picture_;
   std::int64_t left_, top_;
-  std::vector<std::uint64_t> crossings_;  // row * 2^32 + column, in the window
+  std::vector<std::uint64_t> crossings_;  // row * 2^33 + column * 2 + down, in the window
 };
 
 }  // namespace flowrun::wsi

@@ -8,6 +8,8 @@
 #include <boost/geometry/geometries/point.hpp>
 #include <boost/geometry/index/rtree.hpp>
 #include <iterator>
+#include <map>
+#include <opencv2/core.hpp>
 #include <utility>
 
 #include "ring_boxes.h"
@@ -83,16 +85,44 @@ RegionIndex::~RegionIndex() = default;
 void RegionIndex::draw(const std::vector<Region>& regions, double downsample, std::int64_t x, std::int64_t y,
                        cv::Mat picture) const {
   const Window window{downsample, x, y, x + picture.cols - 1, y + picture.rows - 1};
-  std::vector<Entry> found;
-  content_->tree.query(geometry::index::intersects(window.on_slide()), std::back_inserter(found));
-  std::sort(found.begin(), found.end(), [](const Entry& a, const Entry& b) { return a.second < b.second; });
-  PolygonFiller filler(picture, x, y);
-  for (const auto& [box, place] : found) {
-    const Region& region = regions[place];
+  std::vector<Entry> entries;
+  content_->tree.query(geometry::index::intersects(window.on_slide()), std::back_inserter(entries));
+  std::vector<std::size_t> found;
+  for (const auto& [box, place] : entries) found.push_back(place);
+  std::sort(found.begin(), found.end());
+  std::map<std::uint32_t, std::vector<std::size_t>> holes;  // by layer
+  std::erase_if(found, [&](std::size_t place) {
+    if (regions[place].hole) holes[regions[place].layer].push_back(place);
+    return regions[place].hole;
+  });
+  const auto fill = [&](PolygonFiller& filler, std::size_t place, std::uint8_t value) {
     auto boxes = content_->rings[place].begin();
-    for (const auto& ring : region.rings)
-      if (!ring.empty()) add_ring(filler, window, ring, *boxes++, region.value);
-    filler.fill(region.value);
+    for (const auto& ring : regions[place].rings)
+      if (!ring.empty()) add_ring(filler, window, ring, *boxes++, value);
+    filler.fill(value, regions[place].winding);
+  };
+  PolygonFiller on_picture(picture, x, y);
+  for (auto run = found.begin(), end = run; run != found.end(); run = end) {
+    const Region& first = regions[*run];
+    const bool cuts = first.value == 0;
+    end = std::find_if(run, found.end(), [&](std::size_t place) {
+      return regions[place].layer != first.layer || (regions[place].value == 0) != cuts;
+    });
+    const auto own = holes.find(first.layer);
+    if (own == holes.end()) {
+      for (auto place = run; place != end; ++place) fill(on_picture, *place, regions[*place].value);
+      continue;
+    }
+    // What lies below the layer shows through its holes.
+    cv::Mat layer = cv::Mat::zeros(picture.size(), CV_8UC1);
+    PolygonFiller on_layer(layer, x, y);
+    for (auto place = run; place != end; ++place)
+      fill(on_layer, *place, cuts ? std::uint8_t{255} : regions[*place].value);
+    for (const std::size_t hole : own->second) fill(on_layer, hole, 0);
+    if (cuts)
+      picture.setTo(0, layer);
+    else
+      layer.copyTo(picture, layer);
   }
 }
 

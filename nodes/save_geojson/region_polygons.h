@@ -4,29 +4,46 @@
 #include <flowrun/wsi/class_mask.h>
 
 #include <cstddef>
+#include <memory>
 #include <opencv2/core/types.hpp>
-#include <optional>
 #include <vector>
 
 namespace flowrun::wsi {
 
-/// A polygon with holes, in level-0 pixels; the first point of a ring is not repeated.
+/// A polygon with holes, in level-0 pixels; the first point of a ring is not repeated. The outer ring runs
+/// counter-clockwise as numbers go (RFC 7946, 3.1.6), holes the other way.
 struct RegionPolygon {
   std::vector<cv::Point2d> outer;
   std::vector<std::vector<cv::Point2d>> holes;
 };
 
-/// What region `index` of a class mask covers, as valid polygons (OGC): what an odd number of its rings
-/// encloses, without what later regions of value 0 cut out. Outlines keep their points. Nothing when that
-/// cannot be had from the outlines: one crosses itself.
-std::optional<std::vector<RegionPolygon>> polygons_of(const ClassMask& classes, std::size_t index);
+/// The regions of a class mask as valid polygons (OGC). Not thread-safe.
+class RegionPolygons {
+ public:
+  /// Keeps a reference to `classes`.
+  RegionPolygons(const ClassMask& classes, std::int64_t slide_width, std::int64_t slide_height);
+  ~RegionPolygons();
 
-/// The same along the edges of pixels of a drawing of the region, `longest_side` pixels at most, as
-/// ClassMask::draw gives it: that is valid whatever the outlines are.
-std::vector<RegionPolygon> drawn_polygons_of(const ClassMask& classes, std::size_t index,
-                                             std::int64_t slide_width, std::int64_t slide_height);
-constexpr int longest_side = 1024;
-/// Bytes for that.
-std::size_t drawn_polygons_scratch();
+  struct Outline {
+    std::vector<RegionPolygon> polygons;
+    bool drawn = false;  ///< along the edges of pixels of a drawing
+  };
+  /// What region `index` covers, without its layer's holes and what later regions of value 0 cut out.
+  /// Outlines keep their points; one that crosses itself is taken apart where it does. When no valid polygons
+  /// come of that, they go along the edges of pixels of a drawing, `longest_side` pixels at most.
+  Outline of(std::size_t index) const;
+
+  static constexpr int longest_side = 1024;
+  /// Bytes for a drawing.
+  static std::size_t scratch();
+
+ private:
+  struct Cutters;
+  std::vector<RegionPolygon> drawn(std::size_t index, const std::vector<std::size_t>& cutters) const;
+
+  const ClassMask& classes_;
+  std::int64_t slide_width_, slide_height_;
+  std::unique_ptr<const Cutters> cutters_;
+};
 
 }  // namespace flowrun::wsi

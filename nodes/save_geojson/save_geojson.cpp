@@ -19,8 +19,8 @@ namespace {
 struct SlideFile {
   std::optional<GeoJsonFile> file;
 
-  void open(const Scope& scope, const std::filesystem::path& dir) {
-    if (!file) file.emplace(scope.stage(dir, scope.name() + "_tiles.geojson"));
+  void open(const Scope& scope, const std::filesystem::path& dir, cv::Point2d origin) {
+    if (!file) file.emplace(scope.stage(dir, scope.name() + "_tiles.geojson"), origin);
   }
 };
 
@@ -44,7 +44,8 @@ void SaveGeojson::describe(Description<SaveGeojson>& d) {
   d.summary("Writes tiles as squares that QuPath shows on the slide.")
       .details(
           "For each slide <slide>_tiles.geojson in `dir`: a FeatureCollection with a polygon for each tile, "
-          "in level-0 pixels, in the order of the grid; the tile's label as classification, in the class's "
+          "in level-0 pixels, counted from `origin`, in the order of the grid; the tile's label as "
+          "classification, in the class's "
           "colour if `classes` is connected, else in one that the name decides; its coverage and what stages "
           "measured, such as probabilities, as measurements; on a filter's port for dropped tiles the reason "
           "as name. In QuPath: drop the file onto the open slide.")
@@ -54,6 +55,7 @@ void SaveGeojson::describe(Description<SaveGeojson>& d) {
   d.option("dir", &SaveGeojson::dir, "folder to write to").required().output_folder();
   d.option("objects", &SaveGeojson::objects, "what tiles are in QuPath; it handles detections by the million")
       .choices({"detection", "annotation", "tile"});
+  d.option("origin", &SaveGeojson::origin, geojson_origin_help).choices(geojson_origins);
 }
 
 void SaveGeojson::plan(Costs& costs) {
@@ -64,8 +66,9 @@ Action SaveGeojson::process(Inputs& in, Outputs&) {
   const Tile& tile = in.get<Tile>("tile");
   const auto classes = if_connected<ClassMask>(in, "classes");
   return [&slide = in.state<SlideFile>(), this, &scope = in.scope(), x = tile.x, y = tile.y,
-          side = tile.extent, object = object_of(tile, in.scope().name(), objects, classes.get())] {
-    slide.open(scope, dir);
+          side = tile.extent, corner = geojson_origin(origin, tile.slide.get()),
+          object = object_of(tile, in.scope().name(), objects, classes.get())] {
+    slide.open(scope, dir, corner);
     slide.file->square(object, x, y, side);
   };
 }
@@ -73,7 +76,7 @@ Action SaveGeojson::process(Inputs& in, Outputs&) {
 void SaveGeojson::finish(Inputs& in, Outputs&) {
   if (in.scope().failed()) return;
   auto& slide = in.state<SlideFile>();
-  slide.open(in.scope(), dir);
+  slide.open(in.scope(), dir, {});  // without tiles
   slide.file->close();
 }
 

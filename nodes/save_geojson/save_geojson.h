@@ -12,6 +12,7 @@ namespace flowrun::wsi {
 struct SaveGeojson : Write {
   std::filesystem::path dir;
   std::string objects = "detection";
+  std::string origin = "bounds";
 
   static void describe(Description<SaveGeojson>& d);
   bool needs_content(std::string_view input, const Costs&) const override { return input != "tile"; }

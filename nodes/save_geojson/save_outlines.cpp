@@ -18,7 +18,7 @@ namespace flowrun::wsi {
 namespace {
 
 /// Polygons of a region and what is cut out of them, next to the region itself.
-constexpr std::size_t copies_of_regions = 4;
+constexpr std::size_t copies_of_regions = 8;
 
 void write_tissue(const SaveOutlines& options, const Mask& mask, const std::string& slide,
                   GeoJsonFile& file) {
@@ -41,27 +41,30 @@ void write_tissue(const SaveOutlines& options, const Mask& mask, const std::stri
 }
 
 void write_classes(const ClassMask& classes, const SlideFacts& slide, GeoJsonFile& file, Outputs& out) {
+  const RegionPolygons all(classes, slide.width(), slide.height());
+  std::size_t drawn = 0;
   for (std::size_t i = 0; i < classes.regions().size(); ++i) {
     const Class* const known = classes.find(classes.regions()[i].value);
     if (!known) continue;  // it cuts a hole
-    auto polygons = polygons_of(classes, i);
-    if (!polygons) {
-      polygons = drawn_polygons_of(classes, i, slide.width(), slide.height());
-      out.note(
-          fmt::format("{}: the outline of region {} ({}) crosses itself; it was written along pixel edges",
-                      slide.path.string(), i + 1, known->name));
-    }
-    if (polygons->empty()) continue;
+    const RegionPolygons::Outline outline = all.of(i);
+    const auto& polygons = outline.polygons;
+    drawn += outline.drawn;
+    if (polygons.empty()) continue;
     GeoObject object;
-    const cv::Point2d start = polygons->front().outer.front();
+    const cv::Point2d start = polygons.front().outer.front();
     object.id =
         content_uuid(fmt::format("region {} {} {} {} {}", i, start.x, start.y, known->name, slide.name));
     object.class_name = known->name;
     object.rgb = known->rgb;
-    file.begin(object, polygons->size());
-    for (const RegionPolygon& polygon : *polygons) file.polygon(polygon.outer, polygon.holes);
+    file.begin(object, polygons.size());
+    for (const RegionPolygon& polygon : polygons) file.polygon(polygon.outer, polygon.holes);
     file.end();
   }
+  if (drawn > 0)
+    out.note(
+        fmt::format("{} outline{} or their holes cross themselves too often; they were written along pixel "
+                    "edges",
+                    drawn, drawn == 1 ? "" : "s"));
 }
 
 }  // namespace
@@ -69,12 +72,15 @@ void write_classes(const ClassMask& classes, const SlideFacts& slide, GeoJsonFil
 void SaveOutlines::describe(Description<SaveOutlines>& d) {
   d.summary("Writes the outlines of tissue and of classes as annotations that QuPath shows on the slide.")
       .details(
-          "For each slide <slide>.geojson in `dir`: a FeatureCollection of annotations in level-0 pixels. "
+          "For each slide <slide>.geojson in `dir`: a FeatureCollection of annotations in level-0 pixels, "
+          "counted from `origin`. "
           "Tissue is traced along the edges of the mask's pixels, as QuPath does it: the polygons cover "
           "exactly the mask, holes are interior rings, pieces that touch only at a corner are two. Each has "
           "the property tissue_id, from 0, as in TRIDENT's contours_geojson. Regions of classes keep their "
-          "outlines, names and colours; where they overlap, the polygons do; an outline that crosses itself "
-          "is traced from a drawing of it, and that is said in the summary.")
+          "outlines, names and colours, without their holes; where they overlap, the polygons do; an outline "
+          "that "
+          "crosses itself is taken apart where it does or, when it does so too often, traced from a drawing, "
+          "and that is said in the summary.")
       .example("outlines: {type: save_outlines, from: {slide: slides, mask: tissue}, dir: out_outlines}")
       .input<Slide>("slide")
       .optional_scope_input<Mask>("mask")
@@ -85,10 +91,11 @@ void SaveOutlines::describe(Description<SaveOutlines>& d) {
   d.option("min_hole_area", &SaveOutlines::min_hole_area,
            "the same for a hole in it; smaller ones are filled")
       .at_least(0);
+  d.option("origin", &SaveOutlines::origin, geojson_origin_help).choices(geojson_origins);
 }
 
 void SaveOutlines::plan(Costs& costs) {
-  costs.scratch = contours_scratch(1, static_cast<int>(most_thumbnail_pixels)) + drawn_polygons_scratch();
+  costs.scratch = contours_scratch(1, static_cast<int>(most_thumbnail_pixels)) + RegionPolygons::scratch();
 }
 
 CallBytes SaveOutlines::bytes(const Inputs& in) const {
@@ -96,7 +103,7 @@ CallBytes SaveOutlines::bytes(const Inputs& in) const {
   if (in.has("mask"))
     sum += contours_scratch(in.get<Mask>("mask").pixels.rows, in.get<Mask>("mask").pixels.cols);
   if (in.has("classes"))
-    sum += copies_of_regions * in.get<ClassMask>("classes").bytes() + drawn_polygons_scratch();
+    sum += copies_of_regions * in.get<ClassMask>("classes").bytes() + RegionPolygons::scratch();
   return {.scratch = sum};
 }
 
@@ -104,7 +111,7 @@ void SaveOutlines::process(Inputs& in, Outputs& out) {
   if (!in.has("mask") && !in.has("classes"))
     throw Error("there is nothing to outline: connect the input mask, or classes, or both");
   const SlideFacts& slide = in.get<Slide>("slide").facts();
-  GeoJsonFile file(in.scope().stage(dir, in.scope().name() + ".geojson"));
+  GeoJsonFile file(in.scope().stage(dir, in.scope().name() + ".geojson"), geojson_origin(origin, &slide));
   if (in.has("mask")) write_tissue(*this, in.get<Mask>("mask"), in.scope().name(), file);
   if (in.has("classes")) write_classes(in.get<ClassMask>("classes"), slide, file, out);
   file.close();

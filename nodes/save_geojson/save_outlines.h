@@ -4,6 +4,7 @@
 #include <flowrun/description.h>
 
 #include <filesystem>
+#include <string>
 
 namespace flowrun::wsi {
 
@@ -13,6 +14,7 @@ struct SaveOutlines : Map {
   std::filesystem::path dir;
   double min_area = 0;
   double min_hole_area = 0;
+  std::string origin = "bounds";
 
   static void describe(Description<SaveOutlines>& d);
   void plan(Costs& costs) override;

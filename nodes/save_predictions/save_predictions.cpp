@@ -77,8 +77,9 @@ struct SavePredictions::SlideFiles {
       folder = in.scope().stage(options.dir, in.scope().name());
       std::filesystem::create_directories(folder);
       table.emplace(folder / "predictions.csv");
-      objects.emplace(folder / "predictions.geojson");
-      heat.emplace(in.get<Slide>("slide"));
+      const Slide& slide = in.get<Slide>("slide");
+      objects.emplace(folder / "predictions.geojson", geojson_origin(options.origin, &slide.facts()));
+      heat.emplace(slide);
     });
   }
 };
@@ -102,6 +103,8 @@ void SavePredictions::describe(Description<SavePredictions>& d) {
       .scope_input<Slide>("slide");
   d.option("dir", &SavePredictions::dir, "folder to write to").required().output_folder();
   d.option("heat_map", &SavePredictions::heat_map, "class of the heat map; the model's last, if not given");
+  d.option("origin", &SavePredictions::origin, fmt::format("of predictions.geojson: {}", geojson_origin_help))
+      .choices(geojson_origins);
 }
 
 void SavePredictions::plan(Costs& costs) {

@@ -13,6 +13,7 @@ namespace flowrun::wsi {
 struct SavePredictions : GatherScopes {
   std::filesystem::path dir;
   std::optional<std::string> heat_map;
+  std::string origin = "bounds";
 
   static void describe(Description<SavePredictions>& d);
   bool needs_content(std::string_view input, const Costs&) const override { return input != "tile"; }

@@ -20,7 +20,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   std::vector<wsi::Region> regions;
-  for (auto& region : file.regions) regions.push_back({1, std::move(region.rings)});
+  for (auto& region : file.regions)
+    regions.push_back({region.hole ? std::uint8_t{0} : std::uint8_t{1}, std::move(region.rings), region.layer,
+                       region.hole, region.winding});
   const wsi::ClassMask mask({{"any", 1}}, std::move(regions), 4000, 3000);
   cv::Mat values(128, 128, CV_8UC1);
   mask.draw(4, 500, 300, values);

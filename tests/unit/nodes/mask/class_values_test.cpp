@@ -15,7 +15,7 @@ using Rgb = std::array<std::uint8_t, 3>;
 AnnotationFile file_of(const Names& names) {
   AnnotationFile file;
   for (const std::string& name : names) {
-    file.regions.push_back({file.classes.size(), false, {{{0, 0}, {9, 0}, {9, 9}}}});
+    file.regions.push_back({file.classes.size(), {{{0, 0}, {9, 0}, {9, 9}}}});
     file.classes.push_back({name, {}});
   }
   return file;
@@ -65,12 +65,26 @@ TEST_CASE("others can be refused") {
       "a region is of class 'fat', which `classes` does not have; add it, or say other: ignore", Error);
 }
 
-TEST_CASE("holes keep their place whatever their class") {
+TEST_CASE("holes belong to their layer whatever their class") {
   Names notes;
   AnnotationFile file = file_of({"fat", "tumor"});
-  file.regions.insert(file.regions.begin() + 1, {0, true, {{{2, 2}, {3, 2}, {3, 3}}}});
+  file.regions.insert(file.regions.begin() + 1, {0, {{{2, 2}, {3, 2}, {3, 3}}}, 7, true});
   const ClassMask mask = make_class_mask(file, {{{"tumor", 1}}}, 10, 10, notes);
   CHECK(values_of(mask) == std::vector{0, 1});
+  CHECK(mask.regions()[0].hole);
+  CHECK(mask.regions()[0].layer == 7);
+}
+
+TEST_CASE("classes are drawn in the order that is asked for, those of value 0 last") {
+  Names notes;
+  const AnnotationFile file = file_of({"fat", "cut", "TUMOR", "stroma", "gland"});
+  const std::map<std::string, int> values{{"fat", 1}, {"cut", 0}, {"tumor", 2}, {"stroma", 3}, {"gland", 4}};
+  CHECK(values_of(make_class_mask(file, {values}, 10, 10, notes)) == std::vector{1, 2, 3, 4, 0});
+  CHECK(values_of(make_class_mask(file, {values, false, {"stroma", "tumor"}}, 10, 10, notes)) ==
+        std::vector{1, 4, 3, 2, 0});
+  CHECK(misplaced_name({"Tumor", "cut"}, values).empty());
+  CHECK(misplaced_name({"tumor", "necrosis"}, values) == "necrosis");
+  CHECK(misplaced_name({"a", "b", "A"}, {}) == "A");
 }
 
 TEST_CASE("255 names fit, 256 do not") {
@@ -82,6 +96,15 @@ TEST_CASE("255 names fit, 256 do not") {
   CHECK(values_of(make_class_mask(file_of(names), {}, 10, 10, notes)).back() == 255);
   names.push_back("one more");
   CHECK_THROWS_AS(make_class_mask(file_of(names), {}, 10, 10, notes), Error);
+}
+
+TEST_CASE("regions outside of the slide are noted") {
+  Names notes;
+  AnnotationFile file = file_of({"a", "b", "c"});
+  file.regions[0].rings[0] = {{20, 5}, {30, 5}, {30, 9}};
+  file.regions[1].rings[0] = {{-9, -9}, {-1, -9}, {-1, -3}};
+  make_class_mask(file, {}, 20, 10, notes);
+  CHECK(notes == Names{"2 of 3 regions lie outside of the slide, which has 20 x 10 pixels"});
 }
 
 TEST_CASE("an annotation without regions is noted") {

@@ -190,6 +190,54 @@ TEST_CASE("regions of value 0 cut holes into those before them only") {
   CHECK(cv::countNonZero(all == 2) == 4);
 }
 
+TEST_CASE("winding numbers: what an outline goes around twice is inside, or outside by the even-odd rule") {
+  // 0 to 9 and then, the same way around, 2 to 5: one line, twice around the inner square.
+  const Ring twice{{0, 0}, {9, 0}, {9, 9}, {0, 9}, {0, 0}, {2, 2}, {5, 2}, {5, 5}, {2, 5}, {2, 2}};
+  Ring back = twice;
+  std::reverse(back.begin() + 5, back.end());
+  const auto inside = [](const Ring& ring, bool winding) {
+    const ClassMask mask({}, {{1, {ring}, 0, false, winding}}, 12, 12);
+    for (int x = 0; x < 8; ++x) {  // in any window
+      cv::Mat window(12, 4, CV_8UC1);
+      mask.draw(1, x, 0, window);
+      CHECK(differing(window, whole(mask, 1).colRange(x, x + 4)) == 0);
+    }
+    return cv::countNonZero(whole(mask, 1));
+  };
+  CHECK(inside(twice, true) == 100);
+  CHECK(inside(twice, false) == 100 - 4);  // pixels inside of 2 to 5 that no line passes
+  CHECK(inside(back, true) == 100 - 4);
+  CHECK(inside(back, false) == 100 - 4);
+}
+
+TEST_CASE("holes are cut out of their layer alone, wherever in the list they stand") {
+  Polygons random(9);
+  std::vector<Region> regions;
+  std::vector<cv::Mat> layers;
+  for (std::uint32_t layer = 0; layer < 4; ++layer) {
+    std::vector<Region> own, holes;
+    for (int i = 0; i < 6; ++i)
+      own.push_back({static_cast<std::uint8_t>(1 + layer + i % 2),
+                     {random.blob({100.0 + 60 * i, 120.0 + 40 * layer}, 90, 40)},
+                     layer});
+    for (int i = 0; i < 5 && layer > 0; ++i)
+      holes.push_back({0, {random.blob({120.0 + 60 * i, 150.0 + 40 * layer}, 30, 20)}, layer, true});
+    std::vector<Region> in_order = own;
+    in_order.insert(in_order.end(), holes.begin(), holes.end());
+    layers.push_back(by_opencv(in_order, {500, 400}, 1));
+    regions.insert(regions.end(), own.begin(), own.begin() + 3);
+    regions.insert(regions.begin() + static_cast<std::ptrdiff_t>(layer), holes.begin(), holes.end());
+    regions.insert(regions.end(), own.begin() + 3, own.end());
+  }
+  cv::Mat expected = cv::Mat::zeros(400, 500, CV_8UC1);
+  for (const cv::Mat& layer : layers) layer.copyTo(expected, layer);
+  const ClassMask mask({}, regions, 500, 400);
+  CHECK(differing(whole(mask, 1), expected) == 0);
+  cv::Mat window(90, 70, CV_8UC1);
+  mask.draw(1, 130, 111, window);
+  CHECK(differing(window, expected(cv::Rect(130, 111, 70, 90))) == 0);
+}
+
 TEST_CASE("rings of no, one and two points, and no regions at all") {
   CHECK(cv::countNonZero(whole(ClassMask({}, {}, 10, 10), 1)) == 0);
   const ClassMask mask({}, {{1, {}}, {1, {{}}}, {1, {{}, {{3, 3}}}}, {1, {{{5, 5}, {8, 5}}}}}, 10, 10);

@@ -62,6 +62,40 @@ TEST_CASE("a tile's label is its classification, in the class's colour where tha
   CHECK(all["features"][2]["properties"] == json{{"objectType", "annotation"}, {"name", "blurred"}});
 }
 
+TEST_CASE("what QuPath reads counts from the slide's bounds, or from the slide if that is asked for") {
+  auto facts = std::make_shared<SlideFacts>();
+  facts->name = "s";
+  facts->levels = {{2600, 1900}};
+  facts->bounds = {500, 6, 1000, 1000};
+  for (const std::string origin : {"bounds", "slide"}) {
+    const TemporaryFolder folder;
+    const double left = origin == "bounds" ? 500 : 0, top = origin == "bounds" ? 6 : 0;
+    testing::NodeRunner<SaveGeojson> tiles("s");
+    tiles.node().dir = folder.path();
+    tiles.node().origin = origin;
+    Tile one = tile("tumor");
+    one.slide = facts;
+    tiles.input("classes", classes()).input("tile", one).process().finish();
+    const json squares = json::parse(read_file(folder / "s_tiles.geojson"));
+    CHECK(squares["features"][0]["geometry"]["coordinates"][0][0] == json{512 - left, 256 - top});
+    testing::NodeRunner<SaveOutlines> outlines("s");
+    outlines.node().dir = folder.path();
+    outlines.node().origin = origin;
+    Mask mask;
+    mask.pixels = cv::Mat(19, 26, CV_8UC1, cv::Scalar(255));
+    mask.slide_width = 2600;
+    mask.slide_height = 1900;
+    outlines.input("mask", mask).input("classes", classes()).input("slide", Slide(facts, nullptr)).process();
+    const json all = json::parse(read_file(folder / "s.geojson"))["features"];
+    const auto has = [](const json& feature, double x, double y) {
+      const json& ring = feature["geometry"]["coordinates"][0];
+      return std::find(ring.begin(), ring.end(), json{x, y}) != ring.end();
+    };
+    CHECK(has(all[0], 2600 - left, 1900 - top));
+    CHECK(has(all[1], 60 - left, 110.5 - top));
+  }
+}
+
 TEST_CASE("regions of classes keep their outlines; without mask and classes there is nothing to do") {
   const TemporaryFolder folder;
   testing::NodeRunner<SaveOutlines> runner("s");

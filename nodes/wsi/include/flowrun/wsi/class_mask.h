@@ -25,6 +25,9 @@ struct Region {
   /// Closed by themselves, in level-0 pixels. What an odd number of rings encloses is inside: a ring within
   /// another is a hole. A ring may cross itself, and reach beyond the slide.
   std::vector<std::vector<cv::Point2d>> rings;
+  std::uint32_t layer = 0;  ///< which regions belong together
+  bool hole = false;        ///< cut out of all regions of its layer, and of no others; its value is 0
+  bool winding = false;     ///< inside is what the rings go around at all (non-zero winding number)
 };
 
 class RegionIndex;
@@ -35,15 +38,15 @@ class RegionIndex;
 ///
 /// Which pixels belong to a region: vertices are divided by the downsample and truncated towards zero to
 /// whole pixels (at most 1e9 from the origin). A pixel belongs to the region when its column and row lie
-/// inside of the polygon of these by the even-odd rule, or when the line between two successive vertices
+/// inside of the polygon of these by the region's rule, or when the line between two successive vertices
 /// passes through it: Bresenham's, from the left vertex to the right one, a tie staying on the nearer row or
-/// column to the start. These are the pixels that cv::fillPoly (8-connected, no shift) fills in the whole
-/// mask, but that it clips a line that leaves the picture before it draws it and adds up its slope with 16
-/// binary digits, so that outlines that leave the mask and edges of more than 32767 rows may differ along
-/// their line.
+/// column to the start. Holes are filled by the same rule. These are the pixels that cv::fillPoly
+/// (8-connected, no shift) fills in the whole mask, but that it clips a line that leaves the picture before
+/// it draws it and adds up its slope with 16 binary digits, so that outlines that leave the mask and edges of
+/// more than 32767 rows may differ along their line.
 class ClassMask {
  public:
-  static constexpr std::string_view packet_type = "wsi.class_mask/1";
+  static constexpr std::string_view packet_type = "wsi.class_mask/2";
 
   /// Throws Error when a coordinate is no finite number.
   ClassMask(std::vector<Class> classes, std::vector<Region> regions, std::int64_t slide_width,
@@ -61,7 +64,8 @@ class ClassMask {
   /// Fills `values` (rows x cols x 1, 8 bit) with the window of the whole mask at `downsample` (above 0)
   /// whose top left pixel is (x, y). Each pixel is what it is in the whole mask, whatever the window; outside
   /// of the whole mask it is 0. Costs time for the outlines within the window's rows and for the pixels
-  /// filled; takes 8 bytes for each place where an outline crosses one of 64 rows.
+  /// filled; takes 8 bytes for each place where an outline crosses one of 64 rows, and with holes a byte for
+  /// each pixel of these.
   void draw(double downsample, std::int64_t x, std::int64_t y, cv::Mat& values) const;
   /// Bytes that it takes, about.
   std::size_t bytes() const;
