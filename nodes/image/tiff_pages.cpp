@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tiff_pages.h"
 
+#include <array>
+#include <cstdarg>
+#include <cstdio>
+#include <memory>
+#include <string_view>
+#include <utility>
+
 namespace flowrun::wsi {
 namespace {
 
@@ -39,11 +46,25 @@ TiffPage current_page(TIFF* tiff) {
 }  // namespace
 
 std::vector<TiffPage> tiff_pages(const std::filesystem::path& path) {
-  const TiffFile tiff = open_tiff(path);
+  // libtiff fills lists that are too short with zeros, as if tiles were left out, and only warns.
+  bool short_list = false;
+  const auto on_warning = [](TIFF*, void* seen, const char*, const char* format, va_list arguments) {
+    std::array<char, 256> text;
+    std::vsnprintf(text.data(), text.size(), format, arguments);
+    if (std::string_view(text.data()).starts_with("Incorrect count for \"Tile"))
+      *static_cast<bool*>(seen) = true;
+    return 1;
+  };
+  quiet_tiff();
+  const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(TIFFOpenOptionsAlloc(),
+                                                                             TIFFOpenOptionsFree);
+  TIFFOpenOptionsSetWarningHandlerExtR(options.get(), on_warning, &short_list);
+  const TiffFile tiff(TIFFOpenExt(path.c_str(), "rm", options.get()));
   std::vector<TiffPage> pages;
   if (!tiff) return pages;
   for (;;) {
     pages.push_back(current_page(tiff.get()));
+    pages.back().lists_all_tiles = !std::exchange(short_list, false);
     if (TIFFLastDirectory(tiff.get())) return pages;
     if (!TIFFReadDirectory(tiff.get())) return {};
   }

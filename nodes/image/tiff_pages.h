@@ -25,6 +25,7 @@ struct TiffPage {
   std::uint32_t depth = 1;                       ///< planes of a volume
   std::int64_t width = 0, height = 0;            ///< pixels
   std::int64_t tile_width = 0, tile_height = 0;  ///< pixels, where it is tiled
+  bool lists_all_tiles = true;                   ///< and not only the places of the first ones
   std::string description;
 
   std::int64_t columns() const { return (width + tile_width - 1) / tile_width; }  ///< of tiles

@@ -138,7 +138,7 @@ Slide Slide::open(const fs::path& path, std::string name, std::optional<double> 
       facts.notes.clear();  // they are of the MPP that the file says
       doubt_mpp(*mpp, *mpp, facts.notes);
     }
-    check_orientation(facts, pages);
+    check_levels(facts, pages);
     return std::make_shared<const SlideFacts>(std::move(facts));
   };
   if (backend != Backend::openslide)

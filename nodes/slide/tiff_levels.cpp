@@ -30,15 +30,20 @@ std::vector<TiffPage> pages_of_levels(const SlideFacts& facts, const std::vector
   return found;
 }
 
-void check_orientation(const SlideFacts& facts, const std::vector<TiffPage>& pages) {
+void check_levels(const SlideFacts& facts, const std::vector<TiffPage>& pages) {
   if (facts.vendor != "aperio" && facts.vendor != "generic-tiff") return;
-  for (const TiffPage& page : pages)
-    if (may_be_level(facts, page) && page.orientation != ORIENTATION_TOPLEFT)
+  for (const TiffPage& page : pages) {
+    if (!may_be_level(facts, page)) continue;
+    if (!page.lists_all_tiles)
+      throw Error(fmt::format("{}: damaged slide: page {} does not list all of its tiles",
+                              facts.path.string(), page.number));
+    if (page.orientation != ORIENTATION_TOPLEFT)
       throw Error(fmt::format(
           "{}: page {} is turned or mirrored: its tag Orientation is {}, expected 1 (rows from the top, "
           "columns from the left); write the slide anew as it is to be seen, or, if the tag is wrong, "
           "correct it with: tiffset -d {} -s 274 1 FILE",
           facts.path.string(), page.number, page.orientation, page.number));
+  }
 }
 
 bool is_readable(const TiffPage& page) {

@@ -16,9 +16,10 @@ constexpr std::uint16_t aperio_rgb_jpeg2000 = 33005;
 /// first, and those that are marked as reduced. Throws Error that says why when that does not tell.
 std::vector<TiffPage> pages_of_levels(const SlideFacts& facts, const std::vector<TiffPage>& pages);
 
-/// Throws Error when a level's first row and column are not its top and left (tag Orientation): readers do
-/// not agree on what to do then, and some turn each tile by itself.
-void check_orientation(const SlideFacts& facts, const std::vector<TiffPage>& pages);
+/// Throws Error when a level's first row and column are not its top and left (tag Orientation), for readers
+/// do not agree on what to do then, and some turn each tile by itself; or when it does not list all of its
+/// tiles.
+void check_levels(const SlideFacts& facts, const std::vector<TiffPage>& pages);
 
 /// Whether the reader without OpenSlide decodes the page's tiles.
 bool is_readable(const TiffPage& page);

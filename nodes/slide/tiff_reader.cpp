@@ -263,8 +263,8 @@ std::shared_ptr<PixelReader> open_tiff_reader(const std::shared_ptr<const SlideF
   for (std::size_t level = 0; level < of_levels.size(); ++level) {
     if (!is_readable(of_levels[level]))
       refuse(fmt::format("level {} has other pixels or another compression", level));
-    // Of Aperio's slides what is left out is to be made from the next finer level.
-    if (aperio && leaves_out_tiles(tiff.get(), of_levels[level]))
+    // Of Aperio's slides what a level leaves out is to be made from the next finer one.
+    if (aperio && level > 0 && leaves_out_tiles(tiff.get(), of_levels[level]))
       refuse(fmt::format("level {} leaves out tiles", level));
   }
   return std::make_shared<TiffReader>(facts, std::move(of_levels));

@@ -118,6 +118,12 @@ class Readers(support.ProgramTest):
                 wanted[:256, :256] = wanted[256:, 256:512] = 255
                 np.testing.assert_array_equal(self.mosaic(slide, 600, 500), wanted)
 
+    def test_a_list_of_tiles_that_is_too_short_is_damage(self):
+        for name, more in (("s.tif", {}), ("s.svs", {"t270": tiffs.APERIO % 0.5})):
+            tags, tiles = page(tiffs.picture(600, 500), JPEG, **more)
+            _, said = self.tiles(self.slide((tags, tiles[:4]), name=name), FAILED)
+            self.assertIn("damaged slide: ", said)
+
     def test_aperio_makes_them_from_the_finer_level(self):
         drawn = tiffs.picture(1024, 1024)
         for missing in ((0, 0), (1, 1)):
@@ -125,7 +131,7 @@ class Readers(support.ProgramTest):
                 pages = [page(part, JPEG, change={missing[1]: lambda _: None} if missing[0] == level else None,
                               t270=tiffs.APERIO % 0.5) for level, part in enumerate((drawn, drawn[::2, ::2]))]
                 slide = self.slide(*pages, name="s.svs")
-                self.assertEqual(self.said(slide)["read by"], "openslide")
+                self.assertEqual(self.said(slide)["read by"], "openslide" if missing[0] else "tiff")
                 side = 1024 >> missing[0]
                 region = openslide.OpenSlide(slide).read_region((0, 0), missing[0], (side, side))
                 wanted = Image.new("RGB", region.size, "white")
@@ -187,6 +193,7 @@ class Readers(support.ProgramTest):
         for pages, reader in (((big, page(blue, DEFLATE), page(red, DEFLATE, t254=1)), "tiff"),
                               ((big, page(green[:256, :256], DEFLATE, t254=1), page(red, DEFLATE, t254=1)), "tiff"),
                               ((big, page(red, DEFLATE, t254=1), page(blue, DEFLATE)), "tiff"),
+                              ((page(red, DEFLATE), (big[0] | {254: 1}, big[1])), "tiff"),
                               ((big, page(red, DEFLATE, t254=1), page(red, DEFLATE, t254=1)), "openslide")):
             slide = self.slide(*pages)
             self.assertEqual(self.said(slide)["read by"], reader)
