@@ -64,8 +64,8 @@ class PixelReader {
   }
 };
 
-/// What reads a slide's pixels: OpenSlide, or libtiff, libjpeg and OpenJPEG directly, which can read tiled RGB
-/// TIFFs (Aperio, generic) in JPEG, JPEG 2000, deflate, LZW, PackBits or uncompressed, and gives the same
+/// What reads a slide's pixels: OpenSlide, or libtiff, libjpeg and OpenJPEG directly, which can read tiled
+/// RGB TIFFs (Aperio, generic) in JPEG, JPEG 2000, deflate, LZW, PackBits or uncompressed, and gives the same
 /// pixels several times as fast. `automatic` takes what can.
 enum class Backend { automatic, openslide, tiff };
 
