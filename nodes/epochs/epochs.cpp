@@ -55,7 +55,10 @@ std::string fingerprint(const Samples& samples, const std::vector<bool>& validat
   const auto add_file = [&](const std::filesystem::path& path) {
     for (const auto& [what, value] : file_identity(path)) hash = mix(hash, value);
   };
-  for (const auto& slide : samples.slides) add_file(slide.file.path);
+  for (const auto& slide : samples.slides) {
+    add_file(slide.file.path);
+    if (slide.file.mpp) hash = mix(hash, fmt::format("{}", *slide.file.mpp));
+  }
   for (std::size_t i = 0; i < samples.rows.size(); ++i) {
     const Samples::Row& row = samples.rows[i];
     if (!row.image.empty()) add_file(row.image);

@@ -94,7 +94,7 @@ class SampleTable {
     });
     if (found == slides_.end())
       table_.fail(fmt::format("none of the {} slides is '{}'", slides_.size(), text));
-    return {found->path, found->name, {}};
+    return {found->path, found->name, found->mpp};
   }
 
   /// Two tables, or two ways to write a name, may mean the same slide.

@@ -113,10 +113,13 @@ void Extract::describe(Description<Extract>& d) {
           "tiles with less tissue than min_coverage are left out before they are read; with `classes` "
           "connected, tiles get a label from the annotations, and those with less of the wanted classes than "
           "min_class_coverage are left out. At an MPP or a magnification that no level has, tiles are scaled "
-          "down from the next finer level. Padding has the slide's background colour, which is white unless "
-          "the slide says otherwise. Where all that follows is about places (save_h5, save_geojson, index), "
-          "no pixel "
-          "is read. With a cap, tiles are drawn at random: the same ones for the same seed, "
+          "down from the next finer level; an MPP need only be near (mpp_tolerance), as scanners' 40x is "
+          "0.25 "
+          "microns, or 0.2525. Padding has the slide's background colour, which is white unless the slide "
+          "says "
+          "otherwise. Where all that follows is about places (save_h5, save_geojson, index), no pixel is "
+          "read. "
+          "With a cap, tiles are drawn at random: the same ones for the same seed, "
           "slide and grid, whatever else runs; a larger cap adds to them. With `coordinates` tiles lie where "
           "a file says, in its order: a table with columns x and y in level-0 pixels (a tiles.csv will do), "
           "or an HDF5 file of CLAM or TRIDENT; the file also tells the resolution, if it does and no option "
@@ -138,6 +141,12 @@ void Extract::describe(Description<Extract>& d) {
   d.option("level", &Extract::level, "level to read; 0, if neither it nor mpp nor magnification is given")
       .at_least(0);
   d.option("mpp", &Extract::mpp, "microns per tile pixel").above(0);
+  d.option("mpp_tolerance", &Extract::mpp_tolerance,
+           "share of the MPP asked for by which a level may miss it and still be read as it is, the slide's "
+           "finest "
+           "level, too; the tiles' mpp is then the level's")
+      .at_least(0)
+      .at_most(0.5);
   d.option("magnification", &Extract::magnification, "objective power to read at, e.g. 20").above(0);
   d.option("edge", &Extract::edge,
            "tiles that reach over the slide's edge: drop them, pad them, or shift them back inside")
@@ -233,12 +242,12 @@ std::unique_ptr<CoordinateReader> Extract::open_places(std::shared_ptr<const Sli
 }
 
 Sampling Extract::sampling_for(const Slide& slide, const CoordinateReader* places) const {
-  if (mpp) return Sampling::at_mpp(slide, *mpp);
+  if (mpp) return Sampling::at_mpp(slide, *mpp, mpp_tolerance);
   if (magnification) return Sampling::at_magnification(slide, *magnification);
   if (level || !places) return Sampling::at_level(slide, level.value_or(0));
   const TileKind& kind = places->kind();
   if (kind.extent) return Sampling::at_downsample(slide, std::max(1.0, *kind.extent / pixels()));
-  if (kind.mpp && slide.facts().mpp) return Sampling::at_mpp(slide, *kind.mpp);
+  if (kind.mpp && slide.facts().mpp) return Sampling::at_mpp(slide, *kind.mpp, mpp_tolerance);
   return Sampling::at_level(slide, kind.level.value_or(0));
 }
 

@@ -24,6 +24,7 @@ struct Extract : Make {
   std::optional<int> stride, overlap;
   std::optional<int> level;
   std::optional<double> mpp, magnification;
+  double mpp_tolerance = default_mpp_tolerance;
   std::string edge = "drop";
   double min_coverage = 0.1;
   std::vector<std::string> classes;

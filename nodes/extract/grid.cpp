@@ -10,7 +10,7 @@ Grid::Grid(const Slide& slide, Sampling sampling, int size, int stride, Edge edg
     : sampling_(sampling),
       size_(size),
       stride_(stride),
-      window_(static_cast<int>(std::lround(size * sampling.ratio))),
+      window_(sampling.window(size)),
       edge_(edge),
       downsample_(slide.level(sampling.level).downsample),
       extent_(size * sampling.ratio * downsample_) {
@@ -18,8 +18,12 @@ Grid::Grid(const Slide& slide, Sampling sampling, int size, int stride, Edge edg
     const auto pixels = static_cast<std::int64_t>(static_cast<double>(side) / sampling.ratio);
     return edge == Edge::pad ? pixels - 1 : pixels - size;
   };
-  x_.last = last(slide.level(sampling.level).width);
-  y_.last = last(slide.level(sampling.level).height);
+  x_.side = slide.level(sampling.level).width;
+  y_.side = slide.level(sampling.level).height;
+  x_.slide_side = slide.facts().width();
+  y_.slide_side = slide.facts().height();
+  x_.last = last(x_.side);
+  y_.last = last(y_.side);
   x_.restart();
   y_.restart();
 }
@@ -36,9 +40,13 @@ std::optional<Cell> Grid::next() {
     y_.advance(stride_, edge_);
   }
   if (!x_.more || !y_.more) return {};
+  const auto begin = [this](const Axis& axis) {
+    const double at = static_cast<double>(axis.at) * sampling_.ratio;
+    return window_begin(at, window_, axis.side, lies_within(at, size_ * sampling_.ratio, axis.side));
+  };
   Cell cell;
-  cell.column = std::llround(static_cast<double>(x_.at) * sampling_.ratio);
-  cell.row = std::llround(static_cast<double>(y_.at) * sampling_.ratio);
+  cell.column = begin(x_);
+  cell.row = begin(y_);
   cell.x = std::llround(static_cast<double>(cell.column) * downsample_);
   cell.y = std::llround(static_cast<double>(cell.row) * downsample_);
   x_.advance(stride_, edge_);
@@ -46,10 +54,11 @@ std::optional<Cell> Grid::next() {
 }
 
 Cell Grid::at(std::int64_t x, std::int64_t y) const {
-  const auto on_level = [&](std::int64_t pixel) {
-    return std::llround(static_cast<double>(pixel) / downsample_);
+  const auto begin = [this](std::int64_t pixel, const Axis& axis) {
+    const auto from = static_cast<double>(pixel);
+    return window_begin(from / downsample_, window_, axis.side, lies_within(from, extent_, axis.slide_side));
   };
-  return {on_level(x), on_level(y), x, y};
+  return {begin(x, x_), begin(y, y_), x, y};
 }
 
 }  // namespace flowrun::wsi

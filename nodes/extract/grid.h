@@ -22,7 +22,7 @@ struct Cell {
 };
 
 /// The regular grid of tiles over one slide, row by row from the top left. A slide smaller than a tile has
-/// none, unless it is padded.
+/// none, unless it is padded. Where tiles' edges fall between pixels of the level, Sampling's rule holds.
 class Grid {
  public:
   /// `size` and `stride` in tile pixels.
@@ -43,7 +43,8 @@ class Grid {
  private:
   /// Positions along one side of the slide, in tile pixels.
   struct Axis {
-    std::int64_t last = -1;  // the last position that is allowed
+    std::int64_t side = 0, slide_side = 0;  // pixels of the level, and of level 0
+    std::int64_t last = -1;                 // the last position that is allowed
     std::int64_t at = 0;
     bool more = false;
     void restart() { at = 0, more = last >= 0; }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "nodes/base/files_below.h"
 #include "nodes/base/out_file.h"
 #include "nodes/image/image_file.h"
 #include "nodes/stain/method_options.h"
@@ -21,10 +22,8 @@ std::filesystem::path unit_of(const std::string& slide) {
 
 std::vector<std::filesystem::path> images_in(const std::filesystem::path& folder) {
   if (!std::filesystem::is_directory(folder)) throw Error(fmt::format("{}: is no folder", folder.string()));
-  std::vector<std::filesystem::path> images;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
-    if (entry.is_regular_file() && is_image_file(entry.path())) images.push_back(entry.path());
-  std::ranges::sort(images);
+  std::vector<std::filesystem::path> images = files_below(folder);
+  std::erase_if(images, [](const std::filesystem::path& file) { return !is_image_file(file); });
   return images;
 }
 

@@ -2,12 +2,15 @@
 #include "jpeg2000.h"
 
 #include <flowrun/error.h>
+#include <fmt/format.h>
 #include <openjpeg.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace flowrun::wsi {
 namespace {
@@ -60,31 +63,77 @@ Stream stream_over(Source& source) {
   return stream;
 }
 
-bool fits(const opj_image_t& image, int width, int height) {
-  if (image.numcomps != 3) return false;
-  return std::all_of(image.comps, image.comps + 3, [&](const opj_image_comp_t& c) {
-    return c.data && c.prec == 8 && !c.sgnd && c.dx == 1 && c.dy == 1 &&
-           c.w == static_cast<OPJ_UINT32>(width) && c.h == static_cast<OPJ_UINT32>(height);
-  });
+bool decoded_whole(const opj_image_t& image, int width, int height) {
+  return image.numcomps == 3 && std::all_of(image.comps, image.comps + 3, [&](const opj_image_comp_t& c) {
+           return c.data && c.w == static_cast<OPJ_UINT32>(width) && c.h == static_cast<OPJ_UINT32>(height);
+         });
+}
+
+/// Checks the marker segment SIZ, which every codestream begins with (ISO 15444-1, A.5.1), before OpenJPEG
+/// allocates what it says.
+void check_header(std::span<const std::uint8_t> data, int width, int height) {
+  constexpr std::array<std::uint8_t, 4> begin{0xff, 0x4f, 0xff, 0x51};  // SOC, SIZ
+  constexpr std::size_t components = 40, length = components + 2 + 3 * 3;
+  if (data.size() < length || !std::equal(begin.begin(), begin.end(), data.begin()))
+    throw Error("not a JPEG 2000 codestream");
+  const auto number = [&](std::size_t at, std::size_t bytes) {
+    std::uint64_t value = 0;
+    for (std::size_t i = at; i < at + bytes; ++i) value = value << 8 | data[i];
+    return value;
+  };
+  const std::uint64_t x_end = number(8, 4), y_end = number(12, 4), x = number(16, 4), y = number(20, 4),
+                      tile_width = number(24, 4), tile_height = number(28, 4), count = number(components, 2);
+  if (x_end != x + static_cast<std::uint64_t>(width) || y_end != y + static_cast<std::uint64_t>(height) ||
+      count != 3)
+    throw Error(fmt::format("JPEG 2000 data of {} x {} pixels in {} components, expected {} x {} in 3",
+                            static_cast<std::int64_t>(x_end - x), static_cast<std::int64_t>(y_end - y), count,
+                            width, height));
+  for (std::size_t at = components + 2; at < length; at += 3)
+    if (data[at] != 7 || data[at + 1] != 1 || data[at + 2] != 1)
+      throw Error("JPEG 2000 components that are not of 8 bits and full resolution");
+  constexpr std::uint64_t most_tiles = 1024;  // OpenJPEG takes about 9 KB for each
+  const auto tiles = [](std::uint64_t end, std::uint64_t side) {
+    return side == 0 ? most_tiles + 1 : (end + side - 1) / side;
+  };
+  const std::uint64_t across = tiles(x_end, tile_width), down = tiles(y_end, tile_height);
+  if (across > most_tiles || down > most_tiles || across * down > most_tiles)
+    throw Error(fmt::format("JPEG 2000 data that are cut into more than {} tiles", most_tiles));
+}
+
+/// `said`: what OpenJPEG says, a line.
+Error damaged(std::string_view said) {
+  while (said.ends_with('\n')) said.remove_suffix(1);
+  return Error(fmt::format("damaged JPEG 2000 data{}{}", said.empty() ? "" : ": ", said));
 }
 
 }  // namespace
 
 void decode_jpeg2000(std::span<const std::uint8_t> codestream, int width, int height, std::uint8_t* rgb) {
+  check_header(codestream, width, height);
   Source source{codestream};
-  std::string problem = "damaged JPEG 2000 data";
+  std::string problem, warning;
   const Stream stream = stream_over(source);
   const Codec codec(opj_create_decompress(OPJ_CODEC_J2K));
-  opj_set_error_handler(
-      codec.get(), [](const char* text, void* user) { *static_cast<std::string*>(user) = text; }, &problem);
+  const auto keep_first = [](const char* text, void* user) {
+    if (auto& kept = *static_cast<std::string*>(user); kept.empty()) kept = text;
+  };
+  const auto keep_damage = [](const char* text, void* user) {
+    // Markers that OpenJPEG does not know carry no pixels; what else it warns of has lost some.
+    if (auto& kept = *static_cast<std::string*>(user);
+        kept.empty() && text != std::string_view("Unknown marker\n"))
+      kept = text;
+  };
+  opj_set_error_handler(codec.get(), keep_first, &problem);
+  opj_set_warning_handler(codec.get(), keep_damage, &warning);
   opj_dparameters_t parameters;
   opj_set_default_decoder_parameters(&parameters);
   opj_image_t* decoded = nullptr;
   const bool begun =
       opj_setup_decoder(codec.get(), &parameters) && opj_read_header(stream.get(), codec.get(), &decoded);
   const Image image(decoded);
-  if (!begun || !opj_decode(codec.get(), stream.get(), image.get())) throw Error(problem);
-  if (!fits(*image, width, height)) throw Error("JPEG 2000 data of an unexpected size or kind");
+  if (!begun || !opj_decode(codec.get(), stream.get(), image.get()) || !warning.empty() ||
+      !decoded_whole(*image, width, height))
+    throw damaged(problem.empty() ? warning : problem);
   const std::size_t pixels = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
   const OPJ_INT32 *r = image->comps[0].data, *g = image->comps[1].data, *b = image->comps[2].data;
   for (std::size_t i = 0; i < pixels; ++i, rgb += 3) {

@@ -5,6 +5,7 @@
 #include <flowrun/wsi/tile.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <mutex>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "nodes/image/jpeg.h"
 #include "nodes/image/png.h"
 #include "nodes/slide/picture.h"
+#include "nodes/slide/sampling.h"
 #include "nodes/table/table_text.h"
 #include "overview.h"
 
@@ -67,15 +69,22 @@ void illustrate(SlideFiles& files, const Slide* slide, const Mask* mask) {
   if (slide) files.overview.emplace(*slide, mask);
 }
 
-/// Where a tile lies in pixels of its level.
+/// Where a tile lies in pixels of its level, as extract has it.
 struct Place {
   std::int64_t column, row;
+  int side;
 };
 
 Place place_of(const Tile& tile, const Slide& slide) {
-  const double downsample = slide.level(tile.level).downsample;
-  return {std::llround(static_cast<double>(tile.x) / downsample),
-          std::llround(static_cast<double>(tile.y) / downsample)};
+  const Level& level = slide.level(tile.level);
+  const auto side = static_cast<int>(std::lround(tile.extent / level.downsample));
+  const auto begin = [&](std::int64_t at, std::int64_t level_side, std::int64_t slide_side) {
+    const auto from = static_cast<double>(at);
+    return window_begin(from / level.downsample, side, level_side,
+                        lies_within(from, tile.extent, slide_side));
+  };
+  return {begin(tile.x, level.width, slide.facts().width()),
+          begin(tile.y, level.height, slide.facts().height()), side};
 }
 
 /// The tile as the slide's own JPEG tile, if it is one.
@@ -92,9 +101,8 @@ bool copy_jpeg(const Tile& tile, const Slide* slide, std::vector<std::uint8_t>& 
 cv::Mat pixels_of(const Tile& tile, const Slide* slide) {
   if (!tile.pixels.empty()) return tile.pixels;
   const Place place = place_of(tile, *slide);
-  const auto side = static_cast<int>(std::lround(tile.extent / slide->level(tile.level).downsample));
   cv::Mat rgb(tile.size(), tile.size(), CV_8UC3);
-  read_scaled(*slide, tile.level, place.column, place.row, {side, side}, rgb);
+  read_scaled(*slide, tile.level, place.column, place.row, {place.side, place.side}, rgb);
   return rgb;
 }
 
@@ -134,7 +142,8 @@ void Save::plan(Costs& costs) {
   // As large as incompressible tiles become in either format, and what is read where a tile cannot be copied.
   const std::size_t tile = costs.in("tile");
   costs.scratch = tile + tile / 8 + (std::size_t{2} << 20);
-  if (format == "jpg" && !needs_content("tile", costs)) costs.scratch += tile + read_scaled_bytes();
+  if (format == "jpg" && !needs_content("tile", costs))
+    costs.scratch += tile + std::max(2 * tile, read_scaled_bytes());
   if (effort == "small") costs.scratch += tile;
   costs.keeps = Overview::most_bytes;
 }

@@ -51,8 +51,7 @@ class Writer {
         slide_(slide),
         scope_(scope),
         folder_(std::move(folder)),
-        zoom_{{static_cast<int>(slide.facts().width()), static_cast<int>(slide.facts().height())},
-              options.tile_size,
+        zoom_{picture_size(slide, slide.facts().width(), slide.facts().height()), options.tile_size,
               options.overlap} {}
 
   const DeepZoom& zoom() const { return zoom_; }

@@ -12,6 +12,7 @@
 
 #include "coords_layout.h"
 #include "nodes/image/zlib_stream.h"
+#include "nodes/slide/sampling.h"
 #include "nodes/table/h5_file.h"
 
 namespace flowrun::wsi {
@@ -134,10 +135,12 @@ void SaveH5::finish(Inputs& in, Outputs& out) {
 
 void SaveH5::write_empty(Inputs& in, Outputs& out) const {
   if (!size) return out.note("there was no tile, so no file; with `size` set it gets one without rows");
-  const SlideFacts& facts = in.get<Slide>("slide").facts();
-  const TileShape shape(*size, mpp ? *size * *mpp / facts.mpp_or_throw() : *size);
+  const auto& slide = in.get<Slide>("slide");
+  // As extract reads its tiles: at a level's own MPP where that is near enough.
+  const Sampling sampling = mpp ? Sampling::at_mpp(slide, *mpp) : Sampling();
+  const TileShape shape(*size, *size * sampling.ratio * slide.level(sampling.level).downsample);
   std::optional<H5Writer> file;
-  create(*this, shape, facts, in.scope(), file);
+  create(*this, shape, slide.facts(), in.scope(), file);
   file->close();
 }
 

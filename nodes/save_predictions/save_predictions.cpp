@@ -32,14 +32,8 @@ TableText columns_of(const std::vector<std::string>& classes) {
 
 std::string row_of(const TableText& columns, const std::string& slide, const Tile& tile,
                    const Probabilities& says) {
-  std::vector<TableCell> cells{slide,
-                               tile.x,
-                               tile.y,
-                               tile.level,
-                               tile.size(),
-                               tile.mpp,
-                               tile.label,
-                               says.classes[says.predicted()]};
+  std::vector<TableCell> cells{slide,       tile.x,   tile.y,     tile.level,
+                               tile.size(), tile.mpp, tile.label, says.classes[says.predicted()]};
   for (const double probability : says.of) cells.emplace_back(probability);
   return columns.row(cells);
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "mpp.h"
 #include "nodes/base/text.h"
 #include "nodes/image/tiff_file.h"
 #include "readers.h"
@@ -30,43 +31,32 @@ std::optional<double> number_of(std::string_view name, std::string_view descript
   return positive_number(text);
 }
 
-Level level_of(TIFF* tiff, const std::vector<Level>& finer) {
+Level level_of(const TiffPage& page, const std::vector<Level>& finer) {
   Level level;
-  std::uint32_t width = 0, height = 0, tile_width = 0, tile_height = 0;
-  TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &width);
-  TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &height);
-  TIFFGetField(tiff, TIFFTAG_TILEWIDTH, &tile_width);
-  TIFFGetField(tiff, TIFFTAG_TILELENGTH, &tile_height);
-  level.width = width;
-  level.height = height;
-  level.tile_width = static_cast<int>(tile_width);
-  level.tile_height = static_cast<int>(tile_height);
-  if (!finer.empty() && width > 0 && height > 0)
-    level.downsample = (static_cast<double>(finer.front().height) / height +
-                        static_cast<double>(finer.front().width) / width) /
+  level.width = page.width;
+  level.height = page.height;
+  level.tile_width = static_cast<int>(page.tile_width);
+  level.tile_height = static_cast<int>(page.tile_height);
+  if (!finer.empty() && page.width > 0 && page.height > 0)
+    level.downsample = (static_cast<double>(finer.front().height) / static_cast<double>(page.height) +
+                        static_cast<double>(finer.front().width) / static_cast<double>(page.width)) /
                        2;
   return level;
 }
 
 }  // namespace
 
-std::optional<SlideFacts> aperio_facts(const std::filesystem::path& path) {
-  const TiffFile tiff = open_tiff(path);
-  const char* description = nullptr;
-  if (!tiff || !TIFFIsTiled(tiff.get()) ||
-      TIFFGetField(tiff.get(), TIFFTAG_IMAGEDESCRIPTION, &description) != 1 ||
-      !std::string_view(description).starts_with("Aperio"))
-    return {};
+std::optional<SlideFacts> aperio_facts(const std::vector<TiffPage>& pages) {
+  if (pages.empty() || !pages.front().tiled || !pages.front().description.starts_with("Aperio")) return {};
+  const std::string& description = pages.front().description;
   SlideFacts facts;
   facts.vendor = "aperio";
   facts.mpp = number_of("MPP", description);
   if (!facts.mpp) return {};  // resolutions in other tags are OpenSlide's affair
+  doubt_mpp(*facts.mpp, *facts.mpp, facts.notes);
   facts.objective_power = number_of("AppMag", description);
-  for (;;) {  // what is not tiled is a label, a macro image or a thumbnail
-    if (TIFFIsTiled(tiff.get())) facts.levels.push_back(level_of(tiff.get(), facts.levels));
-    if (TIFFLastDirectory(tiff.get())) break;
-    if (!TIFFReadDirectory(tiff.get())) return {};  // cut off: OpenSlide says what is wrong
-  }
+  for (const TiffPage& page : pages)  // what is not tiled is a label, a macro image or a thumbnail
+    if (page.tiled) facts.levels.push_back(level_of(page, facts.levels));
   facts.bounds = {0, 0, static_cast<double>(facts.width()), static_cast<double>(facts.height())};
   return facts;
 }

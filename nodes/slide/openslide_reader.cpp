@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
+#include <mutex>
+#include <string>
 #include <utility>
 
 #include "readers.h"
@@ -30,31 +33,80 @@ class OpenSlideReader final : public PixelReader {
   OpenSlideReader(std::shared_ptr<const SlideFacts> facts, OpenSlideHandle handle)
       : facts_(std::move(facts)), handle_(std::move(handle)) {}
 
+  std::string_view name() const override { return "openslide"; }
+
   void read(int level, std::int64_t x, std::int64_t y, cv::Mat& rgb) override {
-    // In one piece: OpenSlide takes level-0 coordinates, so at levels with an odd downsample each window is
-    // shifted by its own fraction of a pixel, and strips of one would not fit together.
-    const double downsample = facts_->levels.at(static_cast<std::size_t>(level)).downsample;
     const auto argb = std::make_unique_for_overwrite<std::uint32_t[]>(rgb.total());
-    openslide_read_region(handle_.get(), argb.get(), base_pixel(x, downsample), base_pixel(y, downsample),
-                          level, rgb.cols, rgb.rows);
-    if (const char* problem = openslide_get_error(handle_.get()))
+    const Window window{level, x, y, rgb.size()};
+    const Shared shared = current();
+    if (!problem_of(shared.get(), window, argb.get())) return compose(argb.get(), rgb);
+    // Another thread's read may have failed on that handle. What fails on one of its own is this read.
+    const Shared own = open_handle(facts_->path);
+    const auto problem = problem_of(own.get(), window, argb.get());
+    {
+      std::scoped_lock lock(mutex_);
+      if (handle_ == shared) handle_ = problem ? nullptr : own;
+    }
+    if (problem)
       throw Error(fmt::format("{}: cannot read level {} at x={}, y={}: {}", facts_->path.string(), level, x,
-                              y, problem));
-    for (int row = 0; row < rgb.rows; ++row)
-      compose_row(argb.get() + static_cast<std::size_t>(row) * static_cast<std::size_t>(rgb.cols), rgb.cols,
-                  facts_->background, rgb.ptr(row));
+                              y, *problem));
+    compose(argb.get(), rgb);
   }
 
  private:
-  static std::int64_t base_pixel(std::int64_t pixel, double downsample) {
-    return static_cast<std::int64_t>(static_cast<double>(pixel) * downsample);
+  using Shared = std::shared_ptr<openslide_t>;
+  struct Window {
+    int level;
+    std::int64_t x, y;  // pixels of the level
+    cv::Size size;
+  };
+
+  /// The handle that all threads share, opened if need be.
+  Shared current() {
+    std::scoped_lock lock(mutex_);
+    if (!handle_) handle_ = open_handle(facts_->path);
+    return handle_;
   }
 
-  std::shared_ptr<const SlideFacts> facts_;
-  OpenSlideHandle handle_;
+  /// What went wrong, also in an earlier read of the handle.
+  std::optional<std::string> problem_of(openslide_t* handle, const Window& window,
+                                        std::uint32_t* argb) const {
+    // In one piece: OpenSlide takes level-0 coordinates, so at levels with an odd downsample each window is
+    // shifted by its own fraction of a pixel, and strips of one would not fit together.
+    const double downsample = facts_->levels.at(static_cast<std::size_t>(window.level)).downsample;
+    openslide_read_region(handle, argb, base_pixel(window.x, downsample), base_pixel(window.y, downsample),
+                          window.level, window.size.width, window.size.height);
+    const char* problem = openslide_get_error(handle);
+    return problem ? std::optional<std::string>(problem) : std::nullopt;
+  }
+
+  void compose(const std::uint32_t* argb, cv::Mat& rgb) const {
+    for (int row = 0; row < rgb.rows; ++row)
+      compose_row(argb + static_cast<std::size_t>(row) * static_cast<std::size_t>(rgb.cols), rgb.cols,
+                  facts_->background, rgb.ptr(row));
+  }
+
+  /// Rounded down, so that windows never reach over the level's right edge; but not by what is missing in the
+  /// last digits: 3 times a third is 1.
+  static std::int64_t base_pixel(std::int64_t pixel, double downsample) {
+    constexpr double digits = 1e-6;
+    return static_cast<std::int64_t>(std::floor(static_cast<double>(pixel) * downsample + digits));
+  }
+
+  const std::shared_ptr<const SlideFacts> facts_;
+  std::mutex mutex_;
+  Shared handle_;  // null: to be opened
 };
 
 }  // namespace
+
+OpenSlideHandle open_handle(const std::filesystem::path& path) {
+  OpenSlideHandle handle(openslide_open(path.c_str()));
+  if (!handle) throw Error(fmt::format("{}: not a slide in a format that OpenSlide knows", path.string()));
+  if (const char* problem = openslide_get_error(handle.get()))
+    throw Error(fmt::format("{}: damaged slide: {}", path.string(), problem));
+  return handle;
+}
 
 std::shared_ptr<PixelReader> openslide_reader(std::shared_ptr<const SlideFacts> facts,
                                               OpenSlideHandle handle) {

@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <opencv2/imgproc.hpp>
 
 #include "area_average.h"
+#include "sampling.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -46,9 +48,9 @@ double exact_downsample(const Slide& slide, int level) {
 
 cv::Size size_at(const Slide& slide, double downsample) {
   const auto side = [&](std::int64_t pixels) {
-    return std::max(1, static_cast<int>(static_cast<double>(pixels) / downsample));
+    return std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(pixels) / downsample));
   };
-  return {side(slide.level(0).width), side(slide.level(0).height)};
+  return picture_size(slide, side(slide.level(0).width), side(slide.level(0).height));
 }
 
 }  // namespace
@@ -75,6 +77,16 @@ std::size_t read_scaled_bytes() {
   return most_read_at_once * bytes_per_pixel;
 }
 
+cv::Size picture_size(const Slide& slide, std::int64_t width, std::int64_t height) {
+  constexpr std::int64_t most = std::numeric_limits<int>::max();
+  if (width > most || height > most)
+    throw Error(
+        fmt::format("{}: a picture of {} x {} pixels cannot be written; at most {} a side: choose a coarser "
+                    "resolution, if there is a choice",
+                    slide.facts().path.string(), width, height, most));
+  return {static_cast<int>(width), static_cast<int>(height)};
+}
+
 void Resolution::check() const {
   if (level.has_value() + mpp.has_value() + downsample.has_value() > 1)
     throw OptionError(mpp ? "mpp" : "downsample", "the resolution is given twice",
@@ -97,7 +109,7 @@ Picture Picture::at_level(const Slide& slide, int level) {
                             slide.facts().path.string(), level, slide.level_count(),
                             slide.level_count() - 1));
   const Level& l = slide.level(level);
-  return {slide, exact_downsample(slide, level), {static_cast<int>(l.width), static_cast<int>(l.height)}};
+  return {slide, exact_downsample(slide, level), picture_size(slide, l.width, l.height)};
 }
 
 Picture Picture::at_downsample(const Slide& slide, double downsample) {
@@ -111,10 +123,10 @@ Picture Picture::at(const Slide& slide, const Resolution& resolution) {
   if (resolution.downsample) return at_downsample(slide, *resolution.downsample);
   if (!resolution.mpp) return at_level(slide, resolution.level.value_or(0));
   const double own = slide.facts().mpp_or_throw();
-  if (*resolution.mpp < own * (1 - same_resolution))
+  if (own / *resolution.mpp - 1 > default_mpp_tolerance)
     throw Error(fmt::format("{}: {} microns per pixel were asked for, but the slide's finest level has {}",
                             slide.facts().path.string(), *resolution.mpp, own));
-  return at_downsample(slide, *resolution.mpp / own);
+  return at_downsample(slide, std::max(1.0, *resolution.mpp / own));
 }
 
 Picture Picture::half_of_last(const Slide& slide) {

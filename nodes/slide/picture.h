@@ -19,6 +19,9 @@ std::size_t read_scaled_bytes(cv::Size window, cv::Size size);
 /// The most that it takes, where the level is at most 512 times as fine.
 std::size_t read_scaled_bytes();
 
+/// The size of a whole picture of the slide. Throws Error when a side is longer than 2^31 - 1 pixels.
+cv::Size picture_size(const Slide& slide, std::int64_t width, std::int64_t height);
+
 /// Which resolution a user wants: one of these, or level 0.
 struct Resolution {
   std::optional<int> level;
@@ -36,8 +39,9 @@ class Picture {
   /// One pixel is `downsample` x `downsample` level-0 pixels. Pixels that reach over the slide's edge repeat
   /// what is there.
   Picture(const Slide& slide, double downsample, cv::Size size);
-  /// A level (also one within 0.5 % of the MPP or downsample) is taken as it is. Throws Error when the slide
-  /// has no such level, is not as fine, or does not say its MPP.
+  /// A level (also one within 0.5 % of the MPP or downsample; level 0 within 2 % of a finer MPP) is taken as
+  /// it is. Throws Error when the slide has no such level, is not as fine, or does not say its MPP, or when
+  /// the picture were longer than 2^31 - 1 pixels.
   static Picture at(const Slide& slide, const Resolution& resolution);
 
   /// Half the resolution of the slide's last level, made from that.

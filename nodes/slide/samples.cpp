@@ -43,10 +43,14 @@ SlideWindow window_of(const Slide& slide, const Samples::Row& row, int size) {
   const double downsample = slide.level(sampling.level).downsample;
   SlideWindow window;
   window.level = sampling.level;
-  window.column = std::llround(static_cast<double>(row.x) / downsample);
-  window.row = std::llround(static_cast<double>(row.y) / downsample);
-  window.side = static_cast<int>(std::lround(size * sampling.ratio));
+  window.side = sampling.window(size);
   window.extent = size * sampling.ratio * downsample;
+  const auto begin = [&](std::int64_t pixel, std::int64_t side, std::int64_t slide_side) {
+    const auto from = static_cast<double>(pixel);
+    return window_begin(from / downsample, window.side, side, lies_within(from, window.extent, slide_side));
+  };
+  window.column = begin(row.x, slide.level(sampling.level).width, slide.facts().width());
+  window.row = begin(row.y, slide.level(sampling.level).height, slide.facts().height());
   const auto outside = [&](std::int64_t from, std::int64_t side) {
     return from >= side || static_cast<double>(from) + window.extent <= 0;
   };

@@ -3,9 +3,20 @@
 
 #include <flowrun/wsi/slide.h>
 
+#include <cstdint>
+
 namespace flowrun::wsi {
 
+/// By how much of an MPP a level may miss it and still be read as it is: scanners' 40x is 0.25 microns, or
+/// 0.2525.
+constexpr double default_mpp_tolerance = 0.02;
+
 /// How tiles are read: a window of a level, scaled down where no level has the resolution asked for.
+///
+/// Windows consist of whole pixels of the level. Where the ratio is no whole number, so that a tile's edges
+/// fall between pixels, its window has the size to the nearest pixel, and begins at the nearest pixel: each
+/// edge is off by at most one pixel of the level, the middle by at most half a pixel. A tile that lies within
+/// the slide has a window within the level: one that only rounding moves over the edge is moved back.
 struct Sampling {
   int level = 0;
   double ratio = 1;  ///< pixels of the level per tile pixel
@@ -15,10 +26,23 @@ struct Sampling {
   /// One tile pixel for `downsample` x `downsample` level-0 pixels: on the level that has it (to 0.5 %), else
   /// from the next finer one. `downsample` is at least 1.
   static Sampling at_downsample(const Slide& slide, double downsample);
-  /// Throws Error when the slide's own MPP is unknown or coarser.
-  static Sampling at_mpp(const Slide& slide, double mpp);
+  /// One tile pixel for `mpp` x `mpp` microns: on the level that has it but for a share of `tolerance`, which
+  /// then is coarser or finer than asked for; else from the next finer one. Throws Error when the slide's own
+  /// MPP is unknown, or coarser by more than that.
+  static Sampling at_mpp(const Slide& slide, double mpp, double tolerance = default_mpp_tolerance);
   /// Throws Error when the slide's own objective power is unknown or lower.
   static Sampling at_magnification(const Slide& slide, double magnification);
+
+  /// Width and height of a tile's window, in pixels of the level; `size` in tile pixels.
+  int window(int size) const;
 };
+
+/// Whether what begins at `from` and is `extent` long lies within a side of `whole` pixels, but for last
+/// digits.
+bool lies_within(double from, double extent, std::int64_t whole);
+
+/// Where a window of `window` pixels begins that should begin at `at`, in pixels of a level that is `side`
+/// pixels wide or high. `inside`: what the tile shows lies within the slide.
+std::int64_t window_begin(double at, int window, std::int64_t side, bool inside);
 
 }  // namespace flowrun::wsi

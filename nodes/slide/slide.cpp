@@ -6,9 +6,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <utility>
 
+#include "mpp.h"
 #include "readers.h"
+#include "tiff_levels.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -28,18 +31,18 @@ std::array<std::uint8_t, 3> background_of(openslide_t* slide) {
           static_cast<std::uint8_t>(rgb)};
 }
 
-/// Plain TIFFs say their resolution in pixels per centimetre, which OpenSlide 3 does not make microns of.
-/// Inches are not believed: they are what programs write that do not know.
-std::optional<double> mpp_of(openslide_t* slide) {
+/// Of plain TIFFs the tags are asked: what OpenSlide makes of them differs between its versions.
+std::optional<double> mpp_of(openslide_t* slide, std::string_view vendor, std::vector<std::string>& notes) {
   const auto x = number_property(slide, OPENSLIDE_PROPERTY_NAME_MPP_X);
   const auto y = number_property(slide, OPENSLIDE_PROPERTY_NAME_MPP_Y);
-  if (x && y) return (*x + *y) / 2;
+  if (x && y && vendor != "generic-tiff") {
+    doubt_mpp(*x, *y, notes);
+    return (*x + *y) / 2;
+  }
   const char* unit = openslide_get_property_value(slide, "tiff.ResolutionUnit");
-  if (!unit || unit != std::string_view("centimeter")) return {};
   const auto across = number_property(slide, "tiff.XResolution");
   const auto down = number_property(slide, "tiff.YResolution");
-  constexpr double microns = 10000;
-  return across && down ? std::optional((microns / *across + microns / *down) / 2) : std::nullopt;
+  return unit && across && down ? mpp_of_resolution(*across, *down, unit, notes) : std::nullopt;
 }
 
 cv::Rect2d bounds_of(openslide_t* slide, const Level& base) {
@@ -74,20 +77,12 @@ void check_file(const fs::path& path) {
     throw Error(fmt::format("{}: the file is empty", path.string()));
 }
 
-OpenSlideHandle open_handle(const fs::path& path) {
-  OpenSlideHandle handle(openslide_open(path.c_str()));
-  if (!handle) throw Error(fmt::format("{}: not a slide in a format that OpenSlide knows", path.string()));
-  if (const char* problem = openslide_get_error(handle.get()))
-    throw Error(fmt::format("{}: damaged slide: {}", path.string(), problem));
-  return handle;
-}
-
 SlideFacts openslide_facts(openslide_t* slide, const fs::path& path) {
   SlideFacts facts;
   facts.vendor = openslide_get_property_value(slide, OPENSLIDE_PROPERTY_NAME_VENDOR);
   facts.levels = levels_of(slide);
   if (facts.levels.empty()) throw Error(fmt::format("{}: the slide has no levels", path.string()));
-  facts.mpp = mpp_of(slide);
+  facts.mpp = mpp_of(slide, facts.vendor, facts.notes);
   facts.objective_power = number_property(slide, OPENSLIDE_PROPERTY_NAME_OBJECTIVE_POWER);
   facts.background = background_of(slide);
   facts.bounds = bounds_of(slide, facts.levels.front());
@@ -95,10 +90,11 @@ SlideFacts openslide_facts(openslide_t* slide, const fs::path& path) {
 }
 
 /// The reader, or null when OpenSlide is to read and may.
-std::shared_ptr<PixelReader> direct_reader(const std::shared_ptr<const SlideFacts>& facts, Backend backend) {
+std::shared_ptr<PixelReader> direct_reader(const std::shared_ptr<const SlideFacts>& facts,
+                                           const std::vector<TiffPage>& pages, Backend backend) {
   if (backend == Backend::openslide) return nullptr;
   try {
-    return open_tiff_reader(facts);
+    return open_tiff_reader(facts, pages);
   } catch (const Error&) {
     if (backend == Backend::tiff) throw;
     return nullptr;
@@ -111,7 +107,7 @@ std::optional<double> positive_number(std::string_view text) {
   double number = 0;
   const auto [rest, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
   const bool whole = problem == std::errc() && rest == text.data() + text.size();
-  return whole && number > 0 ? std::optional(number) : std::nullopt;
+  return whole && number > 0 && std::isfinite(number) ? std::optional(number) : std::nullopt;
 }
 
 double SlideFacts::mpp_or_throw() const {
@@ -133,21 +129,27 @@ Slide::Slide(std::shared_ptr<const SlideFacts> facts, std::shared_ptr<PixelReade
 
 Slide Slide::open(const fs::path& path, std::string name, std::optional<double> mpp, Backend backend) {
   check_file(path);
+  const std::vector<TiffPage> pages = tiff_pages(path);
   const auto completed = [&](SlideFacts facts) {
     facts.path = path;
     facts.name = name;
-    if (mpp) facts.mpp = mpp;
+    if (mpp) {
+      facts.mpp = mpp;
+      facts.notes.clear();  // they are of the MPP that the file says
+      doubt_mpp(*mpp, *mpp, facts.notes);
+    }
+    check_levels(facts, pages);
     return std::make_shared<const SlideFacts>(std::move(facts));
   };
   if (backend != Backend::openslide)
-    if (auto of_file = aperio_facts(path)) {
+    if (auto of_file = aperio_facts(pages)) {
       auto facts = completed(*std::move(of_file));
-      if (auto reader = direct_reader(facts, Backend::automatic))
+      if (auto reader = direct_reader(facts, pages, Backend::automatic))
         return Slide(std::move(facts), std::move(reader));
     }
   OpenSlideHandle handle = open_handle(path);
   auto facts = completed(openslide_facts(handle.get(), path));
-  auto reader = direct_reader(facts, backend);
+  auto reader = direct_reader(facts, pages, backend);
   if (!reader) reader = openslide_reader(facts, std::move(handle));
   return Slide(std::move(facts), std::move(reader));
 }

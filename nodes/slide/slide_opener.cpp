@@ -2,6 +2,7 @@
 #include "slide_opener.h"
 
 #include <flowrun/error.h>
+#include <fmt/format.h>
 
 #include <utility>
 
@@ -19,8 +20,14 @@ Scopes scopes_of(std::vector<ListedSlide> slides, std::optional<double> mpp, Bac
                failure = std::move(failure)]() mutable -> std::optional<NewScope> {
     if (at < slides.size()) {
       const ListedSlide& slide = slides[at++];
-      return NewScope{slide.name, file_identity(slide.path), [slide, mpp, backend](Outputs& out) {
-                        out.emit("slide", Slide::open(slide.path, slide.name, mpp, backend));
+      auto identity = file_identity(slide.path);
+      if (slide.mpp) identity["mpp"] = fmt::format("{}", *slide.mpp);
+      return NewScope{slide.name, std::move(identity), [slide, mpp, backend](Outputs& out) {
+                        Slide opened =
+                            Slide::open(slide.path, slide.name, slide.mpp ? slide.mpp : mpp, backend);
+                        for (const std::string& note : opened.facts().notes)
+                          out.note(fmt::format("{}: {}", slide.name, note));
+                        out.emit("slide", std::move(opened));
                       }};
     }
     if (failure.empty()) return {};

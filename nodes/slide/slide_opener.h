@@ -20,9 +20,10 @@ constexpr std::size_t open_slide_bytes = Slide::cache_bytes + (std::size_t{2} <<
 Backend backend_named(const std::string& name);
 
 /// Opens slides in the order of a list, each in a scope of its own, and emits them on port `slide`. A slide's
-/// identity is its path, its size and the time of its last change. `mpp` overrides what the files say.
-/// `failure`: what went wrong in finding the slides; it is reported after them, as the failure of a scope
-/// called "not collected".
+/// identity is its path, its size, the time of its last change, and its MPP where the list has it. The list's
+/// MPP comes first, then `mpp`, then what the file says; what is doubtful about it becomes a note. `failure`:
+/// what went wrong in finding the slides; it is reported after them, as the failure of a scope called "not
+/// collected".
 Scopes scopes_of(std::vector<ListedSlide> slides, std::optional<double> mpp, Backend backend,
                  std::string failure = {});
 

@@ -106,12 +106,12 @@ Thumbnail thumbnail_at_downsample(const Slide& slide, double downsample) {
                     slide.facts().path.string(), factor, level, block_side));
   Thumbnail thumbnail = within_limit(slide, level);
   const auto side = [&](std::int64_t level0) {
-    return std::max(1, static_cast<int>(std::lround(static_cast<double>(level0) / downsample)));
+    return std::max<std::int64_t>(1, std::llround(static_cast<double>(level0) / downsample));
   };
   const bool same = std::abs(slide.level(level).downsample - downsample) <= 0.005 * downsample;
   if (!same && side(slide.level(0).width) <= thumbnail.cols) {
-    thumbnail.cols = side(slide.level(0).width);
-    thumbnail.rows = std::min(thumbnail.rows, side(slide.level(0).height));
+    thumbnail.cols = static_cast<int>(side(slide.level(0).width));
+    thumbnail.rows = static_cast<int>(std::min<std::int64_t>(thumbnail.rows, side(slide.level(0).height)));
   }
   return thumbnail;
 }

@@ -11,12 +11,14 @@
 namespace flowrun::wsi {
 namespace {
 
-void print(const SlideFacts& facts) {
+void print(const Slide& slide) {
+  const SlideFacts& facts = slide.facts();
   const auto known = [](const std::optional<double>& number) {
     return number ? fmt::format("{}", *number) : "unknown";
   };
   say_to(stdout, "{}\n  vendor           {}\n  size             {} x {} pixels\n", facts.path.string(),
          facts.vendor, facts.width(), facts.height());
+  say_to(stdout, "  read by          {}\n", slide.reader_name());
   say_to(stdout, "  MPP              {}\n  objective power  {}\n", known(facts.mpp),
          known(facts.objective_power));
   say_to(stdout, "  bounds           {} x {} at x={}, y={}\n", facts.bounds.width, facts.bounds.height,
@@ -28,6 +30,7 @@ void print(const SlideFacts& facts) {
     say_to(stdout, "  level {:<10} {} x {}, downsample {:.4g}, tiles {} x {}\n", i, level.width, level.height,
            level.downsample, level.tile_width, level.tile_height);
   }
+  for (const std::string& note : facts.notes) say_to(stdout, "  note             {}\n", note);
 }
 
 int run(std::span<const std::string> arguments) {
@@ -43,7 +46,7 @@ int run(std::span<const std::string> arguments) {
   int code = 0;
   for (const std::string& file : files) {
     try {
-      print(Slide::open(file, file).facts());
+      print(Slide::open(file, file));
     } catch (const Error& problem) {
       say_to(stderr, "error: {}\n", problem.what());
       code = 1;

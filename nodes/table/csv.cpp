@@ -94,11 +94,12 @@ std::int64_t CsvReader::whole_number(std::size_t column) const {
 }
 
 double CsvReader::number(std::size_t column) const {
-  const std::string& text = fields_.at(column);
+  std::string text = fields_.at(column);
+  if (separator_ == ';') std::ranges::replace(text, ',', '.');
   double value = 0;
   const auto [rest, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (problem != std::errc() || rest != text.data() + text.size() || !std::isfinite(value))
-    fail(fmt::format("'{}': expected a number, found '{}'", columns_[column], text));
+    fail(fmt::format("'{}': expected a number, found '{}'", columns_[column], fields_[column]));
   return value;
 }
 

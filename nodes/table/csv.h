@@ -41,7 +41,8 @@ class CsvReader {
   bool next();
   /// A field of the row.
   const std::string& field(std::size_t column) const { return fields_.at(column); }
-  /// The field as a number; throws when it is none. A whole number may be written "512.0".
+  /// The field as a number; throws when it is none. A whole number may be written "512.0". Where semicolons
+  /// separate, a comma is a decimal point, as spreadsheets write it in half of Europe.
   std::int64_t whole_number(std::size_t column) const;
   double number(std::size_t column) const;
   /// The line that the row begins at, from 1.

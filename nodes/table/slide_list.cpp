@@ -9,8 +9,11 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <string_view>
+#include <utility>
 
 #include "csv.h"
+#include "nodes/base/files_below.h"
 #include "nodes/base/text.h"
 #include "slide_names.h"
 
@@ -21,21 +24,34 @@ namespace fs = std::filesystem;
 using Paths = std::vector<fs::path>;
 
 Paths in_folder(const fs::path& folder, const std::vector<std::string>& extensions) {
-  Paths out;
-  for (auto it = fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied);
-       it != fs::end(it); ++it) {
-    const bool hidden = it->path().filename().string().starts_with(".");
-    if (hidden && it->is_directory()) it.disable_recursion_pending();
-    if (!hidden && it->is_regular_file() && has_extension(it->path().filename().string(), extensions))
-      out.push_back(it->path());
-  }
+  Paths out = files_below(folder);
+  std::erase_if(out,
+                [&](const fs::path& file) { return !has_extension(file.filename().string(), extensions); });
   if (out.empty()) throw Error(fmt::format("{}: there are no slides in this folder", folder.string()));
   return out;
 }
 
+/// The pattern, of whose folders those that are there under their whole names stand for themselves.
+std::string with_names_kept(const fs::path& pattern) {
+  fs::path out, there;
+  bool all_there = true;
+  for (const fs::path& part : pattern) {
+    std::error_code ignored;
+    there /= part;
+    all_there = all_there && fs::exists(there, ignored);
+    std::string text;
+    for (const char c : part.string()) {
+      if (all_there && std::string_view("*?[\\").find(c) != std::string_view::npos) text += '\\';
+      text += c;
+    }
+    out /= text;
+  }
+  return out.string();
+}
+
 Paths matching(const fs::path& pattern) {
   glob_t found{};
-  const int code = ::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &found);
+  const int code = ::glob(with_names_kept(pattern).c_str(), GLOB_NOSORT, nullptr, &found);
   const std::unique_ptr<glob_t, void (*)(glob_t*)> owner(&found, &::globfree);
   if (code != 0 && code != GLOB_NOMATCH)
     throw Error(fmt::format("{}: cannot search for slides", pattern.string()));
@@ -46,14 +62,28 @@ Paths matching(const fs::path& pattern) {
   return out;
 }
 
-Paths in_table(const fs::path& list) {
+using Listed = std::vector<std::pair<fs::path, std::optional<double>>>;  // with their MPP, where it is said
+
+Listed in_table(const fs::path& list) {
   CsvReader table(list);
-  const std::size_t column = table.column({"path"});
-  Paths out;
+  const std::size_t path = table.column({"path", "wsi"});
+  const auto mpp = table.find({"mpp", "MPP"});
+  Listed out;
   while (table.next()) {
-    if (table.field(column).empty()) table.fail("no path in this line");
-    out.push_back(list.parent_path() / table.field(column));
+    if (table.field(path).empty()) table.fail("no path in this line");
+    auto& [slide, own] = out.emplace_back(list.parent_path() / table.field(path), std::nullopt);
+    if (!mpp || table.field(*mpp).empty()) continue;
+    own = table.number(*mpp);
+    if (*own <= 0 || *own > 1000)
+      table.fail(fmt::format("'{}': expected microns per pixel, above 0 and at most 1000, found '{}'",
+                             table.columns()[*mpp], table.field(*mpp)));
   }
+  return out;
+}
+
+Listed without_mpp(const Paths& paths) {
+  Listed out;
+  for (const fs::path& path : paths) out.emplace_back(path, std::nullopt);
   return out;
 }
 
@@ -70,22 +100,22 @@ Paths in_text(const fs::path& list) {
   return out;
 }
 
-Paths in_list(const fs::path& list) {
-  Paths out = lower(list.extension().string()) == ".csv" ? in_table(list) : in_text(list);
+Listed in_list(const fs::path& list) {
+  Listed out = lower(list.extension().string()) == ".csv" ? in_table(list) : without_mpp(in_text(list));
   if (out.empty()) throw Error(fmt::format("{}: the list names no slides", list.string()));
   return out;
 }
 
-Paths expand(const fs::path& place, const std::vector<std::string>& extensions) {
+Listed expand(const fs::path& place, const std::vector<std::string>& extensions) {
   std::error_code ignored;
   const std::string extension = lower(place.extension().string());
-  if (fs::is_directory(place, ignored)) return in_folder(place, extensions);
+  if (fs::is_directory(place, ignored)) return without_mpp(in_folder(place, extensions));
   if (extension == ".txt" || extension == ".csv") return in_list(place);
   if (!fs::exists(place, ignored) && place.string().find_first_of("*?[") != std::string::npos)
-    return matching(place);
+    return without_mpp(matching(place));
   if (!fs::exists(place, ignored) && !has_extension(place.filename().string(), extensions))
     throw Error(fmt::format("{}: there is no such file or folder", place.string()));
-  return {place};
+  return {{place, std::nullopt}};
 }
 
 bool is_plain_text(std::string_view text) {
@@ -130,16 +160,24 @@ std::string printable(const std::string& text) {
 
 std::vector<ListedSlide> list_slides(const std::vector<fs::path>& places,
                                      const std::vector<std::string>& extensions) {
-  std::map<fs::path, fs::path> by_canonical_path;
+  std::map<fs::path, ListedSlide> by_canonical_path;
   for (const fs::path& place : places)
-    for (const fs::path& path : expand(place, extensions)) {
+    for (const auto& [path, mpp] : expand(place, extensions)) {
       std::error_code ignored;
       const fs::path absolute = fs::absolute(path).lexically_normal();
       const fs::path canonical = fs::weakly_canonical(absolute, ignored);
-      by_canonical_path.emplace(canonical.empty() ? absolute : canonical, absolute);
+      ListedSlide& slide = by_canonical_path
+                               .try_emplace(canonical.empty() ? absolute : canonical,
+                                            ListedSlide{absolute, name_of(absolute, 0, false), mpp})
+                               .first->second;
+      if (mpp && slide.mpp.value_or(*mpp) != *mpp)
+        throw Error(
+            fmt::format("{}: {} lists this slide with {} microns per pixel, and it is listed with {} as well",
+                        slide.path.string(), place.string(), *mpp, *slide.mpp));
+      if (mpp) slide.mpp = mpp;
     }
   std::vector<ListedSlide> slides;
-  for (const auto& [canonical, path] : by_canonical_path) slides.push_back({path, name_of(path, 0, false)});
+  for (auto& [canonical, slide] : by_canonical_path) slides.push_back(std::move(slide));
   std::sort(slides.begin(), slides.end(), [](auto& a, auto& b) { return a.path < b.path; });
   name_apart(slides);
   return slides;

@@ -3,7 +3,9 @@
 
 #include <doctest/doctest.h>
 #include <flowrun/testing.h>
+#include <flowrun/wsi/testing.h>
 
+#include <cmath>
 #include <opencv2/core.hpp>
 
 #include "nodes/save_h5/coords_layout.h"
@@ -110,6 +112,23 @@ TEST_CASE("overlap and pixels reach the file; tiles of another kind do not") {
   runner.input("tile", tile(8, 0)).process();
   CHECK_THROWS_WITH_AS(runner.input("tile", tile(0, 8, 9)).process(),
                        doctest::Contains("the tile at x 0, y 8 has another size"), Error);
+}
+
+TEST_CASE("a file without rows says the extent that extract's tiles would have") {
+  for (const auto& [mpp, extent] : {std::pair{0.25, 64.0}, {0.255, 64.0}, {0.26, 66.56}, {1.0, 256.0}}) {
+    CAPTURE(mpp);
+    const TemporaryFolder folder;
+    testing::NodeRunner<SaveH5> runner("s");
+    runner.node().dir = folder.path();
+    runner.node().layout = "trident";
+    runner.node().size = 64;
+    runner.node().mpp = mpp;
+    const cv::Mat glass(400, 400, CV_8UC3, cv::Scalar::all(240));
+    runner.input("slide", testing::fake_slide(glass, {.mpp = 0.25, .downsamples = {1, 4}}));
+    runner.finish();
+    H5Reader file(folder / "patches/s_patches.h5");
+    CHECK(*file.number("coords", "patch_size_level0") == doctest::Approx(std::round(extent)));
+  }
 }
 
 TEST_CASE("options that contradict each other") {

@@ -55,6 +55,7 @@ TEST_CASE("a picture at a level's resolution is the level") {
   }
   CHECK(Picture::at(slide(), {}).size() == cv::Size(2600, 1900));
   CHECK(Picture::at(slide(), {{}, 0.501, {}}).downsample() == 1);
+  CHECK(Picture::at(slide(), {{}, 0.495, {}}).downsample() == 1);  // the slide's 0.5 is near enough
 }
 
 TEST_CASE("between levels it is the mean of the next finer one, in blocks that fit together") {

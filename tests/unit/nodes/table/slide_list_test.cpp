@@ -51,6 +51,64 @@ TEST_CASE("lists name slides relative to themselves") {
   CHECK(names(list_slides({tree / "list.csv"})) == "a_x b_x");
 }
 
+TEST_CASE("a list can say the slides' microns per pixel") {
+  const Tree tree;
+  const auto list = [&](const std::string& text) {
+    write_file(tree / "list.csv", text);
+    return list_slides({tree / "list.csv"});
+  };
+  const auto trident = list("wsi,mpp\na/x.svs,0.25\na/y.svs,\n");
+  CHECK(names(trident) == "x y");
+  CHECK(trident[0].mpp == 0.25);
+  CHECK(!trident[1].mpp);
+  CHECK(list("\xef\xbb\xbfpath;mpp\r\na/x.svs;0,2527\r\n")[0].mpp == 0.2527);
+  for (const char* wrong : {"0", "-1", "inf", "nan", "1001", "0,25", "about 1"}) {
+    CAPTURE(wrong);
+    CHECK_THROWS_WITH_AS(list("path,mpp\na/x.svs,\"" + std::string(wrong) + "\"\n"),
+                         doctest::Contains("list.csv:2: 'mpp': expected"), Error);
+  }
+  // The MPP is the slide's, by whichever name it is found.
+  list("path,mpp\nb/../a/x.svs,0.25\n");
+  const auto both = list_slides({tree / "a", tree / "list.csv"});
+  CHECK(names(both) == "x y");
+  CHECK(both[0].mpp == 0.25);
+  CHECK_THROWS_WITH_AS(
+      list("path,mpp\na/x.svs,0.25\na/x.svs,0.5\n"),
+      doctest::Contains("lists this slide with 0.5 microns per pixel, and it is listed with 0.25"), Error);
+}
+
+TEST_CASE("folders that are links are read, each once, by the name without links") {
+  namespace fs = std::filesystem;
+  const Tree tree;
+  fs::create_directories(tree / "links/.hidden");
+  write_file(tree / "links/.hidden/h.svs", "?");
+  fs::create_directory_symlink("../a", tree / "links/to_a");
+  fs::create_directory_symlink("../b/deep", tree / "links/deep");
+  fs::create_directory_symlink(".", tree / "links/again");
+  fs::create_directory_symlink("nowhere", tree / "links/broken");
+  fs::create_directory_symlink("circle", tree / "links/circle");
+  CHECK(names(list_slides({tree / "links"})) == "z x y");
+  fs::create_directory_symlink("b", tree / "0_first");
+  const auto all = list_slides({tree.path()});
+  CHECK(names(all) == "a_x y z b_x");
+  CHECK(all.back().path == fs::canonical(tree.path()) / "b/x.svs");
+}
+
+TEST_CASE("a name with brackets is a name where it is there, else a pattern") {
+  namespace fs = std::filesystem;
+  const Tree tree;
+  for (const char* folder : {"run[1]", "run1", "what?", "run[1]/*"}) fs::create_directories(tree / folder);
+  for (const char* file : {"run[1]/i.svs", "run[1]/k[2].svs", "run1/o.svs", "what?/w.svs", "run[1]/*/s.svs"})
+    write_file(tree / file, "?");
+  CHECK(names(list_slides({tree / "run[1]"})) == "s i k[2]");
+  CHECK(names(list_slides({tree / "run[1]/k[2].svs"})) == "k[2]");
+  CHECK(names(list_slides({tree / "run[1]/?.svs"})) == "i");
+  CHECK(names(list_slides({tree / "run[1]/*/*.svs"})) == "s");
+  CHECK(names(list_slides({tree / "what?/*.svs"})) == "w");
+  fs::remove_all(tree / "run[1]");
+  CHECK(names(list_slides({tree / "run[1]/*.svs"})) == "o");
+}
+
 TEST_CASE("a place that stands for nothing is an error that names it") {
   const Tree tree;
   std::filesystem::create_directories(tree / "none");
@@ -62,7 +120,7 @@ TEST_CASE("a place that stands for nothing is an error that names it") {
                        Error);
   write_file(tree / "bad.csv", "id,file\n1,x.svs\n");
   CHECK_THROWS_WITH_AS(list_slides({tree / "bad.csv"}),
-                       doctest::Contains("bad.csv:1: there is no column 'path'"), Error);
+                       doctest::Contains("bad.csv:1: there is no column 'path' or 'wsi'"), Error);
   write_file(tree / "short.csv", "id,path\n1\n");
   CHECK_THROWS_WITH_AS(list_slides({tree / "short.csv"}),
                        doctest::Contains("short.csv:2: no path in this line"), Error);

@@ -32,6 +32,7 @@ struct SlideFacts {
   std::optional<double> objective_power;                  ///< magnification, e.g. 20
   cv::Rect2d bounds;                                      ///< where there is anything, level-0 pixels
   std::array<std::uint8_t, 3> background{255, 255, 255};  ///< RGB, behind transparent pixels
+  std::vector<std::string> notes;  ///< what of this is doubtful, and what was made of it, for the user
 
   std::int64_t width() const { return levels.front().width; }
   std::int64_t height() const { return levels.front().height; }
@@ -45,6 +46,8 @@ struct SlideFacts {
 class PixelReader {
  public:
   virtual ~PixelReader() = default;
+  /// What it is called in messages.
+  virtual std::string_view name() const { return "a plugin"; }
   /// Bytes per pixel that read() may take besides its result.
   static constexpr std::size_t scratch_per_pixel = 4;
 
@@ -61,9 +64,9 @@ class PixelReader {
   }
 };
 
-/// What reads a slide's pixels: OpenSlide, or libtiff and OpenJPEG directly, which can read tiled JPEG and
-/// JPEG 2000 TIFFs (Aperio, generic) and gives the same pixels several times as fast. `automatic` takes what
-/// can.
+/// What reads a slide's pixels: OpenSlide, or libtiff, libjpeg and OpenJPEG directly, which can read tiled
+/// RGB TIFFs (Aperio, generic) in JPEG, JPEG 2000, deflate, LZW, PackBits or uncompressed, and gives the same
+/// pixels several times as fast. `automatic` takes what can.
 enum class Backend { automatic, openslide, tiff };
 
 /// An open whole-slide image. Files are closed with the last copy. Thread-safe.
@@ -92,6 +95,8 @@ class Slide {
   /// levels are not exact powers).
   int level_for(double downsample) const;
 
+  /// See PixelReader::name.
+  std::string_view reader_name() const { return reader_->name(); }
   /// See PixelReader::read.
   void read(int level, std::int64_t x, std::int64_t y, cv::Mat& rgb) const {
     reader_->read(level, x, y, rgb);
