@@ -19,14 +19,21 @@ std::optional<Stains> StainMethod::stains_of(const cv::Mat& rgb) const {
 }
 
 StainReport StainMethod::target(const std::filesystem::path& file) const {
-  if (!is_image_file(file)) {
+  const std::string kind = picture_kind(file);
+  if (kind.empty()) {
     const StainsFile stains = StainsFile::read(file);
     if (stains.io != io)
       throw Error(fmt::format("{}: its stains are relative to io {}, not {}; give io: {}", file.string(),
                               stains.io, io, stains.io));
     return stains.report;
   }
-  const cv::Mat rgb = read_image_file(file);
+  if (kind != "PNG" && kind != "JPEG")
+    throw Error(fmt::format(
+        "{}: is a {} file; expected a picture as PNG or JPEG, or a stains.yaml, as fit_stains makes "
+        "them of slides",
+        file.string(), kind));
+  const cv::Mat rgb = read_opaque_pixels(file);
+  if (rgb.empty()) throw Error(fmt::format("{}: has no opaque pixel", file.string()));
   const auto stains = stains_of(rgb);
   const auto lab = lab_moments(rgb, light());
   if (method == "reinhard" ? !lab : !stains)

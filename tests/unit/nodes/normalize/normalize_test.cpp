@@ -117,6 +117,46 @@ TEST_CASE("a target that is none") {
   CHECK(problem("c.yaml").find(":3:") == 0);
   CHECK(problem("grey.png") == ": shows no stains that could be told apart");
   CHECK(problem("broken.png") != "");
+  cv::imwrite(folder / "clear.png", cv::Mat(20, 20, CV_8UC4, cv::Scalar::all(0)));
+  CHECK(problem("clear.png") == ": has no opaque pixel");
+  const std::string wanted =
+      "; expected a picture as PNG or JPEG, or a stains.yaml, as fit_stains makes them of slides";
+  for (const char* const kind : {"TIFF", "BMP"}) {
+    const std::string name = kind == std::string("TIFF") ? "look.tif" : "look.bmp";
+    cv::imwrite(folder / name, cv::Mat(20, 20, CV_8UC3, cv::Scalar::all(120)));
+    CHECK(problem(name) == ": is a " + std::string(kind) + " file" + wanted);
+  }
+  std::filesystem::copy(small_slide(), folder / "slide.svs");
+  CHECK(problem("slide.svs") == ": is a TIFF file" + wanted);
+}
+
+TEST_CASE("the same picture is the same target in 16 bits, and cut out of a larger one") {
+  const TemporaryFolder folder;
+  const cv::Mat look = stained_picture(published_stains().matrix, 200);
+  cv::Mat bgr, deep, cut(200, 300, CV_8UC4, cv::Scalar::all(0));
+  cv::cvtColor(look, bgr, cv::COLOR_RGB2BGR);
+  bgr.convertTo(deep, CV_16U, 257);
+  cv::cvtColor(bgr, cut.colRange(100, 300), cv::COLOR_BGR2BGRA);
+  cv::imwrite(folder / "look.png", bgr);
+  cv::imwrite(folder / "deep.png", deep);
+  cv::imwrite(folder / "cut.png", cut);
+  for (const std::string& method : methods) {
+    CAPTURE(method);
+    const auto with = [&](const char* target) {
+      Normalize options = of_tiles(method);
+      options.target = folder / target;
+      return normalized(options, stained_picture(ruifrok)).pixels;
+    };
+    CHECK(cv::norm(with("deep.png"), with("look.png"), cv::NORM_INF) == 0);
+    CHECK(cv::norm(with("cut.png"), with("look.png"), cv::NORM_INF) <= 1);
+  }
+}
+
+TEST_CASE("normalised tiles are planned as large as tiles, however large slide and mask are") {
+  testing::NodeRunner<Normalize> runner;
+  const std::size_t tile = 96 * 96 * 3;
+  const Costs costs = runner.plan({{"tile", tile}, {"slide", std::size_t{34} << 20}, {"mask", 8 << 20}});
+  CHECK(costs.outputs.at("tile").bytes == tile);
 }
 
 TEST_CASE("tiles without stain come out unchanged and are counted") {
