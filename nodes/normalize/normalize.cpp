@@ -33,8 +33,10 @@ void Normalize::describe(Description<Normalize>& d) {
           "that Macenko et al. published (reinhard: that of HistomicsTK). With scope slide the stains are "
           "found once for each slide, from `windows` squares of 256 x 256 pixels of tissue at the tiles' "
           "resolution, which `seed` draws; so neighbouring tiles do not flicker. With scope tile each tile "
-          "is taken for itself. Tiles without stain (glass, pen, black, one colour only) come out unchanged, "
-          "and the summary counts them.")
+          "is taken for itself. Tiles without stain (glass, pen, black, grey, one colour only) come out "
+          "unchanged, with scope tile also those with stain on less than 5 % of their pixels, which says "
+          "nothing "
+          "of a stain; the summary counts them.")
       .example("even: {type: normalize, from: {tile: tiles, slide: slides, mask: tissue}, method: macenko}")
       .input<Tile>("tile")
       .optional_scope_input<Slide>("slide")
@@ -59,6 +61,7 @@ void Normalize::plan(Costs& costs) {
   } catch (const Error& problem) {
     throw OptionError("target", problem.what());
   }
+  costs.out("tile", costs.in("tile"));
   costs.scratch = StainMethod::scratch;
   if (scope == "slide") costs.keeps = SlideSample{windows}.bytes();
 }
