@@ -29,7 +29,11 @@ struct FitStains : GatherScopes, StainMethod {
 
  private:
   std::optional<StainReport> report_of(const cv::Mat& rgb) const;
-  std::vector<Member> members_of_folder(Outputs& out) const;
+  struct Cohort {
+    std::vector<Member> members;
+    std::vector<Error> broken;
+  };
+  Cohort cohort_of_folder(Outputs& out) const;
   std::vector<Member> members_of_slides(const std::vector<std::string>& slides) const;
   void write(const Scope& scope, const std::vector<Member>& members, const std::string& what) const;
 };
