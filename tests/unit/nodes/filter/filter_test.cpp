@@ -48,6 +48,9 @@ TEST_CASE("measures of tiles whose pixels were counted by hand") {
   CHECK(white_share(tile_of(white, 0.3, pink).pixels, 220) == doctest::Approx(0.3));
   CHECK(black_share(tile_of(black, 0.25, pink).pixels, 40) == doctest::Approx(0.25));
   CHECK(saturated_share(tile_of(white, 0.4, pink).pixels, 20) == doctest::Approx(0.6));
+  cv::Mat frame(100, 100, CV_8UC3);  // black, tinted by noise
+  cv::randu(frame, cv::Scalar::all(2), cv::Scalar::all(6));
+  CHECK(saturated_share(frame, 20) == 0);
   // One white pixel on black: OpenCV's Laplacian (0 1 0; 1 -4 1; 0 1 0) gives -1020 there and 255 at four
   // others.
   cv::Mat dot(100, 100, CV_8UC3, cv::Scalar::all(0));
