@@ -3,12 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <optional>
 
 namespace flowrun::wsi {
 namespace {
 
-constexpr int white = 255;
+constexpr int white = 250;                  // from here on, as lossy codecs blur it
 constexpr int core = 2, around = 8;         // values beside a peak that are its own, and its surroundings
 constexpr double least_share = 0.005;       // of all pixels, in the core
 constexpr double least_concentrated = 0.4;  // of the surroundings, in the core: tissue spreads wider
@@ -49,10 +50,11 @@ int brightest_twentieth(const Histogram& counts) {
 }  // namespace
 
 int below_glass(const Histogram& counts, double contrast) {
-  constexpr int least_beside_white = 228, least_alone = 128;
-  const bool has_white = counts[white] > least_share * sum(counts, 1, white - 1);
-  const int glass = brightest_peak(counts, has_white ? least_beside_white : least_alone)
-                        .value_or(has_white ? white : brightest_twentieth(counts));
+  constexpr int least_alone = 128;
+  const double whites = std::accumulate(counts.begin() + white, counts.end(), 0.0);
+  const bool has_white = whites > least_share * sum(counts, 1, white - 1);
+  const int glass = brightest_peak(counts, has_white ? least_glass_beside_white : least_alone)
+                        .value_or(has_white ? 255 : brightest_twentieth(counts));
   constexpr int widest = 24;  // that noise is looked for
   double squares = 0;
   for (int v = glass + 1; v <= std::min(glass + widest, white - 1); ++v)

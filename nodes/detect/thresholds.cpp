@@ -84,11 +84,19 @@ void threshold_dark(cv::Mat& luma, double contrast) {
   const bool framed = mark_frames(luma);
   Histogram counts = histogram(luma);
   if (framed) counts[0] = 0;
-  const Split split = otsu_split(counts);
+  Split split = otsu_split(counts);
+  if (split.below >= least_glass_beside_white) {  // what was parted is glass and padding
+    std::fill(counts.begin() + least_white, counts.end(), 0.0);
+    split = otsu_split(counts);
+  }
   const int limit = split.above - split.below >= contrast
                         ? split.threshold
                         : static_cast<int>(std::floor(split.above - contrast));
-  if (framed) luma.setTo(white, luma == 0);
+  if (framed)
+    for_each_band(luma.rows, [&](cv::Range band) {
+      cv::Mat part = luma.rowRange(band);
+      part.setTo(white, part == 0);
+    });
   threshold_at(limit, cv::THRESH_BINARY_INV, luma);
 }
 

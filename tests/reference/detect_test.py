@@ -53,10 +53,10 @@ def below_glass(rgb, contrast=12):
     """Darker than glass, the brightest narrow peak of the darkest channel, by more than its noise."""
     darkest = np.where(rgb.max(axis=2) <= 25, 0, np.maximum(rgb.min(axis=2), 1))
     counts = np.bincount(darkest.ravel(), minlength=256).astype(float)
-    white, counts[0], counts[255] = counts[255], 0, 0
+    white, counts[0], counts[250:] = counts[250:].sum(), 0, 0
     core, around = (np.convolve(counts, np.ones(n), "same") for n in (5, 17))
     padded = white > 0.005 * counts.sum()
-    peaks = [v for v in range(254, 227 if padded else 127, -1)
+    peaks = [v for v in range(249, 227 if padded else 127, -1)
              if core[v] > 0 and core[v] >= 0.005 * counts.sum() and core[v] >= 0.4 * around[v]]
     if peaks:
         glass = peaks[0]
@@ -64,7 +64,7 @@ def below_glass(rgb, contrast=12):
             glass -= 1
     else:
         glass = 255 if padded else int(np.nonzero(counts[::-1].cumsum()[::-1] >= 0.05 * counts.sum())[0][-1])
-    brighter = np.arange(glass + 1, min(glass + 24, 254) + 1)
+    brighter = np.arange(glass + 1, min(glass + 24, 249) + 1)
     many = counts[brighter].sum()
     noise = np.sqrt((counts[brighter] * (brighter - glass) ** 2).sum() / many) if many else 0
     limit = np.floor(glass - max(contrast, 4 * noise))
