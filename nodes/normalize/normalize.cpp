@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "nodes/slide/slide_files.h"
+#include "nodes/stain/background.h"
 #include "nodes/stain/method_options.h"
 #include "nodes/stain/slide_sample.h"
 
@@ -46,6 +47,11 @@ void Normalize::describe(Description<Normalize>& d) {
   d.option("scope", &Normalize::scope, "what the stains are found from: the whole slide, or each tile")
       .choices({"slide", "tile"});
   d.option("target", &Normalize::target, "picture or stains.yaml that says what tiles shall look like");
+  d.option("background", &Normalize::background,
+           "keep: pixels that have a density of `beta` in none of R, G, B stay as they are; keep if not "
+           "given with "
+           "reinhard, which would tint glass, else change")
+      .choices({"keep", "change"});
   d.option("windows", &Normalize::windows, "squares of tissue that a slide's stains are found from")
       .at_least(1)
       .at_most(1024);
@@ -72,12 +78,19 @@ std::map<std::string, std::string> Normalize::depends_on(const std::string&) con
   return all;
 }
 
+Normalize::Change Normalize::change_from(const cv::Mat& rgb) const {
+  Change changed = change(rgb, look_);
+  const bool keep = background.value_or(method == "reinhard" ? "keep" : "change") == "keep";
+  if (changed && keep) return keeping_background(std::move(changed), light());
+  return changed;
+}
+
 const Normalize::Change& Normalize::change_of_slide(const Inputs& in, const Tile& tile) const {
   auto& slide = in.state<SlideChange>();
   std::call_once(slide.found, [&] {
     const auto mask = in.has("mask") ? in.share<Mask>("mask") : nullptr;
     const SlideSample wanted{windows, tile.extent / tile.pixels.cols, static_cast<std::uint64_t>(seed)};
-    slide.change = change(sample_tissue(in.get<Slide>("slide"), mask.get(), light(), wanted), look_);
+    slide.change = change_from(sample_tissue(in.get<Slide>("slide"), mask.get(), light(), wanted));
   });
   return slide.change;
 }
@@ -85,8 +98,7 @@ const Normalize::Change& Normalize::change_of_slide(const Inputs& in, const Tile
 void Normalize::process(Inputs& in, Outputs& out) {
   Tile tile = in.take<Tile>("tile");
   rgb_of(tile);
-  const Change& normalized =
-      scope == "slide" ? change_of_slide(in, tile) : Change(change(tile.pixels, look_));
+  const Change& normalized = scope == "slide" ? change_of_slide(in, tile) : change_from(tile.pixels);
   if (!normalized)
     out.note(scope == "slide" ? "no stain was found on the slide: its tiles are as they were"
                               : "tiles without stain are as they were");

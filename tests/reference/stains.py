@@ -89,6 +89,11 @@ def lab_moments(rgb):
     return kept.mean(axis=0), kept.std(axis=0)
 
 
+def keeping_background(rgb, changed, beta=0.15):
+    background = np.all(densities(rgb) < beta, axis=1).reshape(rgb.shape[:2])
+    return np.where(background[..., None], rgb, changed)
+
+
 def reinhard(rgb, to=LAB_TARGET):
     mean, deviation = lab_moments(rgb)
     wanted = (lab(rgb) - mean) * to[1] / deviation + to[0]

@@ -178,6 +178,25 @@ TEST_CASE("tiles without stain come out unchanged and are counted") {
       }
 }
 
+TEST_CASE("glass stays as it is with reinhard, and with other methods where background is kept") {
+  cv::Mat pixels = stained_picture(ruifrok, 300);
+  pixels.rowRange(100, 300) = cv::Scalar(238, 236, 240);
+  pixels.at<cv::Vec3b>(250, 17) = {206, 206, 206};  // ln(240 / 207) is below 0.15
+  const auto glass_of = [&](const std::string& method, const char* background) {
+    Normalize options = of_tiles(method);
+    if (background) options.background = background;
+    const Tile tile = normalized(options, pixels.clone());
+    CHECK(cv::norm(tile.pixels.rowRange(0, 100), pixels.rowRange(0, 100), cv::NORM_INF) > 10);
+    return cv::norm(tile.pixels.rowRange(100, 300), pixels.rowRange(100, 300), cv::NORM_INF);
+  };
+  for (const std::string& method : methods) {
+    CAPTURE(method);
+    CHECK(glass_of(method, "keep") == 0);
+    CHECK(glass_of(method, "change") > 0);
+    CHECK((glass_of(method, nullptr) == 0) == (method == "reinhard"));
+  }
+}
+
 TEST_CASE("a tile of one's own is changed in place, a shared one is copied") {
   for (const std::string& method : methods) {
     cv::Mat alone = stained_picture(ruifrok);
