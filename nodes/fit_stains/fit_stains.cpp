@@ -11,6 +11,7 @@
 
 #include "nodes/base/out_file.h"
 #include "nodes/image/image_file.h"
+#include "nodes/slide/slide_files.h"
 #include "nodes/stain/method_options.h"
 #include "nodes/stain/slide_sample.h"
 
@@ -49,7 +50,7 @@ void FitStains::describe(Description<FitStains>& d) {
           "and all below it; one that is broken is an error of its own: on_error: skip leaves it out. At the "
           "end of the run stains.yaml has the median or mean of each number, and "
           "stains.csv a row for each slide or tile. All of these YAML files can be the `target` of "
-          "normalize, with any method: they hold the stain colours and maxima, found by macenko or vahadane, "
+          "normalize, with any method: they hold the stain colours and maxima "
           "and the moments that reinhard needs. Slides without stain are left out, and the summary says so.")
       .example("fit: {type: fit_stains, from: {slide: slides, mask: tissue}, dir: out_stains}")
       .resumes()
@@ -65,7 +66,7 @@ void FitStains::describe(Description<FitStains>& d) {
       .at_least(1)
       .at_most(1024);
   d.option("seed", &FitStains::seed, "which squares").at_least(0);
-  describe_method(d, {"macenko", "vahadane"});
+  describe_method(d, {"macenko", "ruifrok", "vahadane"});
 }
 
 void FitStains::plan(Costs& costs) {
@@ -74,7 +75,14 @@ void FitStains::plan(Costs& costs) {
                       "tiles, or from: slides");
   if (!tiles && !costs.has("slide"))
     throw Error("there is nothing to find stains of: connect the input slide, or give the option tiles");
+  read_matrix();
   costs.scratch = SlideSample{windows}.bytes() + scratch;
+}
+
+std::map<std::string, std::string> FitStains::depends_on(const std::string&) const {
+  std::map<std::string, std::string> all;
+  if (matrix) add_identity("matrix", *matrix, all);
+  return all;
 }
 
 std::optional<StainReport> FitStains::report_of(const cv::Mat& rgb) const {

@@ -4,6 +4,7 @@
 #include <flowrun/description.h>
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ struct FitStains : GatherScopes, StainMethod {
 
   static void describe(Description<FitStains>& d);
   void plan(Costs& costs) override;
+  std::map<std::string, std::string> depends_on(const std::string& slide) const override;
   Action process(Inputs& in, Outputs& out) override;
   Packets finish_run(Inputs& in, Outputs& out) override;
 

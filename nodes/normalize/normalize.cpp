@@ -27,7 +27,10 @@ void Normalize::describe(Description<Normalize>& d) {
       .details(
           "macenko: the stain matrix is found by the method of Macenko et al. (ISBI 2009), with the values "
           "of the code that its authors published. vahadane: by sparse non-negative factorisation (Vahadane "
-          "et al., IEEE TMI 2016). Both then scale the concentrations so that their 99th percentiles are the "
+          "et al., IEEE TMI 2016). ruifrok: it is given, by Ruifrok and Johnston (2001) or by `matrix`, and "
+          "only "
+          "the amounts are found. All three then scale the concentrations so that their 99th percentiles are "
+          "the "
           "target's, and put the target's stain colours in place. reinhard: mean and deviation of Ruderman's "
           "l, alpha, beta of stained pixels become the target's (Reinhard et al., IEEE CG&A 2001). The "
           "target is a picture (PNG or JPEG), a stains.yaml of fit_stains, or, if none is given, the one "
@@ -43,7 +46,7 @@ void Normalize::describe(Description<Normalize>& d) {
       .optional_scope_input<Slide>("slide")
       .optional_scope_input<Mask>("mask")
       .output<Tile>("tile");
-  describe_method(d, {"macenko", "reinhard", "vahadane"});
+  describe_method(d, {"macenko", "reinhard", "ruifrok", "vahadane"});
   d.option("scope", &Normalize::scope, "what the stains are found from: the whole slide, or each tile")
       .choices({"slide", "tile"});
   d.option("target", &Normalize::target, "picture or stains.yaml that says what tiles shall look like");
@@ -62,6 +65,7 @@ void Normalize::plan(Costs& costs) {
   if (scope == "slide" && !costs.has("slide"))
     throw OptionError("scope", "the stains of a slide are found on the slide",
                       "connect the input slide (and mask, if there is one), or say scope: tile");
+  read_matrix();
   try {
     if (target) look_ = StainMethod::target(*target);
   } catch (const Error& problem) {
@@ -75,6 +79,7 @@ void Normalize::plan(Costs& costs) {
 std::map<std::string, std::string> Normalize::depends_on(const std::string&) const {
   std::map<std::string, std::string> all;
   if (target) add_identity("target", *target, all);
+  if (matrix) add_identity("matrix", *matrix, all);
   return all;
 }
 

@@ -6,14 +6,35 @@
 
 #include <opencv2/core.hpp>
 
+#include "concentrations.h"
 #include "density_map.h"
 #include "macenko.h"
 #include "nodes/image/image_file.h"
 
 namespace flowrun::wsi {
 
+void StainMethod::read_matrix() {
+  if (!matrix) return;
+  if (method != "ruifrok")
+    throw OptionError("matrix", fmt::format("'matrix' means nothing to method {}, which finds it", method),
+                      "method: ruifrok, or no matrix");
+  try {
+    given_ = of_unit_length(StainsFile::read(*matrix).report.stains.matrix);
+  } catch (const Error& problem) {
+    throw OptionError("matrix", problem.what());
+  }
+}
+
 std::optional<Stains> StainMethod::stains_of(const cv::Mat& rgb) const {
   const double precision = exact ? exact_tolerance : fast_tolerance;
+  if (method == "ruifrok") {
+    const StainedMoments moments = stained_moments(rgb, light());
+    const bool one_colour = cv::trace(moments.spread) == 0;
+    if (one_colour || !is_measurable(moments, rgb.total(), light())) return {};
+    const Stains stains{given_,
+                        maximum_concentrations(rgb, given_, light(), rougher_concentrations * precision)};
+    return usable(stains) ? std::optional(stains) : std::nullopt;
+  }
   if (method == "vahadane") return fit_vahadane(rgb, light(), {sparsity, tolerance, max_rounds}, precision);
   return fit_macenko(rgb, light(), alpha, precision);
 }

@@ -88,6 +88,9 @@ class Normalize(unittest.TestCase):
         self.compare("scope: tile, method: reinhard, background: change", stains.reinhard, most=30, beyond_one=0,
                      largest=1)
 
+    def test_ruifrok(self):
+        self.compare("scope: tile, method: ruifrok, exact: true", stains.ruifrok_normalised, size=230, most=30)
+
     def test_background(self):
         """Reinhard leaves glass as it is, the other methods where they are told to."""
         self.compare("scope: tile, method: reinhard", lambda rgb: stains.keeping_background(rgb, stains.reinhard(rgb)),

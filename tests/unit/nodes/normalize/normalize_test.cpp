@@ -20,7 +20,7 @@ using namespace flowrun::test;
 
 namespace {
 
-const std::string methods[] = {"macenko", "reinhard", "vahadane"};
+const std::string methods[] = {"macenko", "reinhard", "ruifrok", "vahadane"};
 
 Tile tile_of(cv::Mat pixels) {
   Tile tile;
@@ -77,7 +77,7 @@ TEST_CASE("a picture as target") {
   cv::mixChannels(look, bgr, {0, 2, 1, 1, 2, 0});
   cv::imwrite(folder / "look.png", bgr);
   cv::imwrite(folder / "look.jpg", bgr, {cv::IMWRITE_JPEG_QUALITY, 100});
-  for (const std::string& method : methods)
+  for (const char* const method : {"macenko", "reinhard", "vahadane"})
     for (const char* const file : {"look.png", "look.jpg"}) {
       CAPTURE(method);
       Normalize options = of_tiles(method);
@@ -176,6 +176,34 @@ TEST_CASE("tiles without stain come out unchanged and are counted") {
         CHECK(tile.untouched);
         CHECK(runner.notes() == std::vector<std::string>{"tiles without stain are as they were"});
       }
+}
+
+TEST_CASE("stains that are given are not sought") {
+  Normalize options = of_tiles("ruifrok");
+  const cv::Mat picture = stained_picture(ruifrok);
+  const auto found = options.stains_of(picture);
+  REQUIRE(found);
+  for (int stain = 0; stain < 2; ++stain) {
+    CHECK(angle(found->matrix, ruifrok, stain) < 0.5);  // given with three digits, and with two
+    CHECK(found->maxima[stain] == doctest::Approx(2).epsilon(0.05));
+  }
+  const TemporaryFolder folder;
+  StainsFile file;
+  file.method = "by hand";
+  file.of = "one slide";
+  file.report.stains.matrix = hematoxylin_dab;
+  write_file(folder / "stains.yaml", file.text());
+  options.matrix = folder / "stains.yaml";
+  const Tile tile = normalized(options, stained_picture(hematoxylin_dab));
+  CHECK(angle(StainMethod().stains_of(tile.pixels)->matrix, published_stains().matrix, 0) < 2);
+  CHECK_THROWS_WITH_AS(
+      [&] {
+        options.method = "macenko";
+        Costs costs;
+        costs.inputs["tile"] = 3;
+        options.plan(costs);
+      }(),
+      "'matrix' means nothing to method macenko, which finds it", OptionError);
 }
 
 TEST_CASE("glass stays as it is with reinhard, and with other methods where background is kept") {
