@@ -196,6 +196,10 @@ TEST_CASE("stains that are given are not sought") {
   options.matrix = folder / "stains.yaml";
   const Tile tile = normalized(options, stained_picture(hematoxylin_dab));
   CHECK(angle(StainMethod().stains_of(tile.pixels)->matrix, published_stains().matrix, 0) < 2);
+  cv::imwrite(folder / "look.png", cv::Mat(20, 20, CV_8UC3, cv::Scalar::all(120)));
+  options.matrix = folder / "look.png";
+  CHECK_THROWS_WITH_AS(options.read_matrix(),
+                       doctest::Contains("look.png: is a PNG file; expected a stains.yaml"), OptionError);
   CHECK_THROWS_WITH_AS(
       [&] {
         options.method = "macenko";
