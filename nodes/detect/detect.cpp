@@ -16,6 +16,9 @@ namespace {
 
 constexpr int default_level = 2;
 constexpr int default_kernel = 5;
+// Noise, uneven light and dust of a blank slide stay below; tissue that can just be seen is 20 levels from
+// glass.
+constexpr double default_contrast = 12, default_contrast_of_saturation = 5;
 // CLAM's defaults.
 constexpr int default_threshold = 8, default_median = 7, default_close = 4;
 
@@ -47,24 +50,41 @@ void check_range(const char* option, const std::optional<std::vector<int>>& rang
 void Detect::describe(Description<Detect>& d) {
   d.summary("Finds tissue and gives a mask of it.")
       .details(
-          "otsu: Otsu's threshold on grey, then opening and closing with an ellipse. hsv: pixels whose hue, "
+          "otsu: Otsu's threshold on grey, then opening and closing with an ellipse. It parts a slide in "
+          "two: "
+          "pale tissue beside very dark one is on the side of the glass. glass: what is darker than the "
+          "slide's own glass in one of R, G, B, by `contrast` and by more than the glass's noise, then the "
+          "same "
+          "opening and closing; it finds pale and dark tissue (DAB, folds) together. hsv: pixels whose hue, "
           "saturation and value (0 to 180, 255, 255) lie within ranges, then the same opening and closing. "
           "saturation: CLAM's method, a threshold on the saturation after a median blur, then closing with a "
           "square. The mask is made at the resolution asked for (level 2, or the last level of slides with "
           "fewer, if nothing is); it has at most 8.4 million pixels: a larger level is averaged down by a "
-          "whole factor. Pen marks and what is declared as glass are painted white before anything else. "
+          "whole factor. Pen marks and what is declared as glass are painted white before anything else; "
+          "black frames around the "
+          "picture are no tissue. A slide without contrast is blank, and its mask empty. "
           "Areas need the slide's MPP. Two masks are put together by the node combine.")
       .example("tissue: {type: detect, from: slides, mpp: 8}")
       .input<Slide>("slide")
       .output<Mask>("mask");
-  d.option("method", &Detect::method, "how tissue is told from glass").choices({"otsu", "hsv", "saturation"});
+  d.option("method", &Detect::method, "how tissue is told from glass")
+      .choices({"otsu", "glass", "hsv", "saturation"});
   d.option("level", &Detect::level, "level to look at; the last one of slides with fewer").at_least(0);
   d.option("downsample", &Detect::downsample, "level-0 pixels per mask pixel").at_least(1);
   d.option("mpp", &Detect::mpp, "microns per mask pixel").above(0);
   d.option("kernel", &Detect::kernel,
-           "otsu and hsv: mask pixels across the ellipse that opens and closes; 5 if not given, 0 for none")
+           "otsu, glass and hsv: mask pixels across the ellipse that opens and closes; 5 if not given, 0 for "
+           "none")
       .at_least(0)
       .at_most(63);
+  d.option(
+       "contrast", &Detect::contrast,
+       "otsu, glass: grey levels that tissue is darker than glass at least; 12 if not given. saturation with "
+       "use_otsu: that it is more saturated; 5 if not given. 0 leaves it to the threshold, which finds "
+       "tissue "
+       "on blank slides")
+      .at_least(0)
+      .at_most(255);
   d.option("hue", &Detect::hue, "hsv: lowest and highest hue; [130, 180] if not given");
   d.option("saturation", &Detect::saturation, "hsv: lowest and highest saturation; [20, 255] if not given");
   d.option("value", &Detect::value, "hsv: lowest and highest value; [20, 255] if not given");
@@ -104,7 +124,10 @@ void Detect::plan(Costs& costs) {
       throw OptionError(option, fmt::format("'{}' means nothing to method {}", option, method),
                         fmt::format("it is for {}", methods));
   };
-  only_for("kernel", kernel.has_value(), method != "saturation", "otsu and hsv");
+  only_for("kernel", kernel.has_value(), method != "saturation", "otsu, glass and hsv");
+  only_for("contrast", contrast.has_value(),
+           method == "otsu" || method == "glass" || (method == "saturation" && use_otsu.value_or(false)),
+           "otsu, glass and saturation with use_otsu");
   only_for("hue", hue.has_value(), method == "hsv", "hsv");
   only_for("saturation", saturation.has_value(), method == "hsv", "hsv");
   only_for("value", value.has_value(), method == "hsv", "hsv");
@@ -143,6 +166,7 @@ Score Detect::score() const {
   const Glass glass{remove_ink, white_glass, grey_glass};
   if (method == "otsu") return luma_of(glass);
   if (method == "saturation") return saturation_of(glass);
+  if (method == "glass") return darkest_of(glass);
   const auto h = hue.value_or(std::vector{130, 180}), s = saturation.value_or(std::vector{20, 255}),
              v = value.value_or(std::vector{20, 255});
   return within({{h[0], s[0], v[0]}, {h[1], s[1], v[1]}}, glass);
@@ -152,9 +176,11 @@ void Detect::threshold_scores(cv::Mat& scores) const {
   if (method == "saturation") {
     const auto fixed =
         use_otsu.value_or(false) ? std::nullopt : std::optional(threshold.value_or(default_threshold));
-    return threshold_saturated(scores, median.value_or(default_median), fixed, close.value_or(default_close));
+    return threshold_saturated(scores, median.value_or(default_median), fixed, close.value_or(default_close),
+                               contrast.value_or(default_contrast_of_saturation));
   }
-  if (method == "otsu") threshold_dark(scores);
+  if (method == "otsu") threshold_dark(scores, contrast.value_or(default_contrast));
+  if (method == "glass") threshold_below_glass(scores, contrast.value_or(default_contrast));
   open_and_close(scores, kernel.value_or(default_kernel));
 }
 

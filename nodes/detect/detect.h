@@ -16,8 +16,10 @@ struct Detect : Map {
   std::optional<int> level;
   std::optional<double> downsample;
   std::optional<double> mpp;
-  // otsu, hsv
+  // otsu, glass, hsv
   std::optional<int> kernel;
+  // otsu, glass, saturation
+  std::optional<double> contrast;
   // hsv
   std::optional<std::vector<int>> hue, saturation, value;
   // saturation

@@ -2,7 +2,6 @@
 #include "otsu.h"
 
 #include <algorithm>
-#include <array>
 #include <cfloat>
 #include <cstdint>
 #include <cstring>
@@ -28,8 +27,10 @@ void count_row(const std::uint8_t* pixels, int cols, std::array<Counts, 8>& coun
   for (; col < cols; ++col) ++counts[0][pixels[col]];
 }
 
-std::array<double, 256> histogram(const cv::Mat& image) {
-  std::array<double, 256> all{};
+}  // namespace
+
+Histogram histogram(const cv::Mat& image) {
+  Histogram all{};
   std::mutex mutex;
   for_each_band(image.rows, [&](cv::Range band) {
     std::array<Counts, 8> counts{};
@@ -42,10 +43,7 @@ std::array<double, 256> histogram(const cv::Mat& image) {
   return all;
 }
 
-}  // namespace
-
-int otsu_threshold(const cv::Mat& image) {
-  const std::array<double, 256> counts = histogram(image);
+Split otsu_split(const Histogram& counts) {
   double pixels = 0, sum = 0;
   for (std::size_t value = 0; value < counts.size(); ++value) {
     pixels += counts[value];
@@ -53,7 +51,8 @@ int otsu_threshold(const cv::Mat& image) {
   }
   const double fewest = FLT_EPSILON * pixels;  // of a class, as cv::threshold has it
   double below = 0, sum_below = 0, most = 0;
-  int threshold = 0;
+  const double mean = pixels > 0 ? sum / pixels : 0;
+  Split split{0, mean, mean};
   for (std::size_t value = 0; value < counts.size(); ++value) {
     below += counts[value];
     sum_below += static_cast<double>(value) * counts[value];
@@ -63,9 +62,9 @@ int otsu_threshold(const cv::Mat& image) {
     const double between = below * above * apart * apart;
     if (between <= most) continue;
     most = between;
-    threshold = static_cast<int>(value);
+    split = {static_cast<int>(value), sum_below / below, (sum - sum_below) / above};
   }
-  return threshold;
+  return split;
 }
 
 }  // namespace flowrun::wsi

@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <opencv2/core/mat.hpp>
 
 namespace flowrun::wsi {
 
-/// Otsu's threshold (IEEE Trans. SMC 9, 1979): the value that parts an image of rows x cols x 1, 8 bit, into
-/// classes, up to it and above it, with the most variance between them; the lowest such. Parts pixels as
-/// cv::threshold does; counts them on several threads.
-int otsu_threshold(const cv::Mat& image);
+/// How many pixels of an image of rows x cols x 1, 8 bit, have each value; counted on several threads.
+using Histogram = std::array<double, 256>;
+Histogram histogram(const cv::Mat& image);
+
+/// Pixels up to a threshold, and those above it.
+struct Split {
+  int threshold = 0;
+  double below = 0, above = 0;  ///< means of both classes; equal where there is one
+};
+/// Otsu's threshold (IEEE Trans. SMC 9, 1979): the value that parts pixels into classes, up to it and above
+/// it, with the most variance between them; the lowest such. Parts pixels as cv::threshold does.
+Split otsu_split(const Histogram& counts);
 
 }  // namespace flowrun::wsi

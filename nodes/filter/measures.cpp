@@ -3,6 +3,8 @@
 
 #include <opencv2/imgproc.hpp>
 
+#include "nodes/image/hsv.h"
+
 namespace flowrun::wsi {
 namespace {
 
@@ -25,8 +27,8 @@ double black_share(const cv::Mat& rgb, int level) {
 }
 
 double saturated_share(const cv::Mat& rgb, int saturation) {
-  cv::Mat hsv, saturated;
-  cv::cvtColor(rgb, hsv, cv::COLOR_RGB2HSV);
+  cv::Mat hsv = rgb.clone(), saturated;
+  to_hsv(hsv);
   cv::inRange(hsv, cv::Scalar(0, saturation, 0), cv::Scalar::all(255), saturated);
   return share_of(saturated);
 }

@@ -11,7 +11,7 @@ namespace flowrun::wsi {
 double white_share(const cv::Mat& rgb, int level);
 /// Share of pixels of which all channels are at most `level`.
 double black_share(const cv::Mat& rgb, int level);
-/// Share of pixels with a saturation (HSV, 0 to 255) of at least `saturation`.
+/// Share of pixels with a saturation (0 to 255, see to_hsv) of at least `saturation`.
 double saturated_share(const cv::Mat& rgb, int saturation);
 /// Variance of the Laplacian of grey (Pech-Pacheco et al., ICPR 2000): low where the tile is out of focus.
 double sharpness(const cv::Mat& rgb);

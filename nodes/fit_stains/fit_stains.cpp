@@ -6,10 +6,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 
 #include "nodes/base/files_below.h"
 #include "nodes/base/out_file.h"
+#include "nodes/base/text.h"
 #include "nodes/image/image_file.h"
+#include "nodes/slide/slide_files.h"
 #include "nodes/stain/method_options.h"
 #include "nodes/stain/slide_sample.h"
 
@@ -20,11 +23,19 @@ std::filesystem::path unit_of(const std::string& slide) {
   return std::filesystem::path("slides") / (slide + ".yaml");
 }
 
-std::vector<std::filesystem::path> images_in(const std::filesystem::path& folder) {
+/// What by its name or its content is to be a PNG or JPEG; not what systems hide in folders (._tile.png).
+bool is_tile(const std::filesystem::path& path) {
+  static constexpr std::string_view suffixes[] = {".png", ".jpg", ".jpeg"};
+  const std::string suffix = lower(path.extension().string());
+  return path.filename().string().front() != '.' &&
+         (std::ranges::find(suffixes, suffix) != std::end(suffixes) || is_image_file(path));
+}
+
+std::vector<std::filesystem::path> tiles_in(const std::filesystem::path& folder) {
   if (!std::filesystem::is_directory(folder)) throw Error(fmt::format("{}: is no folder", folder.string()));
-  std::vector<std::filesystem::path> images = files_below(folder);
-  std::erase_if(images, [](const std::filesystem::path& file) { return !is_image_file(file); });
-  return images;
+  std::vector<std::filesystem::path> tiles = files_below(folder);
+  std::erase_if(tiles, [](const std::filesystem::path& file) { return !is_tile(file); });
+  return tiles;
 }
 
 }  // namespace
@@ -34,9 +45,10 @@ void FitStains::describe(Description<FitStains>& d) {
       .details(
           "For each slide the stains are found as normalize with scope slide finds them, and written to "
           "slides/<slide>.yaml in `dir`; with `tiles` instead of slides, for each PNG or JPEG in a folder "
-          "and all below it. At the end of the run stains.yaml has the median or mean of each number, and "
+          "and all below it; one that is broken is an error of its own: on_error: skip leaves it out. At the "
+          "end of the run stains.yaml has the median or mean of each number, and "
           "stains.csv a row for each slide or tile. All of these YAML files can be the `target` of "
-          "normalize, with any method: they hold the stain colours and maxima, found by macenko or vahadane, "
+          "normalize, with any method: they hold the stain colours and maxima "
           "and the moments that reinhard needs. Slides without stain are left out, and the summary says so.")
       .example("fit: {type: fit_stains, from: {slide: slides, mask: tissue}, dir: out_stains}")
       .resumes()
@@ -52,7 +64,7 @@ void FitStains::describe(Description<FitStains>& d) {
       .at_least(1)
       .at_most(1024);
   d.option("seed", &FitStains::seed, "which squares").at_least(0);
-  describe_method(d, {"macenko", "vahadane"});
+  describe_method(d, {"macenko", "ruifrok", "vahadane"});
 }
 
 void FitStains::plan(Costs& costs) {
@@ -61,7 +73,14 @@ void FitStains::plan(Costs& costs) {
                       "tiles, or from: slides");
   if (!tiles && !costs.has("slide"))
     throw Error("there is nothing to find stains of: connect the input slide, or give the option tiles");
+  read_matrix();
   costs.scratch = SlideSample{windows}.bytes() + scratch;
+}
+
+std::map<std::string, std::string> FitStains::depends_on(const std::string&) const {
+  std::map<std::string, std::string> all;
+  if (matrix) add_identity("matrix", *matrix, all);
+  return all;
 }
 
 std::optional<StainReport> FitStains::report_of(const cv::Mat& rgb) const {
@@ -86,16 +105,24 @@ Action FitStains::process(Inputs& in, Outputs& out) {
   return {};
 }
 
-std::vector<Member> FitStains::members_of_folder(Outputs& out) const {
-  std::vector<Member> members;
-  const auto images = images_in(*tiles);
-  for (const auto& path : images)
-    if (const auto report = report_of(read_image_file(path)))
-      members.push_back({path.lexically_relative(*tiles).string(), *report});
-  if (members.size() < images.size())
-    out.note(fmt::format("{} tiles without stain are left out", images.size() - members.size()));
-  if (members.empty()) throw Error(fmt::format("{}: has no PNG or JPEG with stains", tiles->string()));
-  return members;
+FitStains::Cohort FitStains::cohort_of_folder(Outputs& out) const {
+  Cohort cohort;
+  std::size_t without_stain = 0;
+  for (const auto& path : tiles_in(*tiles)) try {
+      if (const auto report = report_of(read_opaque_pixels(path)))
+        cohort.members.push_back({path.lexically_relative(*tiles).string(), *report});
+      else
+        ++without_stain;
+    } catch (const Error& problem) {
+      cohort.broken.push_back(problem);
+    }
+  if (without_stain > 0) out.note(fmt::format("{} tiles without stain are left out", without_stain));
+  if (cohort.members.empty())
+    throw Error(cohort.broken.empty()
+                    ? fmt::format("{}: has no PNG or JPEG with stains", tiles->string())
+                    : fmt::format("{}: has no PNG or JPEG with stains; {} of them are broken, the first: {}",
+                                  tiles->string(), cohort.broken.size(), cohort.broken.front().what()));
+  return cohort;
 }
 
 std::vector<Member> FitStains::members_of_slides(const std::vector<std::string>& slides) const {
@@ -108,9 +135,11 @@ std::vector<Member> FitStains::members_of_slides(const std::vector<std::string>&
 
 Packets FitStains::finish_run(Inputs& in, Outputs& out) {
   if (in.scope().failed()) return {};
-  const auto members = tiles ? members_of_folder(out) : members_of_slides(in.done_scopes());
-  if (!members.empty()) write(in.scope(), members, tiles ? "tile" : "slide");
-  return {};
+  const Cohort cohort = tiles ? cohort_of_folder(out) : Cohort{members_of_slides(in.done_scopes()), {}};
+  if (!cohort.members.empty()) write(in.scope(), cohort.members, tiles ? "tile" : "slide");
+  // Each broken tile is an error of its own, dealt with as on_error says.
+  return {cohort.broken.size(),
+          [broken = cohort.broken](std::uint64_t i, Outputs&) { throw broken[static_cast<std::size_t>(i)]; }};
 }
 
 void FitStains::write(const Scope& scope, const std::vector<Member>& members, const std::string& what) const {

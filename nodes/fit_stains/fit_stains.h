@@ -4,6 +4,7 @@
 #include <flowrun/description.h>
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,12 +25,17 @@ struct FitStains : GatherScopes, StainMethod {
 
   static void describe(Description<FitStains>& d);
   void plan(Costs& costs) override;
+  std::map<std::string, std::string> depends_on(const std::string& slide) const override;
   Action process(Inputs& in, Outputs& out) override;
   Packets finish_run(Inputs& in, Outputs& out) override;
 
  private:
   std::optional<StainReport> report_of(const cv::Mat& rgb) const;
-  std::vector<Member> members_of_folder(Outputs& out) const;
+  struct Cohort {
+    std::vector<Member> members;
+    std::vector<Error> broken;
+  };
+  Cohort cohort_of_folder(Outputs& out) const;
   std::vector<Member> members_of_slides(const std::vector<std::string>& slides) const;
   void write(const Scope& scope, const std::vector<Member>& members, const std::string& what) const;
 };

@@ -4,6 +4,7 @@
 #include <flowrun/wsi/tile.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -96,8 +97,9 @@ void Load::describe(Description<Load>& d) {
 void Load::plan(Costs& costs) {
   const std::size_t area = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
   costs.out("tile", area * 3);
-  // The slide's reader, or a file as large as incompressible pixels make it.
-  costs.scratch = area * PixelReader::scratch_per_pixel + (std::size_t{64} << 10);
+  // The slide's reader, or a file as large as incompressible pixels make it: four samples of 16 bits.
+  constexpr std::size_t file_per_pixel = 8;
+  costs.scratch = area * std::max(PixelReader::scratch_per_pixel, file_per_pixel) + (std::size_t{64} << 10);
 }
 
 Packets Load::make(Inputs& in) {

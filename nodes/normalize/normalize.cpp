@@ -8,6 +8,7 @@
 
 #include "nodes/base/if_connected.h"
 #include "nodes/slide/slide_files.h"
+#include "nodes/stain/background.h"
 #include "nodes/stain/method_options.h"
 #include "nodes/stain/slide_sample.h"
 
@@ -27,24 +28,34 @@ void Normalize::describe(Description<Normalize>& d) {
       .details(
           "macenko: the stain matrix is found by the method of Macenko et al. (ISBI 2009), with the values "
           "of the code that its authors published. vahadane: by sparse non-negative factorisation (Vahadane "
-          "et al., IEEE TMI 2016). Both then scale the concentrations so that their 99th percentiles are the "
+          "et al., IEEE TMI 2016). ruifrok: it is given, by Ruifrok and Johnston (2001) or by `matrix`, and "
+          "only "
+          "the amounts are found. All three then scale the concentrations so that their 99th percentiles are "
+          "the "
           "target's, and put the target's stain colours in place. reinhard: mean and deviation of Ruderman's "
           "l, alpha, beta of stained pixels become the target's (Reinhard et al., IEEE CG&A 2001). The "
           "target is a picture (PNG or JPEG), a stains.yaml of fit_stains, or, if none is given, the one "
           "that Macenko et al. published (reinhard: that of HistomicsTK). With scope slide the stains are "
           "found once for each slide, from `windows` squares of 256 x 256 pixels of tissue at the tiles' "
           "resolution, which `seed` draws; so neighbouring tiles do not flicker. With scope tile each tile "
-          "is taken for itself. Tiles without stain (glass, pen, black, one colour only) come out unchanged, "
-          "and the summary counts them.")
+          "is taken for itself. Tiles without stain (glass, pen, black, grey, one colour only) come out "
+          "unchanged, with scope tile also those with stain on less than 5 % of their pixels, which says "
+          "nothing "
+          "of a stain; the summary counts them.")
       .example("even: {type: normalize, from: {tile: tiles, slide: slides, mask: tissue}, method: macenko}")
       .input<Tile>("tile")
       .optional_scope_input<Slide>("slide")
       .optional_scope_input<Mask>("mask")
       .output<Tile>("tile");
-  describe_method(d, {"macenko", "reinhard", "vahadane"});
+  describe_method(d, {"macenko", "reinhard", "ruifrok", "vahadane"});
   d.option("scope", &Normalize::scope, "what the stains are found from: the whole slide, or each tile")
       .choices({"slide", "tile"});
   d.option("target", &Normalize::target, "picture or stains.yaml that says what tiles shall look like");
+  d.option("background", &Normalize::background,
+           "keep: pixels that have a density of `beta` in none of R, G, B stay as they are; keep if not "
+           "given with "
+           "reinhard, which would tint glass, else change")
+      .choices({"keep", "change"});
   d.option("windows", &Normalize::windows, "squares of tissue that a slide's stains are found from")
       .at_least(1)
       .at_most(1024);
@@ -55,11 +66,13 @@ void Normalize::plan(Costs& costs) {
   if (scope == "slide" && !costs.has("slide"))
     throw OptionError("scope", "the stains of a slide are found on the slide",
                       "connect the input slide (and mask, if there is one), or say scope: tile");
+  read_matrix();
   try {
     if (target) look_ = StainMethod::target(*target);
   } catch (const Error& problem) {
     throw OptionError("target", problem.what());
   }
+  costs.out("tile", costs.in("tile"));
   costs.scratch = StainMethod::scratch;
   if (scope == "slide") costs.keeps = SlideSample{windows}.bytes();
 }
@@ -67,7 +80,15 @@ void Normalize::plan(Costs& costs) {
 std::map<std::string, std::string> Normalize::depends_on(const std::string&) const {
   std::map<std::string, std::string> all;
   if (target) add_identity("target", *target, all);
+  if (matrix) add_identity("matrix", *matrix, all);
   return all;
+}
+
+Normalize::Change Normalize::change_from(const cv::Mat& rgb) const {
+  Change changed = change(rgb, look_);
+  const bool keep = background.value_or(method == "reinhard" ? "keep" : "change") == "keep";
+  if (changed && keep) return keeping_background(std::move(changed), light());
+  return changed;
 }
 
 const Normalize::Change& Normalize::change_of_slide(const Inputs& in, const Tile& tile) const {
@@ -75,7 +96,7 @@ const Normalize::Change& Normalize::change_of_slide(const Inputs& in, const Tile
   std::call_once(slide.found, [&] {
     const auto mask = if_connected<Mask>(in, "mask");
     const SlideSample wanted{windows, tile.extent / tile.size(), static_cast<std::uint64_t>(seed)};
-    slide.change = change(sample_tissue(in.get<Slide>("slide"), mask.get(), light(), wanted), look_);
+    slide.change = change_from(sample_tissue(in.get<Slide>("slide"), mask.get(), light(), wanted));
   });
   return slide.change;
 }
@@ -83,8 +104,7 @@ const Normalize::Change& Normalize::change_of_slide(const Inputs& in, const Tile
 void Normalize::process(Inputs& in, Outputs& out) {
   Tile tile = in.take<Tile>("tile");
   rgb_of(tile);
-  const Change& normalized =
-      scope == "slide" ? change_of_slide(in, tile) : Change(change(tile.pixels, look_));
+  const Change& normalized = scope == "slide" ? change_of_slide(in, tile) : change_from(tile.pixels);
   if (!normalized)
     out.note(scope == "slide" ? "no stain was found on the slide: its tiles are as they were"
                               : "tiles without stain are as they were");

@@ -17,6 +17,7 @@ namespace flowrun::wsi {
 struct Normalize : Map, StainMethod {
   std::string scope = "slide";
   std::optional<std::filesystem::path> target;
+  std::optional<std::string> background;
   int windows = 32;
   std::int64_t seed = 0;
 
@@ -27,6 +28,8 @@ struct Normalize : Map, StainMethod {
 
  private:
   using Change = std::function<void(cv::Mat&)>;
+  /// What pixels get, from a picture of what they are of; empty when it shows no stain.
+  Change change_from(const cv::Mat& rgb) const;
   const Change& change_of_slide(const Inputs& in, const Tile& tile) const;
 
   StainReport look_;  ///< wanted; set by plan()

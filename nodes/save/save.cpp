@@ -106,6 +106,13 @@ cv::Mat pixels_of(const Tile& tile, const Slide* slide) {
   return rgb;
 }
 
+/// Samples of an epoch come from many slides, and one may be drawn twice: their number tells them apart.
+std::string file_name(const Inputs& in, const Tile& tile, const std::string& format) {
+  const std::string& scope = in.scope().name();
+  return tile.sample ? fmt::format("{}_{:06}.{}", scope, in.index(), format)
+                     : fmt::format("{}_x{}_y{}.{}", scope, tile.x, tile.y, format);
+}
+
 }  // namespace
 
 void Save::describe(Description<Save>& d) {
@@ -115,7 +122,11 @@ void Save::describe(Description<Save>& d) {
           "pixels; tiles.csv (or .tsv, .jsonl) with path (relative to the table), slide, x, y, level, size, "
           "mpp, coverage, label, in the order of the grid; with `mask` connected mask.png (one bit a pixel, "
           "white = tissue); with `slide` connected overview.jpg, the slide with the mask's outline and the "
-          "kept tiles. The folder appears when all of it is written. With `format: none` only the table is "
+          "kept tiles. Samples of an epoch come from many slides and may be drawn twice: their files are "
+          "called "
+          "<epoch>_<number of the sample>, and `slide` says where each is from. The folder appears when all "
+          "of "
+          "it is written. With `format: none` only the table is "
           "written, and tells why a filter dropped its tiles. JPEG tiles that lie exactly on the slide's own "
           "are copied from the file, if `slide` is connected and nothing changed them.")
       .example("files: {type: save, from: {tile: tiles, slide: slides, mask: tissue}, dir: out}")
@@ -153,8 +164,8 @@ Action Save::process(Inputs& in, Outputs&) {
   auto& files = in.state<SlideFiles>();
   files.open(in, *this);
   const auto opened = if_connected<Slide>(in, "slide");
-  const std::string& slide = in.scope().name();
-  const std::string name = fmt::format("{}_x{}_y{}.{}", slide, tile.x, tile.y, format);
+  const std::string& slide = tile.sample && tile.slide ? tile.slide->name : in.scope().name();
+  const std::string name = file_name(in, tile, format);
   std::vector<std::uint8_t> bytes;
   if (format == "png")
     encode_png(pixels_of(tile, opened.get()), bytes, effort == "small" ? PngEffort::small : PngEffort::fast);

@@ -109,7 +109,7 @@ class Fan {
 std::optional<Stains> fit_macenko(const cv::Mat& rgb, const Densitometry& light, double alpha,
                                   double tolerance) {
   const StainedMoments moments = stained_moments(rgb, light);
-  if (!has_stain(moments, light)) return {};
+  if (!is_measurable(moments, rgb.total(), light)) return {};
   const Plane plane = plane_of(moments);
   Fan fan(rgb, light, plane, moments.pixels, alpha);
   fan.find(tolerance);

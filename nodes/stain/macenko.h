@@ -15,7 +15,8 @@ namespace flowrun::wsi {
 ///
 /// `rgb`: rows x cols x 3, 8 bit, RGB, rows need not be adjacent. `alpha`: percent of the angles beyond each
 /// edge. `tolerance`: of the angles in radians; maxima are within five times that. Nothing when there is no
-/// stain to be seen (see has_stain), when all colours are shades of one, or when a maximum is not above zero.
+/// stain to be measured (see is_measurable), when all colours are shades of one, or when a maximum is not
+/// above zero.
 ///
 /// Three to five passes over the pixels, one of them for the covariance; takes about 50 KiB. Thread-safe.
 std::optional<Stains> fit_macenko(const cv::Mat& rgb, const Densitometry& light, double alpha,

@@ -20,6 +20,10 @@ void describe_method(Description<T>& d, std::vector<std::string> methods) {
   d.option("sparsity", &T::sparsity, "vahadane: weight of the sum of concentrations").at_least(0).at_most(10);
   d.option("tolerance", &T::tolerance, "vahadane: ends when no entry of the stain matrix changes by more")
       .above(0);
+  d.option("matrix", &T::matrix,
+           "ruifrok: a stains.yaml with the colours of hematoxylin and eosin; those of Ruifrok and Johnston, "
+           "if not "
+           "given");
   d.option("max_rounds", &T::max_rounds, "vahadane: or after so many rounds").at_least(1).at_most(100000);
 }
 

@@ -74,12 +74,25 @@ StainedMoments stained_moments(const cv::Mat& rgb, const Densitometry& light, in
   return moments;
 }
 
+bool is_grey(const StainedMoments& moments) {
+  constexpr double least_sine = 0.1;  // to the grey axis; hematoxylin has 0.2, eosin 0.4
+  const cv::Matx33d across = cv::Matx33d::eye() - cv::Matx33d::ones() * (1 / 3.0);
+  const double chroma = cv::norm(across * moments.mean, cv::NORM_L2SQR) + cv::trace(across * moments.spread);
+  const double all = cv::norm(moments.mean, cv::NORM_L2SQR) + cv::trace(moments.spread);
+  return chroma < least_sine * least_sine * all;
+}
+
 bool has_stain(const StainedMoments& moments, const Densitometry& light) {
-  if (moments.pixels < 2) return false;
+  if (moments.pixels < 2 || is_grey(moments)) return false;
   cv::Mat colour(1, 1, CV_8UC3);
   for (int c = 0; c < 3; ++c)
     colour.data[c] = cv::saturate_cast<std::uint8_t>(light.io * std::exp(-moments.mean[c]) - 1);
   return find_ink(colour, ink_colours()).at<std::uint8_t>(0) == 0;
+}
+
+bool is_measurable(const StainedMoments& moments, std::size_t all, const Densitometry& light) {
+  return static_cast<double>(moments.pixels) >= least_stained_share * static_cast<double>(all) &&
+         has_stain(moments, light);
 }
 
 bool has_stain(const cv::Mat& rgb, const Densitometry& light) {

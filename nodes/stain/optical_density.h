@@ -32,9 +32,15 @@ struct StainedMoments {
 /// that pixels of one colour have no spread at all. Thread-safe.
 StainedMoments stained_moments(const cv::Mat& rgb, const Densitometry& light, int step = 1);
 
-/// Whether there is anything that a stain matrix could be taken from: at least two stained pixels, and these
-/// are on average not of a pen's colour, nor as black as a frame or a fold (see find_ink). Thread-safe.
+/// Whether there is stain: at least two stained pixels, which are not all grey (some tint of noise aside),
+/// and on average not of a pen's colour, nor black as a frame (see find_ink). Thread-safe.
 bool has_stain(const cv::Mat& rgb, const Densitometry& light);
 bool has_stain(const StainedMoments& moments, const Densitometry& light);
+
+/// Of so many pixels this share must be stained for stains to be measured: the 99th percentiles of all pixels
+/// that stand for a stain are the 80th of the stained ones then. Of fewer they would be noise of the glass.
+constexpr double least_stained_share = 0.05;
+/// Whether stains can be measured from pixels, `all` of them looked at.
+bool is_measurable(const StainedMoments& moments, std::size_t all, const Densitometry& light);
 
 }  // namespace flowrun::wsi

@@ -59,7 +59,7 @@ std::optional<LabMoments> lab_moments(const cv::Mat& rgb, const Densitometry& li
       ++count;
     }
   });
-  if (count < 2) return {};
+  if (count < 2 || count < least_stained_share * static_cast<double>(rgb.total())) return {};
   LabMoments moments{origin + sum / count, {}};
   for (int i = 0; i < 3; ++i) {
     moments.deviation[i] = std::sqrt(std::max(0.0, squares[i] / count - sum[i] / count * (sum[i] / count)));

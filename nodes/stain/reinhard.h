@@ -22,8 +22,8 @@ inline LabMoments published_lab_moments() {
   return {{8.74108109, -0.12440419, 0.0444982}, {0.6135447, 0.10989545, 0.0286032}};
 }
 
-/// Of the stained pixels of `rgb` (rows x cols x 3, 8 bit). Nothing when there is no stain (see has_stain) or
-/// no variation in one of the three. Takes 32 KiB. Thread-safe.
+/// Of the stained pixels of `rgb` (rows x cols x 3, 8 bit). Nothing when there is no stain (see has_stain and
+/// least_stained_share) or no variation in one of the three. Takes 32 KiB. Thread-safe.
 std::optional<LabMoments> lab_moments(const cv::Mat& rgb, const Densitometry& light);
 
 /// Gives pixels other moments: (lab - from.mean) * to.deviation / from.deviation + to.mean. Immutable,

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "optical_density.h"
+#include "stain_colours.h"
 #include "stains_file.h"
 #include "vahadane.h"
 
@@ -22,11 +23,14 @@ struct StainMethod {
   bool exact = false;
   double sparsity = 0.1, tolerance = 1e-5;
   int max_rounds = 300;
+  std::optional<std::filesystem::path> matrix;
 
   /// Bytes that finding stains, or changing them, takes besides the picture.
   static constexpr std::size_t scratch = std::size_t{64} << 10;
 
   Densitometry light() const { return {io, beta}; }
+  /// Reads the file that `matrix` names; before the calls below. Throws OptionError.
+  void read_matrix();
   /// The stains of a picture (rows x cols x 3, 8 bit, RGB); nothing when there are none to be told apart.
   std::optional<Stains> stains_of(const cv::Mat& rgb) const;
   /// What the target file says: a picture, whose stains are found, or stains.yaml. Throws Error.
@@ -34,6 +38,9 @@ struct StainMethod {
   /// What makes a picture's pixels, in place, look like the target; empty when `rgb` shows no stain to start
   /// from.
   std::function<void(cv::Mat&)> change(const cv::Mat& rgb, const StainReport& target) const;
+
+ private:
+  StainMatrix given_ = ruifrok_stains();
 };
 
 /// Changes the pixels of pictures with the stains `from` to what they were with the stains `to`.

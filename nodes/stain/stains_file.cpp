@@ -8,6 +8,8 @@
 #include <cmath>
 #include <optional>
 
+#include "nodes/image/image_file.h"
+
 namespace flowrun::wsi {
 namespace {
 
@@ -74,6 +76,11 @@ std::string StainsFile::text() const {
 }
 
 StainsFile StainsFile::read(const std::filesystem::path& path) {
+  if (const std::string kind = picture_kind(path); !kind.empty())
+    throw Error(
+        fmt::format("{}: is a {} file; expected a stains.yaml, as fit_stains makes them of slides and of "
+                    "tiles",
+                    path.string(), kind));
   const Reader reader(path);
   YAML::Node root;
   try {

@@ -82,7 +82,8 @@ StainMatrix as_colours(StainMatrix w) {
 
 std::optional<Stains> fit_vahadane(const cv::Mat& rgb, const Densitometry& light, const SparseSearch& search,
                                    double tolerance) {
-  if (!has_stain(rgb, light)) return {};
+  const StainedMoments moments = stained_moments(rgb, light);
+  if (!is_measurable(moments, rgb.total(), light)) return {};
   const StainedDensities densities(light);
   const int step =
       std::max(1, static_cast<int>(std::ceil(std::sqrt(static_cast<double>(rgb.total()) / most_pixels))));

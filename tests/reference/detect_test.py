@@ -49,6 +49,28 @@ def otsu(rgb, kernel=5):
     return clean(cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY_INV + cv2.THRESH_OTSU)[1], kernel)
 
 
+def below_glass(rgb, contrast=12):
+    """Darker than glass, the brightest narrow peak of the darkest channel, by more than its noise."""
+    darkest = np.where(rgb.max(axis=2) <= 25, 0, np.maximum(rgb.min(axis=2), 1))
+    counts = np.bincount(darkest.ravel(), minlength=256).astype(float)
+    white, counts[0], counts[250:] = counts[250:].sum(), 0, 0
+    core, around = (np.convolve(counts, np.ones(n), "same") for n in (5, 17))
+    padded = white > 0.005 * counts.sum()
+    peaks = [v for v in range(249, 227 if padded else 127, -1)
+             if core[v] > 0 and core[v] >= 0.005 * counts.sum() and core[v] >= 0.4 * around[v]]
+    if peaks:
+        glass = peaks[0]
+        while glass > 1 and core[glass - 1] > core[glass]:
+            glass -= 1
+    else:
+        glass = 255 if padded else int(np.nonzero(counts[::-1].cumsum()[::-1] >= 0.05 * counts.sum())[0][-1])
+    brighter = np.arange(glass + 1, min(glass + 24, 249) + 1)
+    many = counts[brighter].sum()
+    noise = np.sqrt((counts[brighter] * (brighter - glass) ** 2).sum() / many) if many else 0
+    limit = np.floor(glass - max(contrast, 4 * noise))
+    return clean(((darkest > 0) & (darkest <= limit)).astype(np.uint8) * 255)
+
+
 def hsv(rgb, low=(130, 20, 20), high=(180, 255, 255)):
     return clean(cv2.inRange(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV), np.array(low), np.array(high)))
 
@@ -88,6 +110,8 @@ def cleaned_areas(mask, min_object, max_hole):
 CASES = {
     "otsu, kernel 9": (detect("method: otsu, kernel: 9"), lambda rgb: otsu(rgb, 9)),
     "otsu, no kernel": (detect("method: otsu, kernel: 0"), lambda rgb: otsu(rgb, 1)),
+    "below glass": (detect("method: glass"), below_glass),
+    "below glass, contrast": (detect("method: glass, contrast: 40"), lambda rgb: below_glass(rgb, 40)),
     "hsv": (detect("method: hsv"), hsv),
     "hsv, ranges": (detect("method: hsv, hue: [120, 170], saturation: [40, 250], value: [10, 220]"),
                     lambda rgb: hsv(rgb, (120, 40, 10), (170, 250, 220))),

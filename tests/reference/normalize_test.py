@@ -85,7 +85,18 @@ class Normalize(unittest.TestCase):
 
     def test_reinhard(self):
         """Within one grey level everywhere: single precision and rounding."""
-        self.compare("scope: tile, method: reinhard", stains.reinhard, most=30, beyond_one=0, largest=1)
+        self.compare("scope: tile, method: reinhard, background: change", stains.reinhard, most=30, beyond_one=0,
+                     largest=1)
+
+    def test_ruifrok(self):
+        self.compare("scope: tile, method: ruifrok, exact: true", stains.ruifrok_normalised, size=230, most=30)
+
+    def test_background(self):
+        """Reinhard leaves glass as it is, the other methods where they are told to."""
+        self.compare("scope: tile, method: reinhard", lambda rgb: stains.keeping_background(rgb, stains.reinhard(rgb)),
+                     most=20, beyond_one=0, largest=1)
+        self.compare("scope: tile, background: keep",
+                     lambda rgb: stains.keeping_background(rgb, stains.macenko_normalised(rgb)), size=230, most=30)
 
     def fit(self, folder, options):
         """Rows of stains.csv for a folder of tiles."""

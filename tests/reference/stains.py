@@ -51,6 +51,15 @@ def change(rgb, stains, maximum, to=(TARGET_STAINS, TARGET_MAX), io=240.0):
     return np.clip(io * np.exp(-to[0] @ scaled), 0, 255).T.reshape(rgb.shape).astype(np.uint8)
 
 
+RUIFROK = np.array([[0.650, 0.072], [0.704, 0.990], [0.286, 0.105]])
+
+
+def ruifrok_normalised(rgb):
+    """Amounts of Ruifrok and Johnston's stains, scaled to the published target's."""
+    matrix = RUIFROK / np.linalg.norm(RUIFROK, axis=0)
+    return change(rgb, matrix, maxima(densities(rgb), matrix))
+
+
 def vahadane(rgb, sparsity=0.1):
     """min |V - W H|^2 / 2 + sparsity * sum(H) over non-negative H and W with columns of length 1. For a given W, H is
     found by SciPy's non-negative least squares, pixel by pixel; W by SciPy's general minimiser, as angles."""
@@ -87,6 +96,11 @@ def lab(rgb):
 def lab_moments(rgb):
     kept = lab(rgb)[~np.any(densities(rgb) < 0.15, axis=1)]
     return kept.mean(axis=0), kept.std(axis=0)
+
+
+def keeping_background(rgb, changed, beta=0.15):
+    background = np.all(densities(rgb) < beta, axis=1).reshape(rgb.shape[:2])
+    return np.where(background[..., None], rgb, changed)
 
 
 def reinhard(rgb, to=LAB_TARGET):

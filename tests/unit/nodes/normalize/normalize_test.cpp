@@ -20,7 +20,7 @@ using namespace flowrun::test;
 
 namespace {
 
-const std::string methods[] = {"macenko", "reinhard", "vahadane"};
+const std::string methods[] = {"macenko", "reinhard", "ruifrok", "vahadane"};
 
 Tile tile_of(cv::Mat pixels) {
   Tile tile;
@@ -77,7 +77,7 @@ TEST_CASE("a picture as target") {
   cv::mixChannels(look, bgr, {0, 2, 1, 1, 2, 0});
   cv::imwrite(folder / "look.png", bgr);
   cv::imwrite(folder / "look.jpg", bgr, {cv::IMWRITE_JPEG_QUALITY, 100});
-  for (const std::string& method : methods)
+  for (const char* const method : {"macenko", "reinhard", "vahadane"})
     for (const char* const file : {"look.png", "look.jpg"}) {
       CAPTURE(method);
       Normalize options = of_tiles(method);
@@ -117,6 +117,46 @@ TEST_CASE("a target that is none") {
   CHECK(problem("c.yaml").find(":3:") == 0);
   CHECK(problem("grey.png") == ": shows no stains that could be told apart");
   CHECK(problem("broken.png") != "");
+  cv::imwrite(folder / "clear.png", cv::Mat(20, 20, CV_8UC4, cv::Scalar::all(0)));
+  CHECK(problem("clear.png") == ": has no opaque pixel");
+  const std::string wanted =
+      "; expected a picture as PNG or JPEG, or a stains.yaml, as fit_stains makes them of slides";
+  for (const char* const kind : {"TIFF", "BMP"}) {
+    const std::string name = kind == std::string("TIFF") ? "look.tif" : "look.bmp";
+    cv::imwrite(folder / name, cv::Mat(20, 20, CV_8UC3, cv::Scalar::all(120)));
+    CHECK(problem(name) == ": is a " + std::string(kind) + " file" + wanted);
+  }
+  std::filesystem::copy(small_slide(), folder / "slide.svs");
+  CHECK(problem("slide.svs") == ": is a TIFF file" + wanted);
+}
+
+TEST_CASE("the same picture is the same target in 16 bits, and cut out of a larger one") {
+  const TemporaryFolder folder;
+  const cv::Mat look = stained_picture(published_stains().matrix, 200);
+  cv::Mat bgr, deep, cut(200, 300, CV_8UC4, cv::Scalar::all(0));
+  cv::cvtColor(look, bgr, cv::COLOR_RGB2BGR);
+  bgr.convertTo(deep, CV_16U, 257);
+  cv::cvtColor(bgr, cut.colRange(100, 300), cv::COLOR_BGR2BGRA);
+  cv::imwrite(folder / "look.png", bgr);
+  cv::imwrite(folder / "deep.png", deep);
+  cv::imwrite(folder / "cut.png", cut);
+  for (const std::string& method : methods) {
+    CAPTURE(method);
+    const auto with = [&](const char* target) {
+      Normalize options = of_tiles(method);
+      options.target = folder / target;
+      return normalized(options, stained_picture(ruifrok)).pixels;
+    };
+    CHECK(cv::norm(with("deep.png"), with("look.png"), cv::NORM_INF) == 0);
+    CHECK(cv::norm(with("cut.png"), with("look.png"), cv::NORM_INF) <= 1);
+  }
+}
+
+TEST_CASE("normalised tiles are planned as large as tiles, however large slide and mask are") {
+  testing::NodeRunner<Normalize> runner;
+  const std::size_t tile = 96 * 96 * 3;
+  const Costs costs = runner.plan({{"tile", tile}, {"slide", std::size_t{34} << 20}, {"mask", 8 << 20}});
+  CHECK(costs.outputs.at("tile").bytes == tile);
 }
 
 TEST_CASE("tiles without stain come out unchanged and are counted") {
@@ -136,6 +176,57 @@ TEST_CASE("tiles without stain come out unchanged and are counted") {
         CHECK(tile.untouched);
         CHECK(runner.notes() == std::vector<std::string>{"tiles without stain are as they were"});
       }
+}
+
+TEST_CASE("stains that are given are not sought") {
+  Normalize options = of_tiles("ruifrok");
+  const cv::Mat picture = stained_picture(ruifrok);
+  const auto found = options.stains_of(picture);
+  REQUIRE(found);
+  for (int stain = 0; stain < 2; ++stain) {
+    CHECK(angle(found->matrix, ruifrok, stain) < 0.5);  // given with three digits, and with two
+    CHECK(found->maxima[stain] == doctest::Approx(2).epsilon(0.05));
+  }
+  const TemporaryFolder folder;
+  StainsFile file;
+  file.method = "by hand";
+  file.of = "one slide";
+  file.report.stains.matrix = hematoxylin_dab;
+  write_file(folder / "stains.yaml", file.text());
+  options.matrix = folder / "stains.yaml";
+  const Tile tile = normalized(options, stained_picture(hematoxylin_dab));
+  CHECK(angle(StainMethod().stains_of(tile.pixels)->matrix, published_stains().matrix, 0) < 2);
+  cv::imwrite(folder / "look.png", cv::Mat(20, 20, CV_8UC3, cv::Scalar::all(120)));
+  options.matrix = folder / "look.png";
+  CHECK_THROWS_WITH_AS(options.read_matrix(),
+                       doctest::Contains("look.png: is a PNG file; expected a stains.yaml"), OptionError);
+  CHECK_THROWS_WITH_AS(
+      [&] {
+        options.method = "macenko";
+        Costs costs;
+        costs.inputs["tile"] = 3;
+        options.plan(costs);
+      }(),
+      "'matrix' means nothing to method macenko, which finds it", OptionError);
+}
+
+TEST_CASE("glass stays as it is with reinhard, and with other methods where background is kept") {
+  cv::Mat pixels = stained_picture(ruifrok, 300);
+  pixels.rowRange(100, 300) = cv::Scalar(238, 236, 240);
+  pixels.at<cv::Vec3b>(250, 17) = {206, 206, 206};  // ln(240 / 207) is below 0.15
+  const auto glass_of = [&](const std::string& method, const char* background) {
+    Normalize options = of_tiles(method);
+    if (background) options.background = background;
+    const Tile tile = normalized(options, pixels.clone());
+    CHECK(cv::norm(tile.pixels.rowRange(0, 100), pixels.rowRange(0, 100), cv::NORM_INF) > 10);
+    return cv::norm(tile.pixels.rowRange(100, 300), pixels.rowRange(100, 300), cv::NORM_INF);
+  };
+  for (const std::string& method : methods) {
+    CAPTURE(method);
+    CHECK(glass_of(method, "keep") == 0);
+    CHECK(glass_of(method, "change") > 0);
+    CHECK((glass_of(method, nullptr) == 0) == (method == "reinhard"));
+  }
 }
 
 TEST_CASE("a tile of one's own is changed in place, a shared one is copied") {

@@ -140,3 +140,31 @@ TEST_CASE("tables as CSV, TSV and JSON lines; without files they say why tiles w
         "{\"path\":\"s_x64_y128.png\",\"slide\":\"s\",\"x\":64,\"y\":128,\"level\":0,\"size\":32,\"mpp\":0.5,"
         "\"coverage\":0.25,\"label\":\"tumor\"}\n");
 }
+
+TEST_CASE(
+    "samples of an epoch have files of their own, wherever they are from and however often they are drawn") {
+  TemporaryFolder out;
+  const auto sample = [](const char* slide, int grey) {
+    Tile tile;
+    tile.pixels = cv::Mat(8, 8, CV_8UC3, cv::Scalar::all(grey));
+    auto facts = std::make_shared<SlideFacts>();
+    facts->name = slide;
+    tile.slide = std::move(facts);
+    tile.sample = std::make_shared<Sample>();
+    return tile;
+  };
+  testing::NodeRunner<Save> runner("epoch-0000", "epoch");
+  runner.node().dir = out.path();
+  for (const Tile& tile : {sample("a", 10), sample("b", 20), sample("a", 10)})
+    runner.input("tile", tile).process();
+  runner.index(7).input("tile", sample("../c", 30)).process();  // some between were skipped
+  runner.finish();
+  CHECK(read_file(out / "epoch-0000/tiles.csv") ==
+        "path,slide,x,y,level,size,mpp,coverage,label\n"
+        "epoch-0000_000000.png,a,0,0,0,8,,,\n"
+        "epoch-0000_000001.png,b,0,0,0,8,,,\n"
+        "epoch-0000_000002.png,a,0,0,0,8,,,\n"
+        "epoch-0000_000007.png,../c,0,0,0,8,,,\n");
+  CHECK(read_rgb(out / "epoch-0000/epoch-0000_000001.png").at<cv::Vec3b>(0, 0)[0] == 20);
+  CHECK(read_rgb(out / "epoch-0000/epoch-0000_000007.png").at<cv::Vec3b>(0, 0)[0] == 30);
+}

@@ -144,6 +144,85 @@ TEST_CASE("where there are no two stains, none are found") {
   }
 }
 
+TEST_CASE("grey is no stain, however noise tints it; what is stained weakly is") {
+  std::mt19937 random(5);
+  const auto tinted = [&](cv::Vec3b colour, int most) {
+    cv::Mat rgb(64, 64, CV_8UC3);
+    for (int i = 0; i < 64 * 64; ++i)
+      for (int c = 0; c < 3; ++c)
+        rgb.at<cv::Vec3b>(i / 64, i % 64)[c] =
+            cv::saturate_cast<std::uint8_t>(colour[c] + static_cast<int>(random() % (2 * most + 1)) - most);
+    return rgb;
+  };
+  const auto stains_in = [&](const cv::Mat& rgb) {
+    return std::vector<bool>{has_stain(rgb, light), fit_macenko(rgb, light, 1, fast_tolerance).has_value(),
+                             fit_vahadane(rgb, light, {}, fast_tolerance).has_value(),
+                             lab_moments(rgb, light).has_value()};
+  };
+  const std::vector<bool> none(4, false);
+  for (const int level : {4, 20, 60, 90, 120, 160, 200})
+    for (const int tint : {0, 1}) {
+      const cv::Vec3b grey(cv::saturate_cast<std::uint8_t>(level + tint),
+                           cv::saturate_cast<std::uint8_t>(level),
+                           cv::saturate_cast<std::uint8_t>(level - tint));
+      for (const int most : {1, 2}) {
+        CAPTURE(level);
+        CAPTURE(most);
+        CHECK(stains_in(tinted(grey, most)) == none);
+      }
+    }
+  for (const cv::Vec3b& pale : {cv::Vec3b(190, 180, 198), cv::Vec3b(200, 186, 196)})
+    CHECK(has_stain(tinted(pale, 1), light));
+}
+
+TEST_CASE("a speck is not measured, a twentieth of the pixels is") {
+  cv::Mat rgb(256, 256, CV_8UC3);
+  std::mt19937 random(9);
+  std::normal_distribution<double> noise(0, 1.5);
+  for (int i = 0; i < 256 * 256; ++i)
+    for (int c = 0; c < 3; ++c)
+      rgb.at<cv::Vec3b>(i / 256, i % 256)[c] = cv::saturate_cast<std::uint8_t>(238 + noise(random));
+  const auto with = [&](int rows) {
+    cv::Mat picture = rgb.clone();
+    stained_picture(published_stains().matrix).rowRange(0, rows).copyTo(picture.rowRange(100, 100 + rows));
+    return picture;
+  };
+  for (const int rows : {1, 4, 12}) {  // 0.4, 1.6 and 4.7 % of it
+    CAPTURE(rows);
+    CHECK_FALSE(fit_macenko(with(rows), light, 1, fast_tolerance));
+    CHECK_FALSE(fit_vahadane(with(rows), light, {}, fast_tolerance));
+    CHECK_FALSE(lab_moments(with(rows), light));
+  }
+  CHECK(fit_macenko(with(20), light, 1, fast_tolerance));
+  CHECK(fit_vahadane(with(20), light, {}, fast_tolerance));
+  CHECK(lab_moments(with(20), light));
+}
+
+TEST_CASE("blue hematoxylin and blood are stain, pens and frames are not") {
+  // Beer-Lambert with amounts from 0.2 to 2.6 of hematoxylin from Ruifrok's to the bluest that QuPath
+  // estimates, and of blood in one cell and in many.
+  const auto stained_by = [](const cv::Vec3d& od) {
+    cv::Mat rgb(64, 64, CV_8UC3);
+    for (int i = 0; i < 64 * 64; ++i)
+      for (int c = 0; c < 3; ++c)
+        rgb.at<cv::Vec3b>(i / 64, i % 64)[c] =
+            cv::saturate_cast<std::uint8_t>(240 * std::exp(-od[c] / cv::norm(od) * (0.2 + 2.4 * i / 4096) -
+                                                           (c == 1 ? 0.1 + i % 64 / 320.0 : 0.05)) -
+                                            1);
+    return rgb;
+  };
+  for (const cv::Vec3d& od :
+       {cv::Vec3d(0.65, 0.70, 0.29), cv::Vec3d(0.72, 0.64, 0.27), cv::Vec3d(0.76, 0.60, 0.25),
+        cv::Vec3d(0.82, 0.53, 0.22), cv::Vec3d(0.2, 0.8, 0.6), cv::Vec3d(0.25, 0.85, 0.8)}) {
+    CAPTURE(od);
+    CHECK(has_stain(stained_by(od), light));
+    CHECK(fit_macenko(stained_by(od), light, 1, fast_tolerance));
+  }
+  for (const cv::Scalar& pen : {cv::Scalar(20, 60, 180), cv::Scalar(20, 140, 70), cv::Scalar(200, 30, 40),
+                                cv::Scalar(25, 25, 30), cv::Scalar(2, 1, 3)})
+    CHECK_FALSE(has_stain(cv::Mat(64, 64, CV_8UC3, pen), light));
+}
+
 TEST_CASE("densities are mapped as the formula says") {
   std::mt19937 random(11);
   cv::Mat rgb(37, 101, CV_8UC3);

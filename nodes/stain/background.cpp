@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "background.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <utility>
+
+namespace flowrun::wsi {
+namespace {
+
+constexpr int pixels_at_once = 1024;
+
+}  // namespace
+
+std::function<void(cv::Mat&)> keeping_background(std::function<void(cv::Mat&)> change,
+                                                 const Densitometry& light) {
+  return [change = std::move(change), brightest = brightest_stained(light)](cv::Mat& rgb) {
+    std::array<cv::Vec3b, pixels_at_once> before;
+    for (int y = 0; y < rgb.rows; ++y)
+      for (int x = 0; x < rgb.cols; x += pixels_at_once) {
+        cv::Mat piece = rgb(cv::Range(y, y + 1), cv::Range(x, std::min(rgb.cols, x + pixels_at_once)));
+        auto* const pixels = piece.ptr<cv::Vec3b>();
+        std::copy_n(pixels, piece.cols, before.begin());
+        change(piece);
+        for (int i = 0; i < piece.cols; ++i) {
+          const cv::Vec3b& was = before[static_cast<std::size_t>(i)];
+          if (std::min({was[0], was[1], was[2]}) > brightest) pixels[i] = was;
+        }
+      }
+  };
+}
+
+}  // namespace flowrun::wsi
