@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "save.h"
 
+#include <flowrun/bytes.h>
 #include <flowrun/wsi/mask.h>
 #include <flowrun/wsi/tile.h>
 #include <fmt/format.h>
@@ -152,7 +153,7 @@ bool Save::needs_content(std::string_view input, const Costs& costs) const {
 void Save::plan(Costs& costs) {
   // As large as incompressible tiles become in either format, and what is read where a tile cannot be copied.
   const std::size_t tile = costs.in("tile");
-  costs.scratch = tile + tile / 8 + (std::size_t{2} << 20);
+  costs.scratch = format == "none" ? 8 * KiB : tile + tile / 8 + (std::size_t{2} << 20);
   if (format == "jpg" && !needs_content("tile", costs))
     costs.scratch += tile + std::max(2 * tile, read_scaled_bytes());
   if (effort == "small") costs.scratch += tile;

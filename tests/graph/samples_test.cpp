@@ -140,14 +140,14 @@ nodes:
         "  files: {{type: save_geojson, from: tiles, dir: {}}}",
         "  files: {{type: save, from: tiles, dir: {}, format: none}}",
         "  all: {{type: index, from: tiles}} # {}",
-        "  good: {{type: filter, from: tiles}}\n  files: {{type: save_h5, from: good, dir: {}}}"}) {
+        "  good: {{type: filter, from: tiles}}\n  files: {{type: save_h5, from: good.tile, dir: {}}}"}) {
     CAPTURE(after);
     CHECK(lease(after) < 20000);
   }
   for (const char* after : {"  files: {{type: save_h5, from: tiles, dir: {}, pixels: true}}",
                             "  files: {{type: save, from: tiles, dir: {}, format: jpg}}",
                             "  good: {{type: filter, from: tiles, max_white: 0.5}}\n  files: {{type: "
-                            "save_h5, from: good, dir: {}}}"}) {
+                            "save_h5, from: good.tile, dir: {}}}"}) {
     CAPTURE(after);
     CHECK(lease(after) > 3000000);
   }

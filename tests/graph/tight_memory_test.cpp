@@ -156,6 +156,30 @@ TEST_CASE("a stream that is joined with the packet of its scope is still the sam
             .find("and both are made of those of 'items'") != std::string::npos);
 }
 
+TEST_CASE("streams that are joined by several ways of different pace are refused") {
+  CHECK(refusal(R"(
+  boxes: {type: scopes}
+  items: {type: split, from: {item: boxes.scope}, count: 28}
+  others: {type: split, from: {item: boxes.scope}, count: 14}
+  parts: {type: split, from: {item: items.item}, count: 3}
+  both: {type: join, from: {item: parts.item, with: others.item}}
+  more: {type: split, from: {item: items.item}, count: 3}
+  eighths: {type: split, from: {item: others.item}, count: 8}
+  again: {type: join, from: {item: more.item, with: eighths.item}}
+)")
+            .find("by way of others") != std::string::npos);
+  // Joined twice the same way: at one pace.
+  check_runs(R"(
+  boxes: {type: scopes}
+  items: {type: split, from: {item: boxes.scope}, count: 9, exact: true}
+  others: {type: split, from: {item: boxes.scope}, count: 9, exact: true}
+  both: {type: join, from: {item: items.item, with: others.item}}
+  again: {type: join, from: {item: both.item, with: others.item}}
+  parts: {type: split, from: {item: again.item}, count: 3}
+  files: {type: sink, from: {item: parts.item}}
+)");
+}
+
 TEST_CASE("packets that wait for all of a stream that is joined with their own are refused") {
   CHECK(refusal(R"(
   boxes: {type: scopes}

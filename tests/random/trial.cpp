@@ -31,7 +31,8 @@ std::string difference(const std::vector<std::string>& a, const std::vector<std:
 
 /// See RandomGraph.
 bool is_mistake_of_generator(const std::string& refusal) {
-  for (const char* mistake : {" joins packets that are numbered by ", " wait for ", " waits for "})
+  for (const char* mistake : {" joins packets that are numbered by ", " is joined, by way of others, ",
+                              " wait for ", " waits for "})
     if (refusal.find(mistake) != std::string::npos) return true;
   return false;
 }

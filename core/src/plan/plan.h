@@ -127,7 +127,7 @@ LoadedPlan load_plan_text(const std::string& text, const std::filesystem::path& 
 /// The plan in words: nodes, edges, bytes per packet, packets that fit.
 std::string describe_plan(const Plan& plan);
 
-// The parts of planning, in nodes.cpp, scopes.cpp, costs.cpp and needs.cpp.
+// The parts of planning, in nodes.cpp, scopes.cpp, numbering.cpp, costs.cpp and needs.cpp.
 
 /// Resolves types, options and edges of `graph` into plan.nodes.
 void resolve_nodes(const GraphFile& graph, Plugins& plugins, Plan& plan, Diagnostics& diagnostics);
