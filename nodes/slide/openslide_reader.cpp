@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <utility>
 
@@ -46,8 +47,9 @@ class OpenSlideReader final : public PixelReader {
   }
 
  private:
+  /// Rounded as the places of tiles are, so that a tile has the pixels that others read at its place.
   static std::int64_t base_pixel(std::int64_t pixel, double downsample) {
-    return static_cast<std::int64_t>(static_cast<double>(pixel) * downsample);
+    return std::llround(static_cast<double>(pixel) * downsample);
   }
 
   std::shared_ptr<const SlideFacts> facts_;
