@@ -41,7 +41,8 @@ void Collect::describe(Description<Collect>& d) {
           "the same, and removed; else it gets its folder's name put before its own (`a_x.svs`). A folder "
           "`logs` gets its folder's name in any case (`a_logs`). Other files are left alone, and so are "
           "hidden files and folders, symbolic links, .vms and .vmu slides (they name files beside them as "
-          "their parts) and MIRAX slides without their folder. Then all slides in `slides` are opened as "
+          "their parts) and MIRAX slides without their folder; a folder `logs` with something in it that is "
+          "left alone stays as it is. Then all slides in `slides` are opened as "
           "`read` opens them, those of earlier runs too. What cannot be moved stays whole where it is and is "
           "reported as a failure after the slides. `flowrun collect` does the moving alone, and takes it "
           "back (`--undo`).")

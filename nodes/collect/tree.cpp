@@ -60,13 +60,18 @@ class Look {
            options_.outputs.end();
   }
 
-  /// Nothing in it that must not be moved with it.
-  bool only_logs(const std::string& path) const {
+  /// Nothing in it that must be looked at by itself. `kept` becomes why it must stay where it is all the
+  /// same.
+  bool only_logs(const std::string& path, const char*& kept) const {
     try {
       for (const FolderEntry& entry : entries_of(absolute(path))) {
         const std::string inner = joined(path, entry.name);
-        if (entry.type == Type::folder && !only_logs(inner)) return false;
+        if (entry.type == Type::folder && !only_logs(inner, kept)) return false;
         if (entry.type == Type::file && is_slide(kind_of(entry.name, options_.extensions))) return false;
+        if (entry.type == Type::link) kept = "logs with a symbolic link among them";
+        if (entry.type == Type::special)
+          kept = "logs with something among them that is neither a file nor a folder";
+        if (is_hidden(entry.name)) kept = "logs with something hidden among them";
       }
     } catch (const Error&) {
       return false;  // said when it is looked through
@@ -148,14 +153,15 @@ class Look {
   }
 
   void inner_folder(const std::string& path, const std::string& name, Here& here) {
+    const char* kept = nullptr;
     if (is_output(path)) {
       here.emptied = false;
     } else if (is_hidden(name)) {
       leave(path, "a hidden folder");
       here.emptied = false;
-    } else if (is_log_folder(name) && only_logs(path)) {
-      if (options_.logs) return here.units.push_back({path, "", true});
-      leave(path, "logs, and no folder for logs was given");
+    } else if (is_log_folder(name) && only_logs(path, kept)) {
+      if (options_.logs && !kept) return here.units.push_back({path, "", true});
+      leave(path, options_.logs ? kept : "logs, and no folder for logs was given");
       here.emptied = false;
     } else if (!folder(path)) {
       here.emptied = false;

@@ -54,8 +54,9 @@ struct TreeOptions {
 };
 
 /// Looks through a tree once, without following links or looking into hidden folders. A folder called `logs`
-/// is a unit unless there are slides in it: then it is looked through as any other. Folders that had nothing
-/// in them before are not `emptied`.
+/// is a unit unless there are slides in it: then it is looked through as any other; with links, sockets or
+/// hidden files in it, which nothing moves, it is left as it is. Folders that had nothing in them before are
+/// not `emptied`.
 Tree look_through(const TreeOptions& options);
 
 }  // namespace flowrun::wsi::collect

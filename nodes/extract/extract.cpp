@@ -11,6 +11,7 @@
 #include "nodes/base/if_connected.h"
 #include "nodes/slide/picture.h"
 #include "nodes/slide/slide_files.h"
+#include "nodes/table/slide_names.h"
 #include "sample.h"
 #include "selection.h"
 
@@ -100,6 +101,17 @@ class Tiles {
   std::optional<double> mpp_;
 };
 
+/// Where the list of a slide's tiles may be: under its own name, or under TRIDENT's.
+std::vector<std::filesystem::path> places_of(const std::vector<std::filesystem::path>& patterns,
+                                             const std::string& slide) {
+  auto paths = slide_files(patterns, slide);
+  const std::string of_trident = trident_name(slide, slide + ".tif");
+  if (of_trident != slide)
+    for (auto& path : slide_files(patterns, of_trident))
+      if (std::ranges::find(paths, path) == paths.end()) paths.push_back(std::move(path));
+  return paths;
+}
+
 Edge edge_of(const std::string& name) {
   return name == "pad" ? Edge::pad : name == "shift" ? Edge::shift : Edge::drop;
 }
@@ -122,7 +134,9 @@ void Extract::describe(Description<Extract>& d) {
           "With a cap, tiles are drawn at random: the same ones for the same seed, "
           "slide and grid, whatever else runs; a larger cap adds to them. With `coordinates` tiles lie where "
           "a file says, in its order: a table with columns x and y in level-0 pixels (a tiles.csv will do), "
-          "or an HDF5 file of CLAM or TRIDENT; the file also tells the resolution, if it does and no option "
+          "or an HDF5 file of CLAM, TRIDENT (whose name of case.ome.tif is case) or STAMP (whose microns "
+          "need "
+          "the slide's MPP); the file also tells the resolution, if it does and no option "
           "is given, and must not contradict `size`. Labels come from that file, else from the annotations, "
           "else from `labels`.")
       .example("tiles: {type: extract, from: {slide: slides, mask: tissue}, size: 512, min_coverage: 0.1}")
@@ -226,14 +240,14 @@ void Extract::plan(Costs& costs) {
 
 std::map<std::string, std::string> Extract::depends_on(const std::string& slide) const {
   std::map<std::string, std::string> all;
-  if (!coordinates.empty()) add_identity("coordinates", first_there(slide_files(coordinates, slide)), all);
+  if (!coordinates.empty()) add_identity("coordinates", first_there(places_of(coordinates, slide)), all);
   if (labels) add_identity("labels", *labels, all);
   return all;
 }
 
 std::unique_ptr<CoordinateReader> Extract::open_places(std::shared_ptr<const SlideFacts> slide) const {
   if (coordinates.empty()) return nullptr;
-  const auto paths = slide_files(coordinates, slide->name);
+  const auto paths = places_of(coordinates, slide->name);
   const auto path = first_there(paths);
   if (path.empty())
     throw Error(fmt::format("{}: no list of its tiles: there is no {}; correct `coordinates`", slide->name,

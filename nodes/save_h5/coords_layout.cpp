@@ -4,8 +4,12 @@
 #include <flowrun/error.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+
+#include "nodes/table/slide_names.h"
+#include "nodes/table/table_text.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -43,6 +47,39 @@ H5Attributes clam_attributes(const TileShape& tiles, const SlideFacts& slide, co
           {"save_path", folder}};
 }
 
+H5Attributes clam_pixel_attributes(const H5Attributes& of_coords) {
+  H5Attributes out;
+  for (const char* name : {"patch_level", "downsample", "level_dim", "downsampled_level_dim"})
+    out.push_back(*std::ranges::find(of_coords, name, &H5Attributes::value_type::first));
+  out.emplace_back("wsi_name",
+                   std::ranges::find(of_coords, "name", &H5Attributes::value_type::first)->second);
+  return out;
+}
+
+std::string clam_process_list(const std::vector<std::string>& slides) {
+  const std::vector<std::string> columns{
+      "slide_id",    "process",   "status",         "seg_level",   "sthresh",   "mthresh",
+      "close",       "use_otsu",  "keep_ids",       "exclude_ids", "a_t",       "a_h",
+      "max_n_holes", "vis_level", "line_thickness", "use_padding", "contour_fn"};
+  const TableText table(TableText::Format::csv, columns);
+  std::string text = table.header();
+  for (const std::string& slide : slides) {
+    std::vector<TableCell> cells(columns.size(), std::nullopt);
+    cells[0] = slide;
+    cells[1] = 0;  // nothing is left to be done
+    cells[2] = "processed";
+    text += table.row(cells);
+  }
+  return text;
+}
+
+H5Attributes stamp_attributes(const TileShape& tiles, const SlideFacts& slide) {
+  return {{"unit", "um"},
+          {"tile_size_um", tiles.extent * slide.mpp_or_throw()},
+          {"tile_size_px", std::int64_t{tiles.size}},
+          {"feat_type", "tile"}};
+}
+
 H5Attributes trident_attributes(const TileShape& tiles, const SlideFacts& slide, const std::string& folder,
                                 std::optional<double> magnification) {
   const double own = magnification ? *magnification : level0_magnification(slide);
@@ -55,7 +92,7 @@ H5Attributes trident_attributes(const TileShape& tiles, const SlideFacts& slide,
           {"level0_magnification", number(own)},
           {"target_magnification", number(same ? whole : exact)},
           {"overlap", std::int64_t{tiles.overlap}},
-          {"name", slide.name},
+          {"name", trident_name(slide.name, slide.path.string())},
           {"savetodir", folder},
           {"level0_width", slide.width()},
           {"level0_height", slide.height()}};

@@ -7,15 +7,18 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace flowrun::wsi {
 
-/// Writes where tiles are, and their pixels if wanted, as HDF5 files of CLAM or TRIDENT. See describe().
-struct SaveH5 : Write {
+/// Writes where tiles are, and their pixels if wanted, as HDF5 files of CLAM, TRIDENT or STAMP. See
+/// describe().
+struct SaveH5 : GatherScopes {
   std::filesystem::path dir;
   std::string layout = "clam";
   bool pixels = false;
   int gzip = 0;
+  bool process_list = false;
   std::optional<double> magnification;
   std::optional<int> size;
   std::optional<double> mpp;
@@ -25,9 +28,11 @@ struct SaveH5 : Write {
   void plan(Costs& costs) override;
   Action process(Inputs& in, Outputs& out) override;
   void finish(Inputs& in, Outputs& out) override;
+  Packets finish_run(Inputs& in, Outputs& out) override;
 
  private:
   void write_empty(Inputs& in, Outputs& out) const;
+  std::vector<std::string> patched_slides() const;
 };
 
 }  // namespace flowrun::wsi

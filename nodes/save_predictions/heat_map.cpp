@@ -2,6 +2,7 @@
 #include "heat_map.h"
 
 #include <algorithm>
+#include <cmath>
 #include <opencv2/imgproc.hpp>
 
 namespace flowrun::wsi {
@@ -14,7 +15,7 @@ HeatMap::HeatMap(const Slide& slide)
 void HeatMap::add_tile(std::int64_t x, std::int64_t y, double extent, double value) {
   // Tiles beside each other share no row and no column of the picture; a small one has a pixel at least.
   const cv::Point from = picture_.square(x, y, 0).tl();
-  const auto end = [&](std::int64_t at) { return at + static_cast<std::int64_t>(extent); };
+  const auto end = [&](std::int64_t at) { return std::llround(static_cast<double>(at) + extent); };
   const cv::Point to = picture_.square(end(x), end(y), 0).tl();
   const cv::Rect all({}, sums_.size());
   const cv::Rect tile =

@@ -44,7 +44,7 @@ TileMosaic::TileMosaic(std::filesystem::path file, const MosaicTile& first, std:
 
 std::int64_t TileMosaic::cell(const MosaicTile& place, std::int64_t at) const {
   const std::int64_t cell = std::llround(static_cast<double>(at) / first_.extent);
-  // Tiles begin at whole pixels of their level, and level-0 coordinates are rounded down.
+  // Tiles begin at whole pixels of their level, and level-0 coordinates are rounded.
   const double slack = slide_->levels.at(static_cast<std::size_t>(place.level)).downsample / 2 + 1;
   const double off = std::abs(static_cast<double>(at) - static_cast<double>(cell) * first_.extent);
   if (place.overlap == 0 && off <= slack) return cell;

@@ -73,8 +73,10 @@ class OpenSlideReader final : public PixelReader {
                                         std::uint32_t* argb) const {
     // In one piece: OpenSlide takes level-0 coordinates, so at levels with an odd downsample each window is
     // shifted by its own fraction of a pixel, and strips of one would not fit together.
-    const double downsample = facts_->levels.at(static_cast<std::size_t>(window.level)).downsample;
-    openslide_read_region(handle, argb, base_pixel(window.x, downsample), base_pixel(window.y, downsample),
+    const Level& level = facts_->levels.at(static_cast<std::size_t>(window.level));
+    openslide_read_region(handle, argb,
+                          base_pixel(window.x, window.size.width, level.width, level.downsample),
+                          base_pixel(window.y, window.size.height, level.height, level.downsample),
                           window.level, window.size.width, window.size.height);
     const char* problem = openslide_get_error(handle);
     return problem ? std::optional<std::string>(problem) : std::nullopt;
@@ -86,11 +88,14 @@ class OpenSlideReader final : public PixelReader {
                   facts_->background, rgb.ptr(row));
   }
 
-  /// Rounded down, so that windows never reach over the level's right edge; but not by what is missing in the
+  /// Rounded as the places of tiles are, so that a tile has the pixels that others read at its place. Rounded
+  /// down where the window ends with the level, which it would reach over; but not by what is missing in the
   /// last digits: 3 times a third is 1.
-  static std::int64_t base_pixel(std::int64_t pixel, double downsample) {
+  static std::int64_t base_pixel(std::int64_t pixel, int length, std::int64_t side, double downsample) {
     constexpr double digits = 1e-6;
-    return static_cast<std::int64_t>(std::floor(static_cast<double>(pixel) * downsample + digits));
+    const double at = static_cast<double>(pixel) * downsample;
+    if (pixel + length < side) return std::llround(at);
+    return static_cast<std::int64_t>(std::floor(at + digits));
   }
 
   const std::shared_ptr<const SlideFacts> facts_;

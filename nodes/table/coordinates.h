@@ -37,6 +37,9 @@ struct TileKind {
 ///            skipped. tiles.csv of `save` is one. See CsvReader; size and the like must agree in all rows
 ///   CLAM     HDF5, dataset coords; size and level from patch_size and patch_level, if there are any
 ///   TRIDENT  HDF5, dataset coords; size, extent, overlap from patch_size, patch_size_level0, overlap
+///   STAMP    HDF5, dataset coords, in microns; extent and size from the file's tile_size_um (or unit "um"
+///   and
+///            tile_size) and tile_size_px. The slide must know its MPP
 ///
 /// They are told apart by content. HDF5 files with the name or the size of another slide are refused, and so
 /// are places that are wholly outside of the slide: all as Error that names the file and the line or row.

@@ -47,6 +47,9 @@ std::size_t bytes_of(H5Type type);
 using H5Attribute =
     std::variant<std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<double>>;
 
+/// What attributes of the file itself are of, instead of a dataset.
+constexpr const char* h5_whole_file = "/";
+
 /// The numbers of a dataset that grows row by row.
 struct H5Column {
   std::string name;
@@ -108,6 +111,7 @@ class H5Reader {
   struct Shape {
     std::vector<std::uint64_t> dims;
     bool whole_numbers = false;  ///< integers, of any size and sign
+    bool numbers = false;        ///< integers or floating point
     std::string type;            ///< in words: "int64", "float32", "text"
   };
 
@@ -124,6 +128,8 @@ class H5Reader {
   /// Rows of a two-dimensional dataset as int64, row by row.
   void read(const std::string& dataset, std::uint64_t first, std::size_t rows,
             std::vector<std::int64_t>& to) const;
+  /// The same as double.
+  void read(const std::string& dataset, std::uint64_t first, std::size_t rows, std::vector<double>& to) const;
 
  private:
   struct State;

@@ -70,6 +70,27 @@ struct H5Reader::State {
     if (!dataset.getSpace().isSimple()) throw Error(fmt::format("{}: '{}' is no table", path.string(), name));
     return dataset;
   }
+  /// Of a dataset or of the file itself; nothing when there is none of the name.
+  std::optional<H5::Attribute> attribute(const std::string& object, const std::string& name) const {
+    const auto of = [&](const H5::H5Object& opened) {
+      return opened.attrExists(name) ? std::optional(opened.openAttribute(name)) : std::nullopt;
+    };
+    return object == h5_whole_file ? of(file.openGroup("/")) : of(open(object));
+  }
+  template <class T>
+  void read(const std::string& dataset, std::uint64_t first, std::size_t rows, const H5::PredType& type,
+            std::vector<T>& to) const {
+    const H5::DataSet opened = open(dataset);
+    check_storage(opened);
+    H5::DataSpace space = opened.getSpace();
+    std::array<hsize_t, 2> dims{};
+    if (space.getSimpleExtentNdims() != 2) throw std::logic_error("only two-dimensional datasets are read");
+    space.getSimpleExtentDims(dims.data());
+    const std::array<hsize_t, 2> start{first, 0}, extent{rows, dims[1]};
+    space.selectHyperslab(H5S_SELECT_SET, extent.data(), start.data());
+    to.resize(rows * dims[1]);
+    opened.read(to.data(), type, H5::DataSpace(2, extent.data()), space);
+  }
 };
 
 bool is_h5(const std::filesystem::path& file) {
@@ -103,54 +124,49 @@ H5Reader::Shape H5Reader::shape(const std::string& dataset) const {
     std::vector<hsize_t> dims(static_cast<std::size_t>(space.getSimpleExtentNdims()));
     space.getSimpleExtentDims(dims.data());
     const H5::DataType type = opened.getDataType();
-    return Shape{{dims.begin(), dims.end()}, type.getClass() == H5T_INTEGER, words_for(type)};
+    const bool whole = type.getClass() == H5T_INTEGER;
+    return Shape{{dims.begin(), dims.end()}, whole, whole || type.getClass() == H5T_FLOAT, words_for(type)};
   });
 }
 
 std::optional<double> H5Reader::number(const std::string& dataset, const std::string& attribute) const {
   return with_h5(state_->path, "cannot be read", [&]() -> std::optional<double> {
-    const H5::DataSet opened = state_->open(dataset);
-    if (!opened.attrExists(attribute)) return {};
-    const H5::Attribute found = opened.openAttribute(attribute);
-    const H5T_class_t kind = found.getTypeClass();
-    if ((kind != H5T_INTEGER && kind != H5T_FLOAT) || found.getSpace().getSimpleExtentNpoints() != 1)
+    const auto found = state_->attribute(dataset, attribute);
+    if (!found) return {};
+    const H5T_class_t kind = found->getTypeClass();
+    if ((kind != H5T_INTEGER && kind != H5T_FLOAT) || found->getSpace().getSimpleExtentNpoints() != 1)
       throw Error(fmt::format("{}: the attribute '{}' of '{}' is no number", state_->path.string(), attribute,
                               dataset));
     double value = 0;
-    found.read(H5::PredType::NATIVE_DOUBLE, &value);
+    found->read(H5::PredType::NATIVE_DOUBLE, &value);
     return value;
   });
 }
 
 std::optional<std::string> H5Reader::text(const std::string& dataset, const std::string& attribute) const {
   return with_h5(state_->path, "cannot be read", [&]() -> std::optional<std::string> {
-    const H5::DataSet opened = state_->open(dataset);
-    if (!opened.attrExists(attribute)) return {};
-    const H5::Attribute found = opened.openAttribute(attribute);
-    if (found.getTypeClass() != H5T_STRING || found.getSpace().getSimpleExtentNpoints() != 1 ||
-        found.getStrType().getSize() > most_text_bytes)
+    const auto found = state_->attribute(dataset, attribute);
+    if (!found) return {};
+    if (found->getTypeClass() != H5T_STRING || found->getSpace().getSimpleExtentNpoints() != 1 ||
+        found->getStrType().getSize() > most_text_bytes)
       throw Error(fmt::format("{}: the attribute '{}' of '{}' is no text", state_->path.string(), attribute,
                               dataset));
     std::string value;
-    found.read(found.getStrType(), value);
+    found->read(found->getStrType(), value);
     return value;
   });
 }
 
 void H5Reader::read(const std::string& dataset, std::uint64_t first, std::size_t rows,
                     std::vector<std::int64_t>& to) const {
-  with_h5(state_->path, "cannot be read", [&] {
-    const H5::DataSet opened = state_->open(dataset);
-    check_storage(opened);
-    H5::DataSpace space = opened.getSpace();
-    std::array<hsize_t, 2> dims{};
-    if (space.getSimpleExtentNdims() != 2) throw std::logic_error("only two-dimensional datasets are read");
-    space.getSimpleExtentDims(dims.data());
-    const std::array<hsize_t, 2> start{first, 0}, extent{rows, dims[1]};
-    space.selectHyperslab(H5S_SELECT_SET, extent.data(), start.data());
-    to.resize(rows * dims[1]);
-    opened.read(to.data(), H5::PredType::NATIVE_INT64, H5::DataSpace(2, extent.data()), space);
-  });
+  with_h5(state_->path, "cannot be read",
+          [&] { state_->read(dataset, first, rows, H5::PredType::NATIVE_INT64, to); });
+}
+
+void H5Reader::read(const std::string& dataset, std::uint64_t first, std::size_t rows,
+                    std::vector<double>& to) const {
+  with_h5(state_->path, "cannot be read",
+          [&] { state_->read(dataset, first, rows, H5::PredType::NATIVE_DOUBLE, to); });
 }
 
 }  // namespace flowrun::wsi

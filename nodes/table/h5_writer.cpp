@@ -80,22 +80,22 @@ H5::DataSet create(H5::H5File& file, const H5Column& column) {
                             how);
 }
 
-void write_attribute(const H5::DataSet& dataset, const std::string& name, std::int64_t value) {
+void write_attribute(const H5::H5Object& dataset, const std::string& name, std::int64_t value) {
   dataset.createAttribute(name, in_file(H5Type::int64), H5::DataSpace(H5S_SCALAR))
       .write(in_memory(H5Type::int64), &value);
 }
-void write_attribute(const H5::DataSet& dataset, const std::string& name, double value) {
+void write_attribute(const H5::H5Object& dataset, const std::string& name, double value) {
   dataset.createAttribute(name, in_file(H5Type::float64), H5::DataSpace(H5S_SCALAR))
       .write(in_memory(H5Type::float64), &value);
 }
-void write_attribute(const H5::DataSet& dataset, const std::string& name, const std::string& value) {
+void write_attribute(const H5::H5Object& dataset, const std::string& name, const std::string& value) {
   H5::StrType type(H5::PredType::C_S1, H5T_VARIABLE);
   type.setCset(H5T_CSET_UTF8);
   const char* const text = value.c_str();
   dataset.createAttribute(name, type, H5::DataSpace(H5S_SCALAR)).write(type, &text);
 }
 template <class T>
-void write_attribute(const H5::DataSet& dataset, const std::string& name, const std::vector<T>& values) {
+void write_attribute(const H5::H5Object& dataset, const std::string& name, const std::vector<T>& values) {
   const hsize_t size = values.size();
   dataset.createAttribute(name, in_file(H5TypeOf<T>::value), H5::DataSpace(1, &size))
       .write(in_memory(H5TypeOf<T>::value), values.data());
@@ -222,9 +222,12 @@ void H5Writer::append_chunk(std::string_view dataset, std::span<const std::uint8
 }
 
 void H5Writer::attribute(std::string_view dataset, const std::string& name, const H5Attribute& value) {
+  const auto write_to = [&](const H5::H5Object& object) {
+    std::visit([&](const auto& typed) { write_attribute(object, name, typed); }, value);
+  };
+  if (dataset == h5_whole_file) return state_->write([&] { write_to(state_->file.openGroup("/")); });
   const State::Column& column = state_->column(dataset);
-  state_->write(
-      [&] { std::visit([&](const auto& typed) { write_attribute(column.dataset, name, typed); }, value); });
+  state_->write([&] { write_to(column.dataset); });
 }
 
 void H5Writer::close() {

@@ -32,6 +32,14 @@ std::string slide_stem(std::string_view text) {
   return std::string(has_extension(name) ? name.substr(0, name.rfind('.')) : name);
 }
 
+std::string trident_name(std::string_view slide, std::string_view file) {
+  constexpr std::string_view ome = ".ome";
+  const std::string ending = lower(file);
+  const bool doubled = (ending.ends_with(".ome.tif") || ending.ends_with(".ome.tiff")) &&
+                       slide.size() > ome.size() && lower(slide).ends_with(ome);
+  return std::string(slide.substr(0, slide.size() - (doubled ? ome.size() : 0)));
+}
+
 bool names_slide(std::string_view text, const SlideFacts& slide) {
   const std::string_view name = file_name(text);
   const std::string own = slide.path.filename().string();

@@ -17,6 +17,10 @@ std::string slide_stem(std::string_view text);
 /// extension; folders before it do not count.
 bool names_slide(std::string_view text, const SlideFacts& slide);
 
+/// What TRIDENT calls the slide in a file: its name, but "case" where it is "case.ome" for "case.ome.tif", as
+/// TRIDENT takes both extensions off .ome.tif and .ome.tiff.
+std::string trident_name(std::string_view slide, std::string_view file);
+
 /// The file extensions of the formats that OpenSlide 3.4.1 reads, in lower case, with their dots, sorted
 /// (https://openslide.org/formats/).
 const std::vector<std::string>& slide_extensions();

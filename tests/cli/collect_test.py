@@ -195,6 +195,29 @@ class Names(CollectTest):
         self.assertIn("a/logs: logs, and no folder for logs was given", ended.out)
         self.assertEqual((places.source / "a/logs/l").read_text(), "log")
 
+    def test_logs_with_what_is_left_alone(self):
+        """Links, sockets and hidden files stay where they are, and so does a folder of logs around them."""
+        places = self.places(**{f"{one}/logs/deep/l": "log" for one in "abcde"}, **{"d/logs/x.svs": "1"})
+        (places.source / "a/logs/latest").symlink_to("deep/l")
+        os.mkfifo(places.source / "b/logs/deep/pipe")
+        write(places.source / "c/logs/deep/.hidden", "h")
+        (places.source / "d/logs/gone").symlink_to("/nowhere")
+        before = state(places.source)
+        ended = places.collect("--delete-others", "--yes")
+        self.assert_ended(ended, DONE)
+        for what in ("a/logs: logs with a symbolic link among them", "d/logs/gone: a symbolic link",
+                     "b/logs: logs with something among them that is neither a file nor a folder",
+                     "c/logs: logs with something hidden among them"):
+            self.assertIn(what, ended.out)
+        after = state(places.source)
+        for folder in "abc":
+            kept = {path: facts for path, facts in before.items() if f"/{folder}/" in f"/{path}"}
+            self.assertGreaterEqual(len(kept), 2)
+            self.assertEqual(kept, {path: after.get(path) for path in kept})
+        self.assertEqual(os.readlink(places.source / "d/logs/gone"), "/nowhere")
+        self.assertEqual([path.name for path in places.logs.glob("[!.]*")], ["e_logs"])
+        self.assertEqual((places.slides / "x.svs").read_text(), "1")
+
 
 class Deleting(CollectTest):
     def test_refused_without_a_terminal(self):

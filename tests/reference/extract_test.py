@@ -72,6 +72,34 @@ class Extract(unittest.TestCase):
             for size, stride in [(512, 512), (256, 200)]:
                 self.compare(slide, size, stride)
 
+    def test_levels_of_fractional_downsample(self):
+        """The pixels are those that OpenSlide gives at the places that the table says."""
+        with tempfile.TemporaryDirectory() as folder:
+            for width, height, stride in ((1503, 1207, 47), (1501, 1210, 50), (1999, 1607, 33)):
+                path = os.path.join(folder, "fraction.svs")
+                subprocess.run([PROGRAM, "synth", path, "--width", str(width), "--height", str(height)], check=True)
+                slide = openslide.OpenSlide(path)
+                downsample = slide.level_downsamples[1]
+                self.assertNotEqual(downsample, round(downsample))
+                graph = os.path.join(folder, "graph.yaml")
+                with open(graph, "w") as file:
+                    file.write(f"""flowrun: 1
+nodes:
+  slides: {{type: read, path: "{path}", backend: openslide}}
+  tiles: {{type: extract, from: slides, size: 40, stride: {stride}, level: 1}}
+  files: {{type: save, from: tiles, dir: "{folder}/{width}"}}
+""")
+                subprocess.run([PROGRAM, graph, "--quiet"], check=True)
+                with open(f"{folder}/{width}/fraction/tiles.csv", newline="") as table:
+                    rows = list(csv.DictReader(table))
+                columns = range(0, slide.level_dimensions[1][0] - 39, stride)
+                self.assertEqual([int(row["x"]) for row in rows][:len(columns)],
+                                 [round(column * downsample) for column in columns])
+                for row in rows:
+                    tile = cv2.imread(f"{folder}/{width}/fraction/{row['path']}")[:, :, ::-1]
+                    region = slide.read_region((int(row["x"]), int(row["y"])), 1, (40, 40)).convert("RGB")
+                    np.testing.assert_array_equal(tile, np.array(region), err_msg=row["path"])
+
     def test_real_slides(self):
         for name in ["CMU-1-Small-Region.svs", "TCGA-CR-7395-01A-01-TS1.svs"]:
             path = os.path.join(REAL, name)

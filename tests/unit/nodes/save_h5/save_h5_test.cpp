@@ -142,6 +142,10 @@ TEST_CASE("options that contradict each other") {
   fails([](SaveH5& node) { node.size = 256; });
   fails([](SaveH5& node) { node.magnification = 20; });
   fails([](SaveH5& node) {
+    node.layout = "stamp";
+    node.process_list = true;
+  });
+  fails([](SaveH5& node) {
     node.layout = "trident";
     node.mpp = 1;
   });

@@ -112,6 +112,44 @@ TEST_CASE("coordinates from HDF5 as CLAM and TRIDENT write it") {
   CHECK(places_of(*features) == six);
 }
 
+TEST_CASE("coordinates from HDF5 as STAMP writes it: microns, rounded to pixels") {
+  const auto stamp = CoordinateReader::open(sample("stamp_microns.h5"), slide());
+  CHECK(stamp->kind() == TileKind{224, {}, {}, 256.0, {}});
+  CHECK(stamp->total() == 6);
+  CHECK(places_of(*stamp) == six);
+  const auto unknown = slide();
+  unknown->mpp.reset();
+  CHECK_THROWS_WITH_AS(
+      CoordinateReader::open(sample("stamp_microns.h5"), unknown),
+      doctest::Contains("stamp_microns.h5: its places are microns, but /slides/small.svs: the "
+                        "slide does not say its microns per pixel; give `mpp:`"),
+      Error);
+}
+
+TEST_CASE("coordinates from HDF5 as TRIDENT writes it: case.ome.tif is case") {
+  const TemporaryFolder folder;
+  const auto ome = slide();
+  ome->path = "/slides/case.ome.TIF";
+  ome->name = "folder_case.ome";
+  const auto open = [&](const std::string& name, bool trident) {
+    H5Writer file(folder / "x.h5");
+    file.add({"coords", H5Type::int64, {2}, 1});
+    file.attribute("coords", "name", name);
+    if (trident) {
+      file.attribute("coords", "level0_width", ome->width());
+      file.attribute("coords", "level0_height", ome->height());
+    }
+    file.close();
+    CoordinateReader::open(folder / "x.h5", ome);
+  };
+  CHECK_NOTHROW(open("folder_case", true));
+  CHECK_NOTHROW(open("case.ome", true));
+  CHECK_THROWS_AS(open("folder_case", false), Error);  // CLAM calls it folder_case.ome
+  CHECK_THROWS_AS(open("folder", true), Error);
+  ome->path = "/slides/case.ome.svs";
+  CHECK_THROWS_AS(open("folder_case", true), Error);
+}
+
 TEST_CASE("coordinates from HDF5: many rows") {
   const TemporaryFolder folder;
   {
@@ -135,8 +173,10 @@ TEST_CASE("coordinates from HDF5: what is not read is refused") {
     CAPTURE(text);
     CHECK(text.ends_with(end));
   };
-  ends(error_of(sample("stamp.h5")),
-       "stamp.h5: 'coords' must be whole numbers of shape (tiles, 2), found float32 of shape (6, 2)");
+  ends(
+      error_of(sample("stamp.h5")),
+      "stamp.h5: 'coords' must be whole numbers, or microns with the file's attribute tile_size_um, of shape "
+      "(tiles, 2), found float32 of shape (6, 2)");
   ends(error_of(sample("linked.h5")), "linked.h5: 'coords' is a link to somewhere else");
   ends(error_of(sample("lzf.h5")), "lzf.h5: cannot be read: it is compressed by another method than gzip");
   const TemporaryFolder folder;
