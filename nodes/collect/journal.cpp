@@ -29,6 +29,12 @@ bool is_within(const fs::path& path, const fs::path& folder) {
   return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
 }
 
+/// Not a link to another, nor a pipe: it is written to.
+bool is_file_of_its_own(int descriptor) {
+  struct stat facts {};
+  return ::fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_nlink <= 1;
+}
+
 bool same_file(int descriptor, const fs::path& path) {
   struct stat open {
   }, there{};
@@ -44,7 +50,7 @@ void check_own(const fs::path& file, const Plan& plan, const fs::path& slides) {
   if (plan.slides != slides)
     throw Error(fmt::format("is of another folder: it moves slides to {}", printable(plan.slides.string())));
   for (const fs::path& made : plan.made)
-    if (!is_within(plan.slides, made) && !is_within(plan.logs, made))
+    if (made != made.lexically_normal() || (!is_within(plan.slides, made) && !is_within(plan.logs, made)))
       throw Error(fmt::format("names a folder that it cannot have made: {}", printable(made.string())));
 }
 
@@ -63,10 +69,16 @@ FolderLock::FolderLock(const fs::path& folder) {
     descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (descriptor_ < 0 && errno != ENOENT) fail("write to", folder, errno);
     if (descriptor_ < 0) continue;  // an undo that ended has just removed the folder
+    if (!is_file_of_its_own(descriptor_)) {
+      ::close(descriptor_);
+      throw Error(fmt::format("{} is no plain file of its own; remove it", printable(file.string())));
+    }
     const bool free = ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0;
+    const int why = errno;
     if (free && same_file(descriptor_, file)) break;
     ::close(descriptor_);
     if (free) continue;  // the file that was held has been removed
+    if (why != EWOULDBLOCK) fail("lock", folder, why);
     std::string holder;
     std::getline(std::ifstream(file), holder);
     throw Error(fmt::format("folder {} is in use by another flowrun collect (process {}); wait for it",
@@ -128,8 +140,8 @@ int Journal::write(const Plan& plan) const {
     fs::remove(part, ignored);
     throw;
   }
-  // Not synced: journalling file systems keep this rename before those of the plan's steps.
   rename_or_fail(part, file(number, ".plan"));
+  sync_folder(folder_);  // the steps may be on other file systems
   return number;
 }
 

@@ -43,8 +43,8 @@ void clean_areas(cv::Mat& mask, double min_object, double max_hole) {
 }
 
 std::size_t areas_scratch(std::size_t pixels) {
-  // Labels, and for each component (every fourth pixel can be one) OpenCV's table and ours.
-  return pixels * sizeof(int) + pixels / 4 * 2 * sizeof(int);
+  // Labels, and for each component (of holes every second pixel can be one) OpenCV's table and ours.
+  return pixels * sizeof(int) + pixels / 2 * 2 * sizeof(int);
 }
 
 }  // namespace flowrun::wsi

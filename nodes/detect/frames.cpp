@@ -18,14 +18,14 @@ struct Stretch {
 /// One edge of an image: `at(along, inward)` is a pixel, `along` from 0 to before `length`.
 struct Edge {
   int length, depth;
-  std::function<std::uint8_t&(int along, int inward)> at;
+  std::function<std::uint8_t*(int along, int inward)> at;
 
   std::vector<Stretch> black_stretches() const {
     const int least = std::max(8, length / 20);
     std::vector<Stretch> all;
     for (int begin = 0; begin < length;) {
       int end = begin;
-      while (end < length && at(end, 0) <= black) ++end;
+      while (end < length && *at(end, 0) <= black) ++end;
       if (end - begin >= least) all.push_back({begin, end});
       begin = end + 1;
     }
@@ -35,23 +35,13 @@ struct Edge {
 
 std::vector<Edge> edges_of(cv::Mat& image) {
   const int right = image.cols - 1, bottom = image.rows - 1;
-  return {{image.rows, image.cols, [&image](int y, int x) -> auto& {return image.at<std::uint8_t>(y, x);
-}
-}  // namespace
-, {image.rows, image.cols,
-   [&image, right ](int y, int x) -> auto& {return image.at<std::uint8_t>(y, right - x);
-}  // namespace flowrun::wsi
-}
-, {image.cols, image.rows, [&image](int x, int y) -> auto& {return image.at<std::uint8_t>(y, x);
-}
-}
-, {
-  image.cols, image.rows, [&image, bottom ](int x, int y) -> auto& {
-    return image.at<std::uint8_t>(bottom - y, x);
-  }
-}
-}
-;
+  const auto pixel = [&image](int y, int x) { return image.ptr<std::uint8_t>(y) + x; };
+  const auto at_left = [pixel](int y, int x) { return pixel(y, x); };
+  const auto at_right = [pixel, right](int y, int x) { return pixel(y, right - x); };
+  const auto at_top = [pixel](int x, int y) { return pixel(y, x); };
+  const auto at_bottom = [pixel, bottom](int x, int y) { return pixel(bottom - y, x); };
+  return {Edge{image.rows, image.cols, at_left}, Edge{image.rows, image.cols, at_right},
+          Edge{image.cols, image.rows, at_top}, Edge{image.cols, image.rows, at_bottom}};
 }
 
 }  // namespace
@@ -65,8 +55,8 @@ bool mark_frames(cv::Mat& luma) {
   for (std::size_t i = 0; i < edges.size(); ++i)
     for (const Stretch& stretch : stretches[i])
       for (int along = stretch.begin; along < stretch.end; ++along)
-        for (int inward = 0; inward < edges[i].depth && edges[i].at(along, inward) <= black; ++inward)
-          edges[i].at(along, inward) = 0;
+        for (int inward = 0; inward < edges[i].depth && *edges[i].at(along, inward) <= black; ++inward)
+          *edges[i].at(along, inward) = 0;
   return true;
 }
 

@@ -53,6 +53,7 @@ Split otsu_split(const Histogram& counts) {
   double below = 0, sum_below = 0, most = 0;
   const double mean = pixels > 0 ? sum / pixels : 0;
   Split split{0, mean, mean};
+  if (pixels == 0) return split;
   for (std::size_t value = 0; value < counts.size(); ++value) {
     below += counts[value];
     sum_below += static_cast<double>(value) * counts[value];

@@ -81,12 +81,20 @@ class Tiles {
     return {};
   }
 
+  void check_on_slide(std::int64_t x, std::int64_t y) const {
+    if (static_cast<double>(x) + grid_.extent() > 0 && static_cast<double>(y) + grid_.extent() > 0) return;
+    throw Error(fmt::format("{}: its list of tiles has one at x {}, y {}, which is outside of the slide",
+                            slide_->facts().path.string(), x, y));
+  }
+
   std::optional<Chosen> next_place() {
-    while (const auto place = places_->next())
+    while (const auto place = places_->next()) {
+      check_on_slide(place->x, place->y);
       if (auto chosen = selection_.choose(grid_.at(place->x, place->y), grid_.extent())) {
         if (!place->label.empty()) chosen->label = place->label;
         return chosen;
       }
+    }
     return {};
   }
 
@@ -261,7 +269,7 @@ Sampling Extract::sampling_for(const Slide& slide, const CoordinateReader* place
   if (level || !places) return Sampling::at_level(slide, level.value_or(0));
   const TileKind& kind = places->kind();
   if (kind.extent) return Sampling::at_downsample(slide, std::max(1.0, *kind.extent / pixels()));
-  if (kind.mpp && slide.facts().mpp) return Sampling::at_mpp(slide, *kind.mpp, mpp_tolerance);
+  if (kind.mpp && slide.facts().mpp) return Sampling::of_tiles(slide, *kind.mpp);
   return Sampling::at_level(slide, kind.level.value_or(0));
 }
 

@@ -23,12 +23,21 @@ std::filesystem::path unit_of(const std::string& slide) {
   return std::filesystem::path("slides") / (slide + ".yaml");
 }
 
+/// One that cannot be read is a tile, too: then it is said.
+bool may_be_image_file(const std::filesystem::path& path) {
+  try {
+    return is_image_file(path);
+  } catch (const Error&) {
+    return true;
+  }
+}
+
 /// What by its name or its content is to be a PNG or JPEG; not what systems hide in folders (._tile.png).
 bool is_tile(const std::filesystem::path& path) {
   static constexpr std::string_view suffixes[] = {".png", ".jpg", ".jpeg"};
   const std::string suffix = lower(path.extension().string());
   return path.filename().string().front() != '.' &&
-         (std::ranges::find(suffixes, suffix) != std::end(suffixes) || is_image_file(path));
+         (std::ranges::find(suffixes, suffix) != std::end(suffixes) || may_be_image_file(path));
 }
 
 std::vector<std::filesystem::path> tiles_in(const std::filesystem::path& folder) {

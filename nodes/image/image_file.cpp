@@ -147,14 +147,19 @@ cv::Mat decode_jpeg(const std::filesystem::path& file, Bytes bytes, std::optiona
   return inks ? rgb_of_inks(pixels) : pixels;
 }
 
-cv::Mat read(const std::filesystem::path& path, std::optional<int> side, Transparent transparent) {
-  Bytes bytes = content_of(path, SIZE_MAX);
-  const std::string_view kind = kind_of(bytes);
-  if (kind == "PNG") return decode_png(path, bytes, side, transparent);
-  if (kind == "JPEG") return decode_jpeg(path, std::move(bytes), side);
-  if (bytes.empty()) fail(path, "the file is empty");
+[[noreturn]] void refuse_kind(const std::filesystem::path& path, const std::string& kind) {
+  std::error_code ignored;
+  if (std::filesystem::file_size(path, ignored) == 0) fail(path, "the file is empty");
   if (kind.empty()) fail(path, "neither PNG nor JPEG");
   fail(path, fmt::format("a {}, neither PNG nor JPEG; save it as PNG", kind));
+}
+
+cv::Mat read(const std::filesystem::path& path, std::optional<int> side, Transparent transparent) {
+  const std::string kind = picture_kind(path);  // not a whole slide is read to say that it is no tile
+  if (kind != "PNG" && kind != "JPEG") refuse_kind(path, kind);
+  Bytes bytes = content_of(path, SIZE_MAX);
+  if (kind == "PNG") return decode_png(path, bytes, side, transparent);
+  return decode_jpeg(path, std::move(bytes), side);
 }
 
 }  // namespace

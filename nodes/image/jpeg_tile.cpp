@@ -19,6 +19,7 @@ namespace flowrun::wsi {
 
 struct JpegTileDecoder::State {
   jpeg_error_mgr errors;
+  jpeg_progress_mgr progress;
   std::jmp_buf on_error;
   char problem[JMSG_LENGTH_MAX];
   jpeg_decompress_struct jpeg;
@@ -41,6 +42,16 @@ void on_message(j_common_ptr jpeg, int level) {
   if (level < 0 && !harmless) fail<State>(jpeg);
 }
 
+/// A progressive picture has some ten scans. A small tile of millions of empty ones would take hours.
+template <class State>
+void on_progress(j_common_ptr jpeg) {
+  constexpr int most_scans = 500;
+  auto& state = *static_cast<State*>(jpeg->client_data);
+  if (state.jpeg.input_scan_number <= most_scans) return;
+  std::snprintf(state.problem, sizeof state.problem, "more than %d scans", most_scans);
+  std::longjmp(state.on_error, 1);
+}
+
 }  // namespace
 
 JpegTileDecoder::JpegTileDecoder(std::span<const std::uint8_t> tables, Colours colours)
@@ -52,6 +63,8 @@ JpegTileDecoder::JpegTileDecoder(std::span<const std::uint8_t> tables, Colours c
   s.jpeg.client_data = &s;
   if (setjmp(s.on_error) != 0) throw std::bad_alloc();  // there is nothing else to fail
   jpeg_create_decompress(&s.jpeg);
+  s.progress.progress_monitor = on_progress<State>;
+  s.jpeg.progress = &s.progress;
 }
 
 JpegTileDecoder::~JpegTileDecoder() {

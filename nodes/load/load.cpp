@@ -108,7 +108,10 @@ Packets Load::make(Inputs& in) {
     out.emit("tile", tiles.tile(place));
   });
   const auto side = static_cast<int>(std::lround(size * epoch->largest_ratio));
-  if (epoch->largest_ratio > 1) samples.extra_bytes = read_scaled_bytes({side, side}, {size, size});
+  // Windows that are smaller than the largest, and read at once, may need more.
+  if (epoch->largest_ratio > 1)
+    samples.extra_bytes = std::max(read_scaled_bytes({side, side}, {size, size}),
+                                   is_read_in_blocks({side, side}) ? read_scaled_bytes() : 0);
   return samples;
 }
 

@@ -99,7 +99,10 @@ AnnotationBytes counted(const std::filesystem::path& file) {
 AnnotationBytes annotation_bytes(const std::filesystem::path& file) {
   char head[64];
   const std::string_view begin(head, FileBytes(file).read(head, sizeof head));
-  const bool xml = begin.find('<') != std::string_view::npos;
+  constexpr std::string_view marks = "\xef\xbb\xbf\xfe\xff";  // of byte orders
+  const auto first = std::ranges::find_if(
+      begin, [&](char c) { return !is_blank(c) && marks.find(c) == std::string_view::npos; });
+  const bool xml = first != begin.end() && *first == '<';
   return xml ? counted<XmlCount>(file) : counted<JsonCount>(file);
 }
 

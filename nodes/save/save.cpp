@@ -78,7 +78,8 @@ struct Place {
 
 Place place_of(const Tile& tile, const Slide& slide) {
   const Level& level = slide.level(tile.level);
-  const auto side = static_cast<int>(std::lround(tile.extent / level.downsample));
+  constexpr double digits = 1e-9;  // what dividing by the downsample loses of a window of a half pixel
+  const auto side = static_cast<int>(std::lround(tile.extent / level.downsample + digits));
   const auto begin = [&](std::int64_t at, std::int64_t level_side, std::int64_t slide_side) {
     const auto from = static_cast<double>(at);
     return window_begin(from / level.downsample, side, level_side,

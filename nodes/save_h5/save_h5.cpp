@@ -51,6 +51,8 @@ H5Attributes attributes_of(const SaveH5& options, const TileShape& shape, const 
 /// The file with its datasets, without rows.
 void create(const SaveH5& options, const TileShape& shape, const SlideFacts& slide, const Scope& scope,
             std::optional<H5Writer>& file) {
+  if (slide.levels.empty())
+    throw Error("tiles of image files have no place on a slide: give tiles that extract cut");
   const H5Attributes attributes = attributes_of(options, shape, slide);
   const bool stamp = options.layout == "stamp", trident = options.layout == "trident";
   file.emplace(scope.stage(options.dir, unit_of(options, slide, scope.name())));
@@ -140,7 +142,7 @@ void SaveH5::plan(Costs& costs) {
   only("trident", "size", size.has_value());
   only("clam", "process_list", process_list);
   if (mpp && !size) throw OptionError("mpp", "it says something only together with size", "size");
-  if (size && costs.in("slide") == 0)
+  if (size && !costs.has("slide"))
     throw OptionError("size", "a file for a slide without tiles needs the slide", "connect the input slide");
   if (gzip > 0 && !pixels) throw OptionError("gzip", "only pixels are compressed", "pixels: true");
   const std::size_t tile = costs.in("tile");

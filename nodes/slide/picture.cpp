@@ -26,11 +26,6 @@ constexpr std::size_t bytes_per_pixel = 3 + PixelReader::scratch_per_pixel;
 /// As Slide::level_for has it.
 constexpr double same_resolution = 0.005;
 
-/// Too large to be read at once.
-bool is_large(cv::Size window) {
-  return std::int64_t{window.width} * window.height > most_read_at_once;
-}
-
 /// OpenSlide derives a level's downsample from sizes, which scanners round: 4 is then 4.0001, and the far end
 /// of the slide would be pixels off.
 double exact_downsample(const Slide& slide, int level) {
@@ -58,10 +53,14 @@ cv::Size size_at(const Slide& slide, double downsample) {
 void read_scaled(const Slide& slide, int level, std::int64_t x, std::int64_t y, cv::Size window,
                  cv::Mat& rgb) {
   if (window == rgb.size()) return slide.read(level, x, y, rgb);
-  if (is_large(window)) return read_area_average(slide, level, x, y, window, rgb);
+  if (is_read_in_blocks(window)) return read_area_average(slide, level, x, y, window, rgb);
   cv::Mat fine(window, CV_8UC3);
   slide.read(level, x, y, fine);
   cv::resize(fine, rgb, rgb.size(), 0, 0, cv::INTER_AREA);
+}
+
+bool is_read_in_blocks(cv::Size window) {
+  return std::int64_t{window.width} * window.height > most_read_at_once;
 }
 
 std::size_t read_scaled_bytes(cv::Size window, cv::Size size) {
@@ -69,7 +68,7 @@ std::size_t read_scaled_bytes(cv::Size window, cv::Size size) {
     return static_cast<std::size_t>(s.width) * static_cast<std::size_t>(s.height);
   };
   if (window == size) return pixels(window) * PixelReader::scratch_per_pixel;
-  if (is_large(window)) return area_average_bytes(window, size);
+  if (is_read_in_blocks(window)) return area_average_bytes(window, size);
   return pixels(window) * bytes_per_pixel;
 }
 

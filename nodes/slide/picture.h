@@ -14,6 +14,8 @@ namespace flowrun::wsi {
 /// its own size. What lies outside the level gets the background colour.
 void read_scaled(const Slide& slide, int level, std::int64_t x, std::int64_t y, cv::Size window,
                  cv::Mat& rgb);
+/// The window is too large to be read at once.
+bool is_read_in_blocks(cv::Size window);
 /// Bytes that this takes besides its result.
 std::size_t read_scaled_bytes(cv::Size window, cv::Size size);
 /// The most that it takes, where the level is at most 512 times as fine.

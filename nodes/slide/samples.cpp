@@ -14,7 +14,7 @@ namespace {
 
 Sampling sampling_of(const Slide& slide, const Samples::Row& row, int size) {
   if (row.extent) return Sampling::at_downsample(slide, std::max(1.0, *row.extent / size));
-  if (row.mpp && slide.facts().mpp) return Sampling::at_mpp(slide, *row.mpp);
+  if (row.mpp && slide.facts().mpp) return Sampling::of_tiles(slide, *row.mpp);
   return Sampling::at_level(slide, row.level);
 }
 

@@ -48,6 +48,10 @@ Sampling Sampling::at_mpp(const Slide& slide, double mpp, double tolerance) {
       slide.facts().path.string(), mpp, own, tolerance));
 }
 
+Sampling Sampling::of_tiles(const Slide& slide, double mpp) {
+  return at_downsample(slide, std::max(1.0, mpp / slide.facts().mpp_or_throw()));
+}
+
 Sampling Sampling::at_magnification(const Slide& slide, double magnification) {
   const double own = slide.facts().objective_power_or_throw();
   if (magnification <= own * (1 + downsample_tolerance)) return at_downsample(slide, own / magnification);

@@ -30,6 +30,8 @@ struct Sampling {
   /// then is coarser or finer than asked for; else from the next finer one. Throws Error when the slide's own
   /// MPP is unknown, or coarser by more than that.
   static Sampling at_mpp(const Slide& slide, double mpp, double tolerance = default_mpp_tolerance);
+  /// As tiles were cut whose MPP a table says: it is exact.
+  static Sampling of_tiles(const Slide& slide, double mpp);
   /// Throws Error when the slide's own objective power is unknown or lower.
   static Sampling at_magnification(const Slide& slide, double magnification);
 

@@ -47,7 +47,7 @@ void check_levels(const SlideFacts& facts, const std::vector<TiffPage>& pages) {
 }
 
 bool is_readable(const TiffPage& page) {
-  constexpr std::int64_t largest_side = 4096;
+  constexpr std::int64_t largest_side = 1024;
   const auto fits = [](std::int64_t side) { return side >= 1 && side <= largest_side; };
   if (!page.tiled || !fits(page.tile_width) || !fits(page.tile_height) || page.depth != 1) return false;
   if (page.channels != 3 || page.bits != 8 || !page.contiguous) return false;

@@ -89,8 +89,10 @@ void find_unwanted(Plan& plan, PlanNode& node, Diagnostics& diagnostics) {
     for (std::size_t port = 0; port < node.to.size(); ++port)
       if (std::none_of(node.to[port].begin(), node.to[port].end(), needs))
         node.costs.unwanted.insert(node.type->outputs[port].name);
-  } catch (const std::exception& problem) {
-    diagnostics.error(node.place, fmt::format("a node after '{}': {}", node.name, problem.what()));
+  } catch (...) {
+    diagnostics.error(
+        node.place,
+        fmt::format("needs_content() of a node after '{}' threw, a mistake of its plugin", node.name));
   }
 }
 

@@ -34,16 +34,17 @@ struct Holder {
 };
 
 Holder holder_in(const Plan& plan) {
-  Holder holder;
-  for (const PlanNode& node : plan.nodes)
-    if (node.costs.holds > (holder.node ? holder.node->costs.holds : 0)) holder.node = &node;
-  if (!holder.node) return holder;
   const auto waiting = [](const PlanNode& node) {
     return node.slots > 1 ? (node.slots - 1) * node.lease : 0;
   };
   const auto most = std::max_element(plan.nodes.begin(), plan.nodes.end(),
                                      [&](auto& a, auto& b) { return waiting(a) < waiting(b); });
   if (waiting(*most) == 0) return {};
+  Holder holder;
+  for (const int gatherer : most->gatherers)
+    if (plan.at(gatherer).costs.holds > (holder.node ? holder.node->costs.holds : 0))
+      holder.node = &plan.at(gatherer);
+  if (!holder.node) return holder;
   holder.words = fmt::format("'{}' may hold {} {}s x {} = {} while one more is made; ", holder.node->name,
                              most->slots - 1, most->type->outputs.front().name, format_bytes(most->lease),
                              format_bytes(waiting(*most)));
