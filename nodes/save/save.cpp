@@ -4,6 +4,7 @@
 #include <flowrun/wsi/mask.h>
 #include <flowrun/wsi/tile.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <mutex>
@@ -32,6 +33,21 @@ TableText columns_of(const Save& options, const Tile* tile) {
   return {TableText::format(options.table), std::move(names)};
 }
 
+std::string image_name(const std::string& slide, std::int64_t x, std::int64_t y, const std::string& format) {
+  return fmt::format("{}_x{}_y{}.{}", slide, x, y, format);
+}
+
+/// Before any tile is read, whichever of them lies far enough for a name that does not fit.
+void check_names(const std::filesystem::path& folder, const SlideFacts& slide, const std::string& format) {
+  const std::size_t longest = image_name(slide.name, slide.width(), slide.height(), format).size();
+  const long most = ::pathconf(folder.c_str(), _PC_NAME_MAX);
+  if (most > 0 && longest > static_cast<std::size_t>(most))
+    throw Error(
+        fmt::format("{}: the name is too long: with the places of tiles it has up to {} bytes, and in {} at "
+                    "most {} fit; give the slide a shorter one",
+                    slide.path.string(), longest, folder.string(), most));
+}
+
 /// What is written for one slide besides its tiles.
 struct SlideFiles {
   std::once_flag opened;
@@ -41,8 +57,9 @@ struct SlideFiles {
   std::optional<Overview> overview;
   bool illustrated = false;
 
-  void open(const Inputs& in, const Save& options) {
+  void open(const Inputs& in, const Save& options, const SlideFacts* slide = nullptr) {
     std::call_once(opened, [&] {
+      if (slide && options.format != "none") check_names(options.dir, *slide, options.format);
       folder = in.scope().stage(options.dir, in.scope().name());
       std::filesystem::create_directories(folder);
       table.emplace(folder / fmt::format("tiles.{}", options.table));
@@ -142,10 +159,10 @@ void Save::plan(Costs& costs) {
 Action Save::process(Inputs& in, Outputs&) {
   const Tile& tile = in.get<Tile>("tile");
   auto& files = in.state<SlideFiles>();
-  files.open(in, *this);
+  files.open(in, *this, tile.slide.get());
   const auto opened = if_connected<Slide>(in, "slide");
   const std::string& slide = in.scope().name();
-  const std::string name = fmt::format("{}_x{}_y{}.{}", slide, tile.x, tile.y, format);
+  const std::string name = image_name(slide, tile.x, tile.y, format);
   std::vector<std::uint8_t> bytes;
   if (format == "png")
     encode_png(pixels_of(tile, opened.get()), bytes, effort == "small" ? PngEffort::small : PngEffort::fast);

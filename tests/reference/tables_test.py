@@ -245,6 +245,32 @@ class Tables(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("it is an option of layout clam", done.stderr)
 
+    def test_long_names(self):
+        """Up to 239 bytes all that is made of a slide's name fits; beyond, one message before any work."""
+        folder = os.path.join(self.folder, "long")
+        self.synth(os.path.join(folder, "n" * 239 + ".svs"))
+        more = CLAM.format("") + TRIDENT.format("") + STAMP.format("") + GEOJSON + """\
+  masks: {type: save_mask, from: {slide: slides, mask: tissue}, dir: masks}
+  over: {type: overlay, from: {slide: slides, mask: tissue}, dir: over}
+  zoom: {type: save_dzi, from: slides, dir: zoom}
+  again: {type: extract, from: slides, size: 256, edge: pad}
+  tiff: {type: save_tiff, from: {tile: again}, dir: tiff}
+"""
+        out = self.run_graph(more, slide=folder)
+        self.assertGreater(len(self.rows(out, "n" * 239)), 3)
+        self.assertTrue(os.path.exists(os.path.join(out, "tiff", "n" * 239 + ".tif")))
+        for name, width, words in (
+                ("w" * 239, 12000, "the name is too long: with the places of tiles it has up to 256 bytes"),
+                ("v" * 246, 1500, "is too long: it has 253 bytes")):
+            one = os.path.join(self.folder, name[0])
+            self.synth(os.path.join(one, name + ".svs"), width=width)
+            out, done = self.graph("", slide=one)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(words, done.stderr)
+            self.assertIn("give", done.stderr)
+            self.assertEqual(done.stderr.count("error: "), 1)
+            self.assertEqual(os.listdir(os.path.join(out, "files")), [".flowrun"])
+
     def test_trident_names(self):
         """TRIDENT takes both extensions off, and what it writes is read back under its name."""
         cohort = os.path.join(self.folder, "ome")
