@@ -9,6 +9,8 @@
 #include <charconv>
 #include <optional>
 
+#include "nodes/table/label_text.h"
+
 namespace flowrun::wsi {
 namespace {
 
@@ -25,11 +27,29 @@ void sort_labels(std::vector<std::string>& labels) {
   });
 }
 
+/// The first sample with a label.
+std::string sample_of(const Samples& samples, std::size_t label) {
+  return samples.name_of(*std::ranges::find(samples.rows, label, &Samples::Row::label));
+}
+
+/// Which would be two classes.
+void refuse_one_number(const Samples& samples) {
+  LabelNumbers numbers;
+  for (std::size_t i = 0; i < samples.labels.size(); ++i)
+    if (const auto* other = numbers.add(samples.labels[i], static_cast<std::int64_t>(i)))
+      throw Error(
+          fmt::format("{}: the label '{}' is the same number as '{}' of {}; write them alike, or give both "
+                      "in `classes` if they are two",
+                      sample_of(samples, i), samples.labels[i], other->text,
+                      sample_of(samples, static_cast<std::size_t>(other->tag))));
+}
+
 }  // namespace
 
 ClassLabels class_labels(const Samples& samples, std::vector<std::string> classes) {
   ClassLabels out{std::move(classes), {}};
   if (out.classes.empty()) {
+    refuse_one_number(samples);
     out.classes = samples.labels;
     sort_labels(out.classes);
   }
@@ -38,14 +58,12 @@ ClassLabels class_labels(const Samples& samples, std::vector<std::string> classe
     const auto it = std::find(out.classes.begin(), out.classes.end(), label);
     out.label.push_back(static_cast<std::uint32_t>(it - out.classes.begin()));
     if (it != out.classes.end() && !label.empty()) continue;
-    const auto row =
-        std::find_if(samples.rows.begin(), samples.rows.end(), [&](const auto& r) { return r.label == i; });
     if (label.empty())
       throw Error(
           fmt::format("{}: the tile has no label; connect annotations to the node that makes it, or give "
                       "that `labels` or `no_class`",
-                      samples.name_of(*row)));
-    throw Error(fmt::format("{}: label '{}' is none of the classes {}", samples.name_of(*row), label,
+                      sample_of(samples, i)));
+    throw Error(fmt::format("{}: label '{}' is none of the classes {}", sample_of(samples, i), label,
                             fmt::join(out.classes, ", ")));
   }
   if (out.classes.size() < 2)

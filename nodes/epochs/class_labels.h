@@ -16,7 +16,8 @@ struct ClassLabels {
 };
 
 /// `classes` in the order given; if none are, all labels there are, by number where all are numbers, else by
-/// name. Throws Error when a label is none of the classes, or there are fewer than two.
+/// name. Throws Error when a label is none of the classes, there are fewer than two, or without `classes` two
+/// labels are one number ("1" and "1.0").
 ClassLabels class_labels(const Samples& samples, std::vector<std::string> classes);
 
 /// Samples of each class that are for training (not in `validation`). Throws Error when a class has none.

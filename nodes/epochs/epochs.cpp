@@ -132,8 +132,10 @@ void Epochs::describe(Description<Epochs>& d) {
            "where the slides are that the tables name: file, glob pattern, folder or list, or several of "
            "these; not "
            "given: samples are tile images, or the column slide has paths");
-  d.option("classes", &Epochs::classes,
-           "names in the order of the model's outputs; not given: all labels, sorted");
+  d.option(
+      "classes", &Epochs::classes,
+      "names in the order of the model's outputs; not given: all labels, sorted, of which no two may be one "
+      "number (1, 1.0)");
   d.option("validation", &Epochs::validation, "share of the samples to validate with instead of val_csv")
       .above(0)
       .at_most(0.9);

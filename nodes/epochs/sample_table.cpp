@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "nodes/table/csv.h"
+#include "nodes/table/label_text.h"
 #include "nodes/table/slide_names.h"
 
 namespace flowrun::wsi {
@@ -41,7 +42,7 @@ class SampleTable {
     Samples::Row row;
     row.table = number_;
     row.line = table_.line();
-    const std::string& label = table_.field(label_);
+    const std::string label = label_text(table_.field(label_));
     if (label.empty()) table_.fail("the sample has no label");
     row.label = Samples::index_of(samples_.labels, label);
     if (path_) {

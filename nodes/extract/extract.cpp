@@ -200,7 +200,8 @@ void Extract::describe(Description<Extract>& d) {
   d.option("coordinates", &Extract::coordinates,
            "where a slide's list of tiles is, {slide} being its name; of several the first that is there");
   d.option("labels", &Extract::labels,
-           "table with columns slide and label: the label of all tiles of a slide");
+           "table with columns slide and label: the label of all tiles of a slide; blanks around it do not "
+           "count, and one number written in two ways (1, 1.0) is an error");
 }
 
 int Extract::pixels() const {

@@ -5,6 +5,7 @@
 #include <flowrun/wsi/mask.h>
 #include <flowrun/wsi/tile.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -35,6 +36,21 @@ TableText columns_of(const Save& options, const Tile* tile) {
   return {TableText::format(options.table), std::move(names)};
 }
 
+std::string image_name(const std::string& slide, std::int64_t x, std::int64_t y, const std::string& format) {
+  return fmt::format("{}_x{}_y{}.{}", slide, x, y, format);
+}
+
+/// Before any tile is read, whichever of them lies far enough for a name that does not fit.
+void check_names(const std::filesystem::path& folder, const SlideFacts& slide, const std::string& format) {
+  const std::size_t longest = image_name(slide.name, slide.width(), slide.height(), format).size();
+  const long most = ::pathconf(folder.c_str(), _PC_NAME_MAX);
+  if (most > 0 && longest > static_cast<std::size_t>(most))
+    throw Error(
+        fmt::format("{}: the name is too long: with the places of tiles it has up to {} bytes, and in {} at "
+                    "most {} fit; give the slide a shorter one",
+                    slide.path.string(), longest, folder.string(), most));
+}
+
 /// What is written for one slide besides its tiles.
 struct SlideFiles {
   std::once_flag opened;
@@ -44,8 +60,9 @@ struct SlideFiles {
   std::optional<Overview> overview;
   bool illustrated = false;
 
-  void open(const Inputs& in, const Save& options) {
+  void open(const Inputs& in, const Save& options, const SlideFacts* slide = nullptr) {
     std::call_once(opened, [&] {
+      if (slide && options.format != "none") check_names(options.dir, *slide, options.format);
       folder = in.scope().stage(options.dir, in.scope().name());
       std::filesystem::create_directories(folder);
       table.emplace(folder / fmt::format("tiles.{}", options.table));
@@ -112,7 +129,7 @@ cv::Mat pixels_of(const Tile& tile, const Slide* slide) {
 std::string file_name(const Inputs& in, const Tile& tile, const std::string& format) {
   const std::string& scope = in.scope().name();
   return tile.sample ? fmt::format("{}_{:06}.{}", scope, in.index(), format)
-                     : fmt::format("{}_x{}_y{}.{}", scope, tile.x, tile.y, format);
+                     : image_name(scope, tile.x, tile.y, format);
 }
 
 }  // namespace
@@ -164,7 +181,7 @@ void Save::plan(Costs& costs) {
 Action Save::process(Inputs& in, Outputs&) {
   const Tile& tile = in.get<Tile>("tile");
   auto& files = in.state<SlideFiles>();
-  files.open(in, *this);
+  files.open(in, *this, tile.sample ? nullptr : tile.slide.get());
   const auto opened = if_connected<Slide>(in, "slide");
   const std::string& slide = tile.sample && tile.slide ? tile.slide->name : in.scope().name();
   const std::string name = file_name(in, tile, format);

@@ -9,6 +9,7 @@
 #include "csv.h"
 #include "h5_coordinates.h"
 #include "h5_file.h"
+#include "label_text.h"
 #include "slide_names.h"
 
 namespace flowrun::wsi {
@@ -34,7 +35,8 @@ class TableCoordinates final : public CoordinateReader {
 
   std::optional<TilePlace> next() override {
     if (!more_) return {};
-    TilePlace place{table_.whole_number(x_), table_.whole_number(y_), label_ ? table_.field(*label_) : ""};
+    TilePlace place{table_.whole_number(x_), table_.whole_number(y_),
+                    label_ ? label_text(table_.field(*label_)) : ""};
     if (const auto what = problem(place.x, place.y)) table_.fail(*what);
     if (kind_of_row() != kind_)
       table_.fail(

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "label_text.h"
 #include "slide_names.h"
 
 namespace flowrun::wsi {
@@ -23,11 +24,18 @@ SlideLabels::SlideLabels(const std::filesystem::path& file) : SlideLabels(CsvRea
 SlideLabels::SlideLabels(CsvReader table) {
   const std::size_t slide = table.column({"slide", "slide_id", "filename"});
   const std::size_t label = table.column({"label"});
+  LabelNumbers numbers;
   while (table.next()) {
     if (table.field(slide).empty()) table.fail(fmt::format("no {} in this line", table.columns()[slide]));
-    if (table.field(label).empty()) table.fail(fmt::format("no label for '{}'", table.field(slide)));
     const std::string& text = table.field(slide);
-    add(table, {text.substr(text.find_last_of("/\\") + 1), table.field(label), table.line()});
+    Row row{text.substr(text.find_last_of("/\\") + 1), label_text(table.field(label)), table.line()};
+    if (row.label.empty()) table.fail(fmt::format("no label for '{}'", text));
+    if (const auto* other = numbers.add(row.label, row.line))
+      table.fail(
+          fmt::format("the label '{}' is the same number as '{}' in line {}; write them alike, or not as "
+                      "numbers if they are two classes",
+                      row.label, other->text, other->tag));
+    add(table, std::move(row));
   }
 }
 

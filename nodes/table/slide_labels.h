@@ -18,7 +18,9 @@ namespace flowrun::wsi {
 class SlideLabels {
  public:
   /// Reads a table (see CsvReader). Throws Error "FILE:LINE: ..." when a slide or a label is missing, or
-  /// when two lines give one slide different labels; then both lines are named.
+  /// when two lines give one slide different labels, or two labels are one number (see LabelNumbers); then
+  /// both lines
+  /// are named.
   explicit SlideLabels(const std::filesystem::path& file);
   explicit SlideLabels(CsvReader table);
 

@@ -122,17 +122,24 @@ bool is_plain_text(std::string_view text) {
   return is_utf8(text) && std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
 }
 
-/// The stem, with the last `folders` folder names before it and the extension if asked for.
-std::string name_of(const fs::path& path, int folders, bool extension) {
+std::string percent_escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == '%' ? "%25" : std::string(1, c);
+  return out;
+}
+
+/// The stem, with the last `folders` folder names before it and the extension if asked for; with each %
+/// written as %25 if asked for, so that no text looks like what printable() makes of another.
+std::string name_of(const fs::path& path, int folders, bool extension, bool escaped = false) {
   std::string name = extension ? path.filename().string() : path.stem().string();
   fs::path folder = path.parent_path();
   for (; folders > 0 && folder.has_filename(); --folders, folder = folder.parent_path())
     name = folder.filename().string() + "_" + name;
-  return printable(name);
+  return escaped && is_plain_text(name) ? percent_escaped(name) : printable(name);
 }
 
 void name_apart(std::vector<ListedSlide>& slides) {
-  for (bool extension : {false, true})
+  for (const auto& [extension, escaped] : {std::pair(false, false), {true, false}, {true, true}})
     for (int folders = 0; folders < 64; ++folders) {
       std::map<std::string, int> uses;
       for (const ListedSlide& slide : slides) ++uses[slide.name];
@@ -140,7 +147,7 @@ void name_apart(std::vector<ListedSlide>& slides) {
       for (ListedSlide& slide : slides) {
         if (uses[slide.name] == 1) continue;
         alike = true;
-        slide.name = name_of(slide.path, folders, extension);
+        slide.name = name_of(slide.path, folders, extension, escaped);
       }
       if (!alike) return;
     }

@@ -26,8 +26,8 @@ struct ListedSlide {
 /// folder once, for files with one of `extensions` in any case), or a list: a .txt with a path a line, or a
 /// .csv with a column `path` (or `wsi`, as TRIDENT's) and perhaps `mpp`; paths in a list are relative to it.
 /// Sorted by path, each file once. Names are the files' stems; where two are alike, the names of the folders
-/// above are put before them
-/// (`a_x`, `b_x`). A file that does not exist is listed all the same, so that it is reported as one slide's
+/// above are put before them (`a_x`, `b_x`), then the extensions kept; where they still print alike, their %
+/// is written as %25. A file that does not exist is listed all the same, so that it is reported as one slide's
 /// failure. Throws Error when a place stands for no slide at all.
 std::vector<ListedSlide> list_slides(const std::vector<std::filesystem::path>& places,
                                      const std::vector<std::string>& extensions = slide_extensions());

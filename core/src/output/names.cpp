@@ -34,8 +34,8 @@ std::string shown(std::string text) {
 
 [[noreturn]] void throw_too_long(const std::string& what, std::size_t length, const fs::path& folder,
                                  std::size_t longest) {
-  throw Error(fmt::format("{} is too long: it has {} bytes, and in {} at most {} fit", what, length,
-                          folder.string(), longest));
+  throw Error(fmt::format("{} is too long: it has {} bytes, and in {} at most {} fit; give it a shorter one",
+                          what, length, folder.string(), longest));
 }
 
 }  // namespace

@@ -113,7 +113,8 @@ void NodeCalls::write(Job& job) {
     job.scope->at(job.node).counts.count(outputs, false);
     if (held.action) held.leases = leases_of(inputs);
   } catch (...) {
-    held = {};
+    held.action = {};
+    held.leases.clear();
     job.scope->at(job.node).counts.failed_one();
     state_.report(*job.scope, job.node, node.on_error, std::current_exception());
   }

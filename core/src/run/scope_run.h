@@ -28,8 +28,8 @@ class ScopeRun;
 
 /// What a call gave to be done in its turn, and the leases of what it holds.
 struct HeldAction {
+  std::vector<Lease> leases;  ///< before the action, which they outlive
   Action action;
-  std::vector<Lease> leases;
   std::chrono::steady_clock::time_point since = {};  ///< when it began to wait
 };
 

@@ -4,6 +4,9 @@
 #include <doctest/doctest.h>
 #include <flowrun/error.h>
 
+#include <algorithm>
+#include <filesystem>
+
 #include "support.h"
 
 using namespace flowrun;
@@ -132,6 +135,31 @@ TEST_CASE("slides of one name in one folder are told apart by their extensions")
   write_file(folder / "x.tif", "?");
   const auto slides = list_slides({folder.path()});
   CHECK(slides[0].name != slides[1].name);
+}
+
+TEST_CASE("slides whose names print alike are told apart all the same") {
+  const auto names_of = [](const std::vector<std::string>& files) {
+    TemporaryFolder folder;
+    for (const std::string& file : files) {
+      std::filesystem::create_directories((folder / file).parent_path());
+      write_file(folder / file, "?");
+    }
+    std::vector<std::string> names;
+    for (const auto& slide : list_slides({folder.path()})) names.push_back(slide.name);
+    return names;  // in the order of the paths
+  };
+  using Names = std::vector<std::string>;
+  CHECK(names_of({"a\x01.svs", "a%01.svs"}) == Names{"a%01.svs", "a%2501.svs"});
+  CHECK(names_of({"a%25\xfc.svs", "a%\xfc.svs", "a%25%FC.svs"}).size() == 3);
+  for (const Names& files :
+       {Names{"a\x01.svs", "a%01.svs", "a%2501.svs"}, Names{"a%\xfc.svs", "a%25%FC.svs", "a%25\xfc.svs"},
+        Names{"f\x01/x.svs", "f%01/x.svs"}, Names{"f\x01/x.svs", "f%01/x.svs", "g/x.svs", "f%01/x.tif"},
+        Names{"a\x01.svs", "a%01.svs", "a%01.svs.svs", "a%2501.svs.svs"}}) {
+    Names names = names_of(files);
+    CHECK(names.size() == files.size());
+    std::ranges::sort(names);
+    CHECK(std::ranges::adjacent_find(names) == names.end());
+  }
 }
 
 TEST_CASE("a text that journals cannot hold is written byte by byte, so that different ones stay different") {

@@ -185,6 +185,40 @@ TEST_CASE("labels of slides") {
   CHECK(all.bytes() > 4 * 200);
 }
 
+TEST_CASE("labels: blanks around them do not count, and one number in two ways is said") {
+  CHECK(label(labels("slide,label\nx,\" tumor\t\"\ny,tumor\n"), "x.svs", "x") == "tumor");
+  CHECK(labels("slide,label\nx,tumor\nx.svs,\"tumor \"\n").size() == 2);  // no contradiction
+  CHECK_THROWS_WITH_AS(labels("slide,label\nx,\"  \"\n"), "t.csv:2: no label for 'x'", Error);
+  CHECK_THROWS_WITH_AS(
+      labels("slide,label\nx,1\ny,2\nz,1.0\n"),
+      "t.csv:4: the label '1.0' is the same number as '1' in line 2; write them alike, or not as "
+      "numbers if they are two classes",
+      Error);
+  using Pairs = std::vector<std::pair<std::string, std::string>>;
+  const auto of_two = [](const auto& pair) {
+    return labels("slide;label\nx;" + pair.first + "\ny;" + pair.second + "\n");
+  };
+  for (const auto& pair : Pairs{{"1", "01"},
+                                {"1", "+1"},
+                                {"0", "-0"},
+                                {"10", "1e1"},
+                                {"0.5", ".5"},
+                                {"2", "\" 2.0 \""},
+                                {"1.1", "1.10"}})
+    CHECK_THROWS_AS(of_two(pair), Error);
+  for (const auto& pair : Pairs{{"1", "1"},
+                                {"1", "1a"},
+                                {"1", "1 0"},
+                                {"nan", "NaN"},
+                                {"1", "-1"},
+                                {"1,5", "1.5"},
+                                {"9007199254740993", "9007199254740992"},
+                                {"0x1", "1"},
+                                {"inf", "Inf"},
+                                {"1e99999", "2e99999"}})
+    CHECK(of_two(pair).size() == 2);
+}
+
 TEST_CASE("labels that disagree, are missing, or have no column") {
   CHECK_THROWS_WITH_AS(labels("slide,label\nx.svs,tumor\ny,a\nx,normal\n"),
                        "t.csv:4: 'x' has the label 'normal' here, but 'tumor' in line 2", Error);
