@@ -57,6 +57,7 @@ StainReport middle_of(const std::vector<Member>& members, bool median) {
     middle[i] = median ? median_of(std::move(numbers)) : mean_of(numbers);
   }
   StainReport report = report_of(middle);
+  report.lab.space = members.front().report.lab.space;
   report.stains.matrix = of_unit_length(report.stains.matrix);
   return report;
 }
@@ -65,8 +66,10 @@ std::string table_of(const std::vector<Member>& members, const std::string& firs
   std::vector<std::string> columns{first_column};
   for (const char* const stain : {"hematoxylin", "eosin"})
     for (const char* const of : {"_r", "_g", "_b", "_maximum"}) columns.push_back(std::string(stain) + of);
+  const bool ruderman = members.front().report.lab.space == LabSpace::ruderman;
   for (const char* const of : {"mean_", "deviation_"})
-    for (const char* const axis : {"l", "alpha", "beta"}) columns.push_back(std::string(of) + axis);
+    for (const char* const axis : {"l", ruderman ? "alpha" : "a", ruderman ? "beta" : "b"})
+      columns.push_back(std::string(of) + axis);
   const TableText table(TableText::Format::csv, columns);
   std::string text = table.header();
   for (const Member& member : members) {

@@ -18,7 +18,7 @@ struct Member {
 /// not empty.
 StainReport middle_of(const std::vector<Member>& members, bool median);
 
-/// A table (CSV) with a row for each member.
+/// A table (CSV) with a row for each member, all of one space. `members` is not empty.
 std::string table_of(const std::vector<Member>& members, const std::string& first_column);
 
 }  // namespace flowrun::wsi

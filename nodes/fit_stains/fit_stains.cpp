@@ -58,7 +58,9 @@ void FitStains::describe(Description<FitStains>& d) {
           "end of the run stains.yaml has the median or mean of each number, and "
           "stains.csv a row for each slide or tile. All of these YAML files can be the `target` of "
           "normalize, with any method: they hold the stain colours and maxima "
-          "and the moments that reinhard needs. Slides without stain are left out, and the summary says so.")
+          "and the moments that reinhard needs, of the space that `space` or `like` says, which normalize "
+          "must "
+          "be given too. Slides without stain are left out, and the summary says so.")
       .example("fit: {type: fit_stains, from: {slide: slides, mask: tissue}, dir: out_stains}")
       .resumes()
       .optional_input<Slide>("slide")
@@ -73,7 +75,7 @@ void FitStains::describe(Description<FitStains>& d) {
       .at_least(1)
       .at_most(1024);
   d.option("seed", &FitStains::seed, "which squares").at_least(0);
-  describe_method(d, {"macenko", "ruifrok", "vahadane"});
+  describe_method(d, {"macenko", "ruifrok", "vahadane"}, {"tiatoolbox", "torchstain"});
 }
 
 void FitStains::plan(Costs& costs) {
@@ -82,8 +84,9 @@ void FitStains::plan(Costs& costs) {
                       "tiles, or from: slides");
   if (!tiles && !costs.has("slide"))
     throw Error("there is nothing to find stains of: connect the input slide, or give the option tiles");
-  read_matrix();
-  costs.scratch = SlideSample{windows}.bytes() + scratch;
+  prepare();
+  const std::size_t sample = SlideSample{windows}.bytes();
+  costs.scratch = sample + scratch(sample);
 }
 
 std::map<std::string, std::string> FitStains::depends_on(const std::string&) const {
@@ -95,7 +98,7 @@ std::map<std::string, std::string> FitStains::depends_on(const std::string&) con
 std::optional<StainReport> FitStains::report_of(const cv::Mat& rgb) const {
   if (rgb.empty()) return {};
   const auto stains = stains_of(rgb);
-  const auto lab = lab_moments(rgb, light());
+  const auto lab = lab_of(rgb);
   if (!stains || !lab) return {};
   return StainReport{*stains, *lab};
 }
@@ -107,8 +110,10 @@ Action FitStains::process(Inputs& in, Outputs& out) {
   const auto report =
       report_of(sample_tissue(slide, mask, light(), {windows, downsample, static_cast<std::uint64_t>(seed)}));
   if (report)
-    write_file(in.scope().stage(dir, unit_of(in.scope().name())),
-               StainsFile{*report, method, io, fmt::format("slide {}", in.scope().name())}.text());
+    write_file(
+        in.scope().stage(dir, unit_of(in.scope().name())),
+        StainsFile{*report, method, light().io, fmt::format("slide {}", in.scope().name()), light().plus_one}
+            .text());
   else
     out.note("no stain was found: the slide is left out");
   return {};
@@ -155,7 +160,8 @@ void FitStains::write(const Scope& scope, const std::vector<Member>& members, co
   const std::string of =
       fmt::format("{} of {} {}{}", statistic, members.size(), what, members.size() == 1 ? "" : "s");
   const StainReport middle = middle_of(members, statistic == "median");
-  write_file(scope.stage(dir, "stains.yaml"), StainsFile{middle, method, io, of}.text());
+  write_file(scope.stage(dir, "stains.yaml"),
+             StainsFile{middle, method, light().io, of, light().plus_one}.text());
   write_file(scope.stage(dir, "stains.csv"), table_of(members, what));
 }
 

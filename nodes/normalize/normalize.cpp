@@ -2,6 +2,7 @@
 #include "normalize.h"
 
 #include <flowrun/wsi/mask.h>
+#include <fmt/format.h>
 
 #include <mutex>
 #include <utility>
@@ -32,10 +33,15 @@ void Normalize::describe(Description<Normalize>& d) {
           "only "
           "the amounts are found. All three then scale the concentrations so that their 99th percentiles are "
           "the "
-          "target's, and put the target's stain colours in place. reinhard: mean and deviation of Ruderman's "
-          "l, alpha, beta of stained pixels become the target's (Reinhard et al., IEEE CG&A 2001). The "
+          "target's, and put the target's stain colours in place. reinhard: mean and deviation of stained "
+          "pixels in a colour `space` become the target's (Reinhard et al., IEEE CG&A 2001). With `like` a "
+          "method is as another program has it where its paper leaves something open: torchstain (macenko, "
+          "reinhard), tiatoolbox (macenko, reinhard, ruifrok) and histomicstk (reinhard), with scope tile "
+          "and "
+          "a picture as target within two grey levels of theirs. The "
           "target is a picture (PNG or JPEG), a stains.yaml of fit_stains, or, if none is given, the one "
-          "that Macenko et al. published (reinhard: that of HistomicsTK). With scope slide the stains are "
+          "that Macenko et al. published (reinhard: that of HistomicsTK, in the space ruderman only). With "
+          "scope slide the stains are "
           "found once for each slide, from `windows` squares of 256 x 256 pixels of tissue at the tiles' "
           "resolution, which `seed` draws; so neighbouring tiles do not flicker. With scope tile each tile "
           "is taken for itself. Tiles without stain (glass, pen, black, grey, one colour only) come out "
@@ -47,14 +53,15 @@ void Normalize::describe(Description<Normalize>& d) {
       .optional_scope_input<Slide>("slide")
       .optional_scope_input<Mask>("mask")
       .output<Tile>("tile");
-  describe_method(d, {"macenko", "reinhard", "ruifrok", "vahadane"});
+  describe_method(d, {"macenko", "reinhard", "ruifrok", "vahadane"},
+                  {"histomicstk", "tiatoolbox", "torchstain"});
   d.option("scope", &Normalize::scope, "what the stains are found from: the whole slide, or each tile")
       .choices({"slide", "tile"});
   d.option("target", &Normalize::target, "picture or stains.yaml that says what tiles shall look like");
-  d.option("background", &Normalize::background,
-           "keep: pixels that have a density of `beta` in none of R, G, B stay as they are; keep if not "
-           "given with "
-           "reinhard, which would tint glass, else change")
+  d.option(
+       "background", &Normalize::background,
+       "keep: pixels that have a density of `beta` in none of R, G, B stay as they are; as `like` has it, "
+       "if not given, else keep with reinhard, which would tint glass, else change")
       .choices({"keep", "change"});
   d.option("windows", &Normalize::windows, "squares of tissue that a slide's stains are found from")
       .at_least(1)
@@ -66,15 +73,26 @@ void Normalize::plan(Costs& costs) {
   if (scope == "slide" && !costs.has("slide"))
     throw OptionError("scope", "the stains of a slide are found on the slide",
                       "connect the input slide (and mask, if there is one), or say scope: tile");
-  read_matrix();
+  prepare();
+  check_like("background", background, std::string(details().background));
+  if (space && method != "reinhard")
+    throw OptionError("space", fmt::format("'space' means nothing to method {}", method),
+                      "method: reinhard, or no space");
+  if (!target && method == "reinhard" && lab_space() != LabSpace::ruderman)
+    throw OptionError(space ? "space" : "like",
+                      fmt::format("there is no published target in the space {}", name_of(lab_space())),
+                      "target: a picture or a stains.yaml");
+  if (!target && like == "tiatoolbox")
+    throw OptionError("like", "tiatoolbox has no target of its own", "target: a picture or a stains.yaml");
   try {
     if (target) look_ = StainMethod::target(*target);
   } catch (const Error& problem) {
     throw OptionError("target", problem.what());
   }
   costs.out("tile", costs.in("tile"));
-  costs.scratch = StainMethod::scratch;
-  if (scope == "slide") costs.keeps = SlideSample{windows}.bytes();
+  const std::size_t sample = SlideSample{windows}.bytes();
+  costs.scratch = scratch(scope == "slide" ? sample : costs.in("tile"));
+  if (scope == "slide") costs.keeps = sample;
 }
 
 std::map<std::string, std::string> Normalize::depends_on(const std::string&) const {
@@ -86,8 +104,8 @@ std::map<std::string, std::string> Normalize::depends_on(const std::string&) con
 
 Normalize::Change Normalize::change_from(const cv::Mat& rgb) const {
   Change changed = change(rgb, look_);
-  const bool keep = background.value_or(method == "reinhard" ? "keep" : "change") == "keep";
-  if (changed && keep) return keeping_background(std::move(changed), light());
+  if (changed && background.value_or(details().background) == "keep")
+    return keeping_background(std::move(changed), light());
   return changed;
 }
 

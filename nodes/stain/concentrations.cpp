@@ -15,9 +15,9 @@ constexpr double percent = 99;
 struct Parts {
   double of[3][256][2];
 
-  Parts(const StainMatrix& matrix, double io) {
+  Parts(const StainMatrix& matrix, const Densitometry& light) {
     const Unmixing unmix = unmixing(matrix);
-    const DensityTable density = density_table(io);
+    const DensityTable density = density_table(light.io, light.plus_one);
     for (int c = 0; c < 3; ++c)
       for (int level = 0; level < 256; ++level)
         for (int s = 0; s < 2; ++s) of[c][level][s] = unmix(s, c) * density[static_cast<std::size_t>(level)];
@@ -45,7 +45,7 @@ struct Parts {
 
 cv::Vec2d maximum_concentrations(const cv::Mat& rgb, const StainMatrix& matrix, const Densitometry& light,
                                  double tolerance) {
-  const Parts parts(matrix, light.io);
+  const Parts parts(matrix, light);
   const std::uint64_t pixels = rgb.total();
   const auto percentile = [&](int s) {
     return Percentile(percent, pixels, parts.least(s) - rounding, parts.most(s) + rounding);

@@ -18,9 +18,10 @@ constexpr double most_exponent = 28;
 
 }  // namespace
 
-DensityMap::DensityMap(const cv::Matx33d& matrix, const cv::Vec3d& offset, double io, double add)
-    : matrix_(matrix), offset_(offset), io_(io), add_(add) {
-  const DensityTable density = density_table(io);
+DensityMap::DensityMap(const cv::Matx33d& matrix, const cv::Vec3d& offset, double io, double add,
+                       bool plus_one)
+    : matrix_(matrix), offset_(offset), io_(io), add_(add), plus_one_(plus_one) {
+  const DensityTable density = density_table(io, plus_one);
   for (int c = 0; c < 3; ++c)
     for (int level = 0; level < 256; ++level) {
       Factors& factors = table_[static_cast<std::size_t>(c)][static_cast<std::size_t>(level)];
@@ -80,7 +81,7 @@ void DensityMap::apply_avx2(const Table& table, float add, std::uint8_t* pixel, 
 #endif
 
 void DensityMap::apply_slowly(std::uint8_t* pixel, int pixels) const {
-  const DensityTable density = density_table(io_);
+  const DensityTable density = density_table(io_, plus_one_);
   for (; pixels > 0; --pixels, pixel += 3) {
     const cv::Vec3d od(density[pixel[0]], density[pixel[1]], density[pixel[2]]);
     const cv::Vec3d changed = matrix_ * od + offset_;

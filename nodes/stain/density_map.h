@@ -18,7 +18,8 @@ namespace flowrun::wsi {
 /// exponential one by one, slowly. The same bits on every processor. Immutable, thread-safe.
 class DensityMap {
  public:
-  DensityMap(const cv::Matx33d& matrix, const cv::Vec3d& offset, double io, double add);
+  /// `plus_one`: see Densitometry.
+  DensityMap(const cv::Matx33d& matrix, const cv::Vec3d& offset, double io, double add, bool plus_one = true);
 
   /// `rgb`: rows x cols x 3, 8 bit, changed in place; rows need not be adjacent.
   void apply(cv::Mat& rgb) const;
@@ -35,6 +36,7 @@ class DensityMap {
   cv::Matx33d matrix_;
   cv::Vec3d offset_;
   double io_, add_;
+  bool plus_one_;
   bool in_range_ = true;
   Table table_;
 };

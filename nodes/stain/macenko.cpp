@@ -44,7 +44,7 @@ class Fan {
  public:
   Fan(const cv::Mat& rgb, const Densitometry& light, const Plane& plane, std::int64_t stained, double alpha)
       : rgb_(rgb),
-        density_(density_table(light.io)),
+        density_(density_table(light.io, light.plus_one)),
         brightest_(brightest_stained(light)),
         plane_(plane),
         low_(alpha, static_cast<std::uint64_t>(stained), -2, 2),
@@ -71,6 +71,7 @@ class Fan {
     std::uint64_t seen = 0;
     between_.visit(rgb_, step, [&](const std::uint8_t* pixel) {
       const cv::Vec3d density(density_[pixel[0]], density_[pixel[1]], density_[pixel[2]]);
+      if (density == cv::Vec3d()) return;  // glass: it has no angle, and counts as one between the edges
       const double angle = pseudo_angle(density.dot(plane_.second), density.dot(plane_.first));
       low_.see(angle);
       high_.see(angle);

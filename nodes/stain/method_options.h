@@ -5,15 +5,35 @@
 
 namespace flowrun::wsi {
 
-/// Describes the options of a node that is a StainMethod; `methods`: those that it knows.
+/// Describes the options of a node that is a StainMethod; `methods`, `peers`: what `method`
+/// and `like` may be.
 template <class T>
-void describe_method(Description<T>& d, std::vector<std::string> methods) {
+void describe_method(Description<T>& d, std::vector<std::string> methods, std::vector<std::string> peers) {
   d.option("method", &T::method, "how stains are found").choices(std::move(methods));
-  d.option("io", &T::io, "light that glass lets through, grey levels").above(0).at_most(1000);
-  d.option("beta", &T::beta, "optical density that a stained pixel has at least in each channel")
+  d.option("like", &T::like, "the program that what follows is as in, where it is not given; see above")
+      .choices(std::move(peers));
+  d.option("space", &T::space,
+           "reinhard: where mean and deviation are taken; ruderman, if not given: l, alpha, beta as Reinhard "
+           "et al.; cielab: L, a, b; cielab_8bit: the same in 8 bit steps of OpenCV")
+      .choices({"ruderman", "cielab", "cielab_8bit"});
+  d.option("tissue", &T::tissue,
+           "pixels that are measured; stained, if not given: see `beta`; luminosity: L of CIELAB below 80 of "
+           "100 once the contrast is stretched from the 2nd to the 98th percentile; all, with reinhard only. "
+           "Maxima are always those of all pixels")
+      .choices({"stained", "luminosity", "all"});
+  d.option("io", &T::io, "light that glass lets through, grey levels; 240, if not given")
+      .above(0)
+      .at_most(1000);
+  d.option("plus_one", &T::plus_one,
+           "optical densities are -ln((p + 1) / io), if not given; false: -ln(p / io) with p of at least 1, "
+           "and at least 1e-6");
+  d.option("beta", &T::beta,
+           "optical density that a stained pixel has at least in each channel; 0.15, if not given")
       .at_least(0)
       .at_most(5);
-  d.option("alpha", &T::alpha, "macenko: percent of the angles beyond each edge").at_least(0).at_most(49);
+  d.option("alpha", &T::alpha, "macenko: percent of the angles beyond each edge; 1, if not given")
+      .at_least(0)
+      .at_most(49);
   d.option("exact", &T::exact,
            "find the angles of stains to 1e-7 radians instead of 2e-4, and maxima to 5e-7 instead of 1e-3; "
            "it changes few pixels, by one grey level");

@@ -38,15 +38,17 @@ const std::uint8_t* first_stained(const cv::Mat& rgb, int brightest, int step) {
 
 }  // namespace
 
-DensityTable density_table(double io) {
+DensityTable density_table(double io, bool plus_one) {
+  constexpr double least = 1e-6;  // TIAToolbox's
   DensityTable table;
   for (int level = 0; level < 256; ++level)
-    table[static_cast<std::size_t>(level)] = -std::log((level + 1) / io);
+    table[static_cast<std::size_t>(level)] =
+        plus_one ? -std::log((level + 1) / io) : std::max(least, -std::log(std::max(level, 1) / io));
   return table;
 }
 
 int brightest_stained(const Densitometry& light) {
-  const DensityTable table = density_table(light.io);
+  const DensityTable table = density_table(light.io, light.plus_one);
   int level = 255;
   while (level >= 0 && table[static_cast<std::size_t>(level)] < light.beta) --level;
   return level;
@@ -54,7 +56,7 @@ int brightest_stained(const Densitometry& light) {
 
 StainedMoments stained_moments(const cv::Mat& rgb, const Densitometry& light, int step) {
   const int brightest = brightest_stained(light);
-  const DensityTable table = density_table(light.io);
+  const DensityTable table = density_table(light.io, light.plus_one);
   const std::uint8_t* const origin = first_stained(rgb, brightest, step);
   if (!origin) return {};
   Sums sums;
@@ -86,7 +88,8 @@ bool has_stain(const StainedMoments& moments, const Densitometry& light) {
   if (moments.pixels < 2 || is_grey(moments)) return false;
   cv::Mat colour(1, 1, CV_8UC3);
   for (int c = 0; c < 3; ++c)
-    colour.data[c] = cv::saturate_cast<std::uint8_t>(light.io * std::exp(-moments.mean[c]) - 1);
+    colour.data[c] =
+        cv::saturate_cast<std::uint8_t>(light.io * std::exp(-moments.mean[c]) - (light.plus_one ? 1 : 0));
   return find_ink(colour, ink_colours()).at<std::uint8_t>(0) == 0;
 }
 

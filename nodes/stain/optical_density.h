@@ -10,13 +10,14 @@ namespace flowrun::wsi {
 /// How optical densities are taken from pixels: od = -ln((p + 1) / io) for each of R, G, B, as in the code
 /// that the authors of Macenko et al. (ISBI 2009) published. Natural logarithm throughout.
 struct Densitometry {
-  double io = 240;     ///< light that glass lets through, grey levels
-  double beta = 0.15;  ///< a pixel is stained when none of its densities is below this
+  double io = 240;       ///< light that glass lets through, grey levels
+  double beta = 0.15;    ///< a pixel is stained when none of its densities is below this
+  bool plus_one = true;  ///< else od = -ln(p / io), black counts as 1, and no density is below 1e-6
 };
 
 using DensityTable = std::array<double, 256>;  ///< by grey level
 
-DensityTable density_table(double io);
+DensityTable density_table(double io, bool plus_one = true);
 /// The brightest grey level whose density is not below beta; -1: there is none.
 int brightest_stained(const Densitometry& light);
 

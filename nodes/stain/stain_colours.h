@@ -16,6 +16,11 @@ inline StainMatrix ruifrok_stains() {
   return of_unit_length({hematoxylin[0], eosin[0], hematoxylin[1], eosin[1], hematoxylin[2], eosin[2]});
 }
 
+/// The same as TIAToolbox rounds them.
+inline StainMatrix ruifrok_stains_of_two_digits() {
+  return of_unit_length({0.65, 0.07, 0.70, 0.99, 0.29, 0.11});
+}
+
 /// In columns: hematoxylin, eosin, and DAB for what these two do not explain.
 inline cv::Matx33d stain_colours() {
   return {hematoxylin[0], eosin[0],       dab[0],   hematoxylin[1], eosin[1],

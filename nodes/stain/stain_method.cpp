@@ -4,14 +4,62 @@
 #include <flowrun/error.h>
 #include <fmt/format.h>
 
+#include <limits>
 #include <opencv2/core.hpp>
 
 #include "concentrations.h"
 #include "density_map.h"
 #include "macenko.h"
 #include "nodes/image/image_file.h"
+#include "tissue.h"
 
 namespace flowrun::wsi {
+
+std::size_t StainMethod::scratch(std::size_t picture) const {
+  constexpr std::size_t tables = std::size_t{64} << 10;
+  const bool copies = tissue.value_or(details().tissue) == std::string("luminosity");
+  return tables + (copies ? picture : 0);
+}
+
+const MethodDetails& StainMethod::details() const {
+  const MethodDetails* const found = find_details(like.value_or(""), method);
+  return found ? *found : *find_details("", method);
+}
+
+const MethodDetails& StainMethod::lab_details() const {
+  const MethodDetails* const found = find_details(like.value_or(""), "reinhard");
+  return found ? *found : details();
+}
+
+Densitometry StainMethod::light() const {
+  const MethodDetails& theirs = details();
+  return {io.value_or(theirs.io), beta.value_or(theirs.beta), plus_one.value_or(theirs.plus_one)};
+}
+
+LabSpace StainMethod::lab_space() const {
+  return wsi::lab_space(space.value_or(lab_details().space));
+}
+
+void StainMethod::prepare() {
+  if (like && !find_details(*like, method))
+    throw OptionError("like", fmt::format("method {} is not known as {} has it", method, *like),
+                      fmt::format("method: {}, or without like", methods_like(*like)));
+  check_like("space", space, std::string(lab_details().space));
+  check_like("tissue", tissue, std::string(details().tissue));
+  check_like("io", io, details().io);
+  check_like("beta", beta, details().beta);
+  check_like("alpha", alpha, details().alpha);
+  check_like("plus_one", plus_one, details().plus_one);
+  const std::string measured = tissue.value_or(details().tissue);
+  if (method == "ruifrok" && measured != "stained")
+    throw OptionError("tissue",
+                      "'tissue' means nothing to method ruifrok, whose amounts are those of all pixels",
+                      "no tissue");
+  if (method != "reinhard" && measured == "all")
+    throw OptionError("tissue", fmt::format("method {} finds no stain in glass", method),
+                      "tissue: stained, or tissue: luminosity");
+  read_matrix();
+}
 
 void StainMethod::read_matrix() {
   if (!matrix) return;
@@ -25,27 +73,57 @@ void StainMethod::read_matrix() {
   }
 }
 
-std::optional<Stains> StainMethod::stains_of(const cv::Mat& rgb) const {
+std::optional<Stains> StainMethod::found_in(const cv::Mat& measured, const Densitometry& light) const {
   const double precision = exact ? exact_tolerance : fast_tolerance;
-  if (method == "ruifrok") {
-    const StainedMoments moments = stained_moments(rgb, light());
-    const bool one_colour = cv::trace(moments.spread) == 0;
-    if (one_colour || !is_measurable(moments, rgb.total(), light())) return {};
-    const Stains stains{given_,
-                        maximum_concentrations(rgb, given_, light(), rougher_concentrations * precision)};
-    return usable(stains) ? std::optional(stains) : std::nullopt;
+  if (method == "vahadane")
+    return fit_vahadane(measured, light, {sparsity, tolerance, max_rounds}, precision);
+  return fit_macenko(measured, light, alpha.value_or(details().alpha), precision);
+}
+
+std::optional<Stains> StainMethod::stains_of(const cv::Mat& rgb) const {
+  const Densitometry light = this->light();
+  const bool dark = tissue.value_or(details().tissue) == "luminosity";
+  if (method != "ruifrok" && !dark) return found_in(rgb, light);
+  const StainedMoments moments = stained_moments(rgb, light);
+  const bool one_colour = cv::trace(moments.spread) == 0;
+  if (one_colour || !is_measurable(moments, rgb.total(), light)) return {};
+  Stains stains{given_.value_or(details().two_digits ? ruifrok_stains_of_two_digits() : ruifrok_stains()),
+                {1, 1}};
+  if (dark) {
+    Densitometry any = light;
+    any.beta = std::numeric_limits<double>::lowest();
+    const auto found = found_in(dark_pixels(rgb), any);
+    if (!found) return {};
+    stains.matrix = found->matrix;
   }
-  if (method == "vahadane") return fit_vahadane(rgb, light(), {sparsity, tolerance, max_rounds}, precision);
-  return fit_macenko(rgb, light(), alpha, precision);
+  const double precision = exact ? exact_tolerance : fast_tolerance;
+  stains.maxima = maximum_concentrations(rgb, stains.matrix, light, rougher_concentrations * precision);
+  return usable(stains) ? std::optional(stains) : std::nullopt;
+}
+
+std::optional<LabMoments> StainMethod::lab_of(const cv::Mat& rgb) const {
+  const std::string measured = like ? lab_details().tissue : tissue.value_or(lab_details().tissue);
+  if (measured != "luminosity")
+    return lab_moments(rgb, light(), lab_space(), measured == "all" ? Measured::all : Measured::stained);
+  if (!is_measurable(stained_moments(rgb, light()), rgb.total(), light())) return {};
+  return lab_moments(dark_pixels(rgb), light(), lab_space(), Measured::all);
 }
 
 StainReport StainMethod::target(const std::filesystem::path& file) const {
   const std::string kind = picture_kind(file);
   if (kind.empty()) {
     const StainsFile stains = StainsFile::read(file);
-    if (stains.io != io)
+    if (stains.io != light().io)
       throw Error(fmt::format("{}: its stains are relative to io {}, not {}; give io: {}", file.string(),
-                              stains.io, io, stains.io));
+                              stains.io, light().io, stains.io));
+    if (stains.plus_one != light().plus_one)
+      throw Error(fmt::format("{}: its densities are those of plus_one: {}; give plus_one: {}", file.string(),
+                              stains.plus_one, stains.plus_one));
+    if (const LabSpace found = stains.report.lab.space; method == "reinhard" && found != lab_space())
+      throw Error(fmt::format(
+          "{}: its moments are of the space {}, not {}; give space: {}, or fit_stains "
+          "space: {}",
+          file.string(), name_of(found), name_of(lab_space()), name_of(found), name_of(lab_space())));
     return stains.report;
   }
   if (kind != "PNG" && kind != "JPEG")
@@ -56,7 +134,7 @@ StainReport StainMethod::target(const std::filesystem::path& file) const {
   const cv::Mat rgb = read_opaque_pixels(file);
   if (rgb.empty()) throw Error(fmt::format("{}: has no opaque pixel", file.string()));
   const auto stains = stains_of(rgb);
-  const auto lab = lab_moments(rgb, light());
+  const auto lab = lab_of(rgb);
   if (method == "reinhard" ? !lab : !stains)
     throw Error(fmt::format("{}: shows no stains that could be told apart", file.string()));
   return {stains.value_or(published_stains()), lab.value_or(published_lab_moments())};
@@ -65,21 +143,20 @@ StainReport StainMethod::target(const std::filesystem::path& file) const {
 std::function<void(cv::Mat&)> StainMethod::change(const cv::Mat& rgb, const StainReport& target) const {
   if (rgb.empty()) return {};
   if (method == "reinhard") {
-    const auto lab = lab_moments(rgb, light());
+    const auto lab = lab_of(rgb);
     if (!lab) return {};
     return [transfer = LabTransfer(*lab, target.lab)](cv::Mat& pixels) { transfer.apply(pixels); };
   }
   const auto stains = stains_of(rgb);
   if (!stains) return {};
-  return stain_change(*stains, target.stains, io);
+  return stain_change(*stains, target.stains, light());
 }
 
-std::function<void(cv::Mat&)> stain_change(const Stains& from, const Stains& to, double io) {
+std::function<void(cv::Mat&)> stain_change(const Stains& from, const Stains& to, const Densitometry& light) {
   const cv::Matx22d scale(to.maxima[0] / from.maxima[0], 0, 0, to.maxima[1] / from.maxima[1]);
   // Without rounding to the nearest, as the authors' code and its translations to NumPy have it.
-  return [map = DensityMap(to.matrix * scale * unmixing(from.matrix), {}, io, 0)](cv::Mat& rgb) {
-    map.apply(rgb);
-  };
+  return [map = DensityMap(to.matrix * scale * unmixing(from.matrix), {}, light.io, 0, light.plus_one)](
+             cv::Mat& rgb) { map.apply(rgb); };
 }
 
 }  // namespace flowrun::wsi

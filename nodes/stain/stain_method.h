@@ -10,6 +10,7 @@
 #include <string>
 
 #include "optical_density.h"
+#include "peers.h"
 #include "stain_colours.h"
 #include "stains_file.h"
 #include "vahadane.h"
@@ -19,31 +20,59 @@ namespace flowrun::wsi {
 /// How stains are found: the options that `normalize` and `fit_stains` share.
 struct StainMethod {
   std::string method = "macenko";
-  double io = 240, beta = 0.15, alpha = 1;
+  std::optional<std::string> like, space, tissue;
+  std::optional<double> io, beta, alpha;
+  std::optional<bool> plus_one;
   bool exact = false;
   double sparsity = 0.1, tolerance = 1e-5;
   int max_rounds = 300;
   std::optional<std::filesystem::path> matrix;
 
-  /// Bytes that finding stains, or changing them, takes besides the picture.
-  static constexpr std::size_t scratch = std::size_t{64} << 10;
+  /// Bytes that finding stains in a picture of `picture` bytes, or changing them, takes besides it.
+  std::size_t scratch(std::size_t picture) const;
 
-  Densitometry light() const { return {io, beta}; }
-  /// Reads the file that `matrix` names; before the calls below. Throws OptionError.
-  void read_matrix();
+  /// What is not given is as `like` has it.
+  const MethodDetails& details() const;
+  Densitometry light() const;
+  LabSpace lab_space() const;
+  /// Checks options against each other and reads the file that `matrix` names; before the calls below.
+  /// Throws OptionError.
+  void prepare();
   /// The stains of a picture (rows x cols x 3, 8 bit, RGB); nothing when there are none to be told apart.
   std::optional<Stains> stains_of(const cv::Mat& rgb) const;
+  /// What Reinhard's method needs of it; nothing when there is no stain.
+  std::optional<LabMoments> lab_of(const cv::Mat& rgb) const;
   /// What the target file says: a picture, whose stains are found, or stains.yaml. Throws Error.
   StainReport target(const std::filesystem::path& file) const;
   /// What makes a picture's pixels, in place, look like the target; empty when `rgb` shows no stain to start
   /// from.
   std::function<void(cv::Mat&)> change(const cv::Mat& rgb, const StainReport& target) const;
 
+ protected:
+  /// Throws OptionError when an option is `given` and `like` has another value.
+  template <class T, class U>
+  void check_like(const char* option, const std::optional<T>& given, const U& theirs) const;
+
  private:
-  StainMatrix given_ = ruifrok_stains();
+  void read_matrix();
+  /// How it is with Reinhard's method, which fit_stains measures for besides another one.
+  const MethodDetails& lab_details() const;
+  /// `measured`: the pixels that the colours are found from, with what counts as stained there.
+  std::optional<Stains> found_in(const cv::Mat& measured, const Densitometry& light) const;
+
+  std::optional<StainMatrix> given_;  ///< by `matrix`
 };
 
+template <class T, class U>
+void StainMethod::check_like(const char* option, const std::optional<T>& given, const U& theirs) const {
+  if (!like || !given || *given == theirs) return;
+  const std::string wanted = OptionType<T>::text(T(theirs));
+  throw OptionError(
+      option, option + (" is " + wanted) + " with like: " + *like + ", not " + OptionType<T>::text(*given),
+      option + (": " + wanted) + ", or without like");
+}
+
 /// Changes the pixels of pictures with the stains `from` to what they were with the stains `to`.
-std::function<void(cv::Mat&)> stain_change(const Stains& from, const Stains& to, double io);
+std::function<void(cv::Mat&)> stain_change(const Stains& from, const Stains& to, const Densitometry& light);
 
 }  // namespace flowrun::wsi

@@ -70,9 +70,10 @@ std::string StainsFile::text() const {
       "# The stains of slides, as a target for `normalize`: optical densities of R, G, B for one unit of "
       "each\n"
       "# stain, and the 99th percentile of its concentration.\n"
-      "flowrun_stains: 1\nmethod: {}\nio: {}\nof: {}\nhematoxylin: {}\neosin: {}\n"
-      "lab: {{mean: {}, deviation: {}}}\n",
-      method, io, of, stain(0), stain(1), list(report.lab.mean), list(report.lab.deviation));
+      "flowrun_stains: 1\nmethod: {}\nio: {}\nplus_one: {}\nof: {}\nhematoxylin: {}\neosin: {}\n"
+      "lab: {{space: {}, mean: {}, deviation: {}}}\n",
+      method, io, plus_one, of, stain(0), stain(1), name_of(report.lab.space), list(report.lab.mean),
+      list(report.lab.deviation));
 }
 
 StainsFile StainsFile::read(const std::filesystem::path& path) {
@@ -98,6 +99,8 @@ StainsFile StainsFile::read(const std::filesystem::path& path) {
   StainsFile file;
   file.method = reader.word(reader.part(root, "method"));
   file.io = reader.positive(reader.part(root, "io"));
+  if (root["plus_one"] && !YAML::convert<bool>::decode(root["plus_one"], file.plus_one))
+    reader.fail(root["plus_one"].Mark(), "expected true or false");
   if (root["of"]) file.of = reader.word(root["of"]);
   const char* const names[] = {"hematoxylin", "eosin"};
   for (int i = 0; i < 2; ++i) {
@@ -109,6 +112,11 @@ StainsFile StainsFile::read(const std::filesystem::path& path) {
   if (!usable(file.report.stains))
     reader.fail(reader.part(root, "eosin").Mark(), "both stains have one colour");
   const YAML::Node lab = reader.part(root, "lab");
+  if (lab["space"]) try {
+      file.report.lab.space = lab_space(reader.word(lab["space"]));
+    } catch (const Error& problem) {
+      reader.fail(lab["space"].Mark(), problem.what());
+    }
   file.report.lab.mean = reader.three(reader.part(lab, "mean"));
   const YAML::Node deviation = reader.part(lab, "deviation");
   file.report.lab.deviation = reader.three(deviation);

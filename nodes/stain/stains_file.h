@@ -20,17 +20,20 @@ struct StainReport {
 ///   flowrun_stains: 1
 ///   method: macenko
 ///   io: 240
+///   plus_one: true
 ///   of: median of 12
 ///   hematoxylin: {od: [0.5626, 0.7201, 0.4062], maximum: 1.9705}
 ///   eosin: {od: [0.2159, 0.8012, 0.5581], maximum: 1.0308}
-///   lab: {mean: [8.741, -0.124, 0.044], deviation: [0.614, 0.11, 0.029]}
+///   lab: {space: ruderman, mean: [8.741, -0.124, 0.044], deviation: [0.614, 0.11, 0.029]}
 ///
 /// od: optical densities of R, G, B for one unit of the stain; maximum: 99th percentile of its concentration.
+/// Files without plus_one or space were written before there were others than these.
 struct StainsFile {
   StainReport report;
-  std::string method;  ///< that found the stains
-  double io = 240;     ///< that densities are relative to
-  std::string of;      ///< what it was made from, in words
+  std::string method;    ///< that found the stains
+  double io = 240;       ///< that densities are relative to
+  std::string of;        ///< what it was made from, in words
+  bool plus_one = true;  ///< see Densitometry
 
   std::string text() const;
   /// Throws Error that names the file, and the line of what is wrong.

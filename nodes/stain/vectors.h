@@ -50,7 +50,7 @@ struct StainedDensities {
   double of[3][256];
 
   StainedDensities(const Densitometry& light, const std::uint8_t* origin = nullptr) {
-    const DensityTable table = density_table(light.io);
+    const DensityTable table = density_table(light.io, light.plus_one);
     const int brightest = brightest_stained(light);
     for (int c = 0; c < 3; ++c)
       for (int level = 0; level < 256; ++level)

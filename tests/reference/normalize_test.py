@@ -20,6 +20,8 @@ import stains
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 REAL = os.path.join(os.path.dirname(ROOT), "shared", "slides")
 PROGRAM = None
+PEERS = {"torchstain": ("macenko", "reinhard"), "tiatoolbox": ("macenko", "reinhard", "ruifrok"),
+         "histomicstk": ("reinhard",)}
 
 GRAPH = """
 flowrun: 1
@@ -97,6 +99,25 @@ class Normalize(unittest.TestCase):
                      most=20, beyond_one=0, largest=1)
         self.compare("scope: tile, background: keep",
                      lambda rgb: stains.keeping_background(rgb, stains.macenko_normalised(rgb)), size=230, most=30)
+
+    def picture(self):
+        """A target: hematoxylin and eosin in other colours and amounts than the slides', and glass."""
+        random = np.random.default_rng(4)
+        amounts = random.gamma(2, 0.35, (300, 200, 2)) * (random.random((300, 200, 1)) > 0.2)
+        od = amounts @ np.array([[0.58, 0.74, 0.34], [0.12, 0.93, 0.35]])
+        rgb = np.clip(np.rint(238 * np.exp(-od) + random.normal(0, 1.5, od.shape)), 0, 255).astype(np.uint8)
+        path = os.path.join(self.folder.name, "target.png")
+        cv2.imwrite(path, rgb[:, :, ::-1])
+        return path, rgb
+
+    def test_like(self):
+        """As other programs have it; where they round down, within one grey level for it."""
+        path, target = self.picture()
+        for like, methods in PEERS.items():
+            for method in methods:
+                expected = getattr(stains, f"{like}_{method}")
+                self.compare(f"scope: tile, exact: true, like: {like}, method: {method}, target: {path}",
+                             lambda rgb: expected(rgb, target), most=30)
 
     def fit(self, folder, options):
         """Rows of stains.csv for a folder of tiles."""

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stain normalisation in NumPy and SciPy, written from the papers, the obvious way; what the tests compare with."""
+import cv2
 import numpy as np
 import scipy.optimize
 
@@ -108,6 +109,94 @@ def reinhard(rgb, to=LAB_TARGET):
     wanted = (lab(rgb) - mean) * to[1] / deviation + to[0]
     out = np.exp(wanted @ np.linalg.inv(LMS_TO_LAB).T) @ np.linalg.inv(RGB_TO_LMS).T
     return np.clip(np.rint(out), 0, 255).reshape(rgb.shape).astype(np.uint8)
+
+
+# What follows is as other programs publish it. Targets are pictures.
+
+RGB_TO_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
+D65 = np.array([0.95047, 1, 1.08883])
+
+
+def cielab(rgb):
+    v = rgb / 255.0
+    xyz = np.where(v > 0.04045, ((v + 0.055) / 1.055) ** 2.4, v / 12.92) @ RGB_TO_XYZ.T / D65
+    x, y, z = np.moveaxis(np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116), -1, 0)
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
+
+
+def of_cielab(lab):
+    """R, G, B from 0 to 255, not rounded."""
+    y = (lab[..., 0] + 16) / 116
+    f = np.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], axis=-1)
+    v = (np.where(f > 0.2068966, f ** 3, (f - 16 / 116) / 7.787) * D65) @ np.linalg.inv(RGB_TO_XYZ).T
+    return 255 * np.clip(np.where(v > 0.0031308, 1.055 * np.abs(v) ** (1 / 2.4) - 0.055, 12.92 * v), 0, 1)
+
+
+def moved(values, to):
+    """Each channel with the mean and the standard deviation of `to`."""
+    axes = (0, 1)
+    return (values - values.mean(axes)) / values.std(axes) * to.std(axes) + to.mean(axes)
+
+
+def torchstain_reinhard(rgb, target):
+    return of_cielab(moved(cielab(rgb), cielab(target))).astype(np.uint8)
+
+
+def torchstain_macenko(rgb, target):
+    return change(rgb, *macenko(rgb), to=macenko(target))
+
+
+def cielab_8bit(rgb):
+    return cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2LAB).astype(np.float64)
+
+
+def tiatoolbox_reinhard(rgb, target):
+    steps = np.clip(moved(cielab_8bit(rgb), cielab_8bit(target)), 0, 255).astype(np.uint8)
+    return cv2.cvtColor(steps, cv2.COLOR_LAB2RGB)
+
+
+def tiatoolbox_tissue(rgb):
+    low, high = np.percentile(rgb, (2, 98))
+    stretched = (255 * np.clip((rgb - low) / (high - low), 0, 1)).astype(np.uint8)
+    return cielab_8bit(stretched)[..., 0] / 255 < 0.8
+
+
+def tiatoolbox_densities(rgb):
+    return np.maximum(-np.log(np.maximum(rgb.reshape(-1, 3), 1) / 255.0), 1e-6)
+
+
+def tiatoolbox_macenko_matrix(rgb):
+    od = tiatoolbox_densities(rgb)[tiatoolbox_tissue(rgb).ravel()]
+    plane = np.linalg.eigh(np.cov(od.T))[1][:, [2, 1]]
+    plane = plane * np.where(plane[0] < 0, -1, 1)
+    phi = np.arctan2(od @ plane[:, 1], od @ plane[:, 0])
+    edges = [plane @ np.array([np.cos(a), np.sin(a)]) for a in np.percentile(phi, [1, 99])]
+    return np.array(sorted(edges, key=lambda v: -v[0])).T
+
+
+def tiatoolbox_change(rgb, target, matrix_of):
+    """With stains that `matrix_of` finds in both."""
+    (source, od), (wanted, wanted_od) = ((matrix_of(one), tiatoolbox_densities(one)) for one in (rgb, target))
+    concentrations = np.linalg.lstsq(source, od.T, rcond=None)[0]
+    scale = maxima(wanted_od, wanted) / np.percentile(concentrations, 99, axis=1)
+    out = 255 * np.exp(-wanted @ (concentrations * scale[:, None]))
+    return np.clip(out, 0, 255).T.reshape(rgb.shape).astype(np.uint8)
+
+
+def tiatoolbox_macenko(rgb, target):
+    return tiatoolbox_change(rgb, target, tiatoolbox_macenko_matrix)
+
+
+def tiatoolbox_ruifrok(rgb, target):
+    matrix = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11]]).T
+    return tiatoolbox_change(rgb, target, lambda one: matrix)
+
+
+def histomicstk_reinhard(rgb, target):
+    """Ruderman's space, all pixels; R, G, B rounded down."""
+    shaped = [lab(one).reshape(one.shape) for one in (rgb, target)]
+    out = np.exp(moved(*shaped) @ np.linalg.inv(LMS_TO_LAB).T) @ np.linalg.inv(RGB_TO_LMS).T
+    return np.clip(out, 0, 255).astype(np.uint8)
 
 
 def angle(a, b):

@@ -38,6 +38,8 @@ TEST_CASE("stains.yaml is read as it was written") {
   const TemporaryFolder folder;
   StainsFile file{member("a", 0.6, 1.25).report, "vahadane", 245, "mean of 3 slides"};
   file.report.lab.mean = {1, -2, 1e-7};
+  file.report.lab.space = LabSpace::cielab;
+  file.plus_one = false;
   write_file(folder / "stains.yaml", file.text());
   const StainsFile again = StainsFile::read(folder / "stains.yaml");
   CHECK(again.report.stains.matrix == file.report.stains.matrix);
@@ -45,6 +47,28 @@ TEST_CASE("stains.yaml is read as it was written") {
   CHECK(again.report.lab.mean == file.report.lab.mean);
   CHECK(again.report.lab.deviation == file.report.lab.deviation);
   CHECK(again.method == "vahadane");
+  CHECK(again.report.lab.space == LabSpace::cielab);
   CHECK(again.io == 245);
+  CHECK_FALSE(again.plus_one);
   CHECK(again.of == "mean of 3 slides");
+}
+
+TEST_CASE("stains.yaml of before there were spaces is Ruderman's") {
+  const TemporaryFolder folder;
+  const std::string head = "flowrun_stains: 1\nmethod: macenko\nio: 240\n",
+                    stains =
+                        "hematoxylin: {od: [0.6, 0.7, 0.3], maximum: 2}\n"
+                        "eosin: {od: [0.1, 0.9, 0.2], maximum: 1}\n";
+  const auto read = [&](const std::string& text) {
+    write_file(folder / "stains.yaml", text);
+    return StainsFile::read(folder / "stains.yaml");
+  };
+  const StainsFile old = read(head + stains + "lab: {mean: [8, 0, 0], deviation: [1, 1, 1]}\n");
+  CHECK(old.report.lab.space == LabSpace::ruderman);
+  CHECK(old.plus_one);
+  CHECK_THROWS_WITH_AS(
+      read(head + stains + "lab: {space: lab, mean: [8, 0, 0], deviation: [1, 1, 1]}\n"),
+      doctest::Contains(":6:14: unknown space 'lab'; expected ruderman, cielab, cielab_8bit"), Error);
+  CHECK_THROWS_WITH_AS(read(head + "plus_one: 1\n" + stains),
+                       doctest::Contains(":4:11: expected true or false"), Error);
 }

@@ -13,6 +13,7 @@
 #include "../allocations.h"
 #include "../slides.h"
 #include "../stain/stained.h"
+#include "normalized.h"
 
 using namespace flowrun;
 using namespace flowrun::wsi;
@@ -21,37 +22,6 @@ using namespace flowrun::test;
 namespace {
 
 const std::string methods[] = {"macenko", "reinhard", "ruifrok", "vahadane"};
-
-Tile tile_of(cv::Mat pixels) {
-  Tile tile;
-  tile.pixels = std::move(pixels);
-  tile.extent = tile.pixels.cols;
-  tile.untouched = true;
-  return tile;
-}
-
-Normalize of_tiles(const std::string& method = "macenko") {
-  Normalize options;
-  options.method = method;
-  options.scope = "tile";
-  return options;
-}
-
-template <class Prepare>
-const Tile& normalized(testing::NodeRunner<Normalize>& runner, Normalize options, Prepare prepare) {
-  runner.node() = std::move(options);
-  Costs costs;
-  for (const auto& port : runner.type().inputs) costs.inputs[port.name] = 1;
-  runner.node().plan(costs);
-  prepare(runner);
-  runner.process();
-  return runner.output<Tile>("tile");
-}
-
-Tile normalized(const Normalize& options, cv::Mat pixels) {
-  testing::NodeRunner<Normalize> runner;
-  return normalized(runner, options, [&](auto& r) { r.input("tile", tile_of(std::move(pixels))); });
-}
 
 }  // namespace
 
@@ -198,7 +168,7 @@ TEST_CASE("stains that are given are not sought") {
   CHECK(angle(StainMethod().stains_of(tile.pixels)->matrix, published_stains().matrix, 0) < 2);
   cv::imwrite(folder / "look.png", cv::Mat(20, 20, CV_8UC3, cv::Scalar::all(120)));
   options.matrix = folder / "look.png";
-  CHECK_THROWS_WITH_AS(options.read_matrix(),
+  CHECK_THROWS_WITH_AS(options.prepare(),
                        doctest::Contains("look.png: is a PNG file; expected a stains.yaml"), OptionError);
   CHECK_THROWS_WITH_AS(
       [&] {
