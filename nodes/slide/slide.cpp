@@ -8,6 +8,7 @@
 #include <charconv>
 #include <utility>
 
+#include "nodes/image/tiff_sizes.h"
 #include "readers.h"
 
 namespace flowrun::wsi {
@@ -145,6 +146,7 @@ Slide Slide::open(const fs::path& path, std::string name, std::optional<double> 
       if (auto reader = direct_reader(facts, Backend::automatic))
         return Slide(std::move(facts), std::move(reader));
     }
+  check_tiff_sizes(path);
   OpenSlideHandle handle = open_handle(path);
   auto facts = completed(openslide_facts(handle.get(), path));
   auto reader = direct_reader(facts, backend);
