@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "mpp.h"
+#include "nodes/image/tiff_sizes.h"
 #include "readers.h"
 #include "tiff_levels.h"
 
@@ -147,6 +148,7 @@ Slide Slide::open(const fs::path& path, std::string name, std::optional<double> 
       if (auto reader = direct_reader(facts, pages, Backend::automatic))
         return Slide(std::move(facts), std::move(reader));
     }
+  check_tiff_sizes(path);
   OpenSlideHandle handle = open_handle(path);
   auto facts = completed(openslide_facts(handle.get(), path));
   auto reader = direct_reader(facts, pages, backend);

@@ -9,23 +9,27 @@
 
 #include "unpickler.h"
 #include "zip_file.h"
+#include "zip_reader.h"
 
 namespace flowrun::torch_nodes {
 
 c10::IValue read_pickle(const std::filesystem::path& file) {
   if (!std::filesystem::is_regular_file(file)) throw Error(fmt::format("there is no file {}", file.string()));
   try {
-    caffe2::serialize::PyTorchStreamReader reader(file.string());
-    const auto [pickle, size] = reader.getRecord("data.pkl");
+    ZipReader archive(file);
+    std::string pickle(archive.size("data.pkl"), '\0');
+    archive.read("data.pkl", pickle.data());
     const StorageReader storage = [&](const std::string& key, at::ScalarType type, std::int64_t elements) {
-      auto [data, bytes] = reader.getRecord("data/" + key);
-      if (elements < 0 || bytes / c10::elementSize(type) < static_cast<std::size_t>(elements))
-        throw Error(fmt::format("tensor data {} is too short", key));
-      const auto keep = std::make_shared<at::DataPtr>(std::move(data));
-      return at::from_blob(
-          keep->get(), {elements}, [keep](void*) {}, at::TensorOptions(type));
+      const std::string name = "data/" + key;
+      const std::uint64_t size = c10::elementSize(type), bytes = archive.size(name);
+      if (bytes % size != 0 || elements != static_cast<std::int64_t>(bytes / size))
+        throw Error(
+            fmt::format("tensor data {} has {} bytes, expected {} times {}", key, bytes, elements, size));
+      at::Tensor out = at::empty({elements}, type);
+      archive.read(name, static_cast<char*>(out.data_ptr()));
+      return out;
     };
-    return unpickle({static_cast<const char*>(pickle.get()), size}, storage);
+    return unpickle(pickle, storage);
   } catch (const std::exception& problem) {
     const std::string what = problem.what();
     throw Error(fmt::format("{} is no file of torch.save in the zip format: {}", file.string(),
@@ -35,7 +39,7 @@ c10::IValue read_pickle(const std::filesystem::path& file) {
 
 bool is_script(const std::filesystem::path& file) {
   try {
-    return caffe2::serialize::PyTorchStreamReader(file.string()).hasRecord("constants.pkl");
+    return ZipReader(file).has("constants.pkl");
   } catch (const std::exception&) {
     return false;  // not even a ZIP file
   }

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -33,17 +34,19 @@ at::Tensor rebuilt_tensor(c10::ArrayRef<c10::IValue> arguments) {
   for (const c10::IValue& n : arguments[2].toTupleRef().elements()) size.push_back(n.toInt());
   for (const c10::IValue& n : arguments[3].toTupleRef().elements()) stride.push_back(n.toInt());
   if (size.size() != stride.size() || offset < 0) throw broken_pickle("a tensor of impossible shape");
-  std::int64_t last = offset;
-  bool empty = false;
+  const std::int64_t there = storage.numel();
+  const bool empty = std::ranges::find(size, std::int64_t{0}) != size.end();
+  if (!empty && offset >= there) throw broken_pickle("a tensor beyond its data");
+  std::int64_t behind = there - 1 - offset;  // elements that it may still reach beyond its first
+  std::int64_t elements = 1;
   for (std::size_t i = 0; i < size.size(); ++i) {
-    const std::int64_t most = storage.numel() + 1;
-    if (size[i] < 0 || stride[i] < 0 || size[i] > most || stride[i] > most)
-      throw broken_pickle("a tensor beyond its data");
-    empty = empty || size[i] == 0;
-    last += (size[i] - 1) * stride[i];
-    if (!empty && last >= most) throw broken_pickle("a tensor beyond its data");
+    if (size[i] < 0 || stride[i] < 0) throw broken_pickle("a tensor of impossible shape");
+    if (empty || size[i] == 1) continue;
+    if (stride[i] > behind / (size[i] - 1)) throw broken_pickle("a tensor beyond its data");
+    behind -= (size[i] - 1) * stride[i];
+    if (size[i] > there / elements) throw broken_pickle("a tensor that repeats its data");
+    elements *= size[i];
   }
-  if (!empty && last >= storage.numel()) throw broken_pickle("a tensor beyond its data");
   return at::as_strided(storage, size, stride, empty ? 0 : offset);
 }
 

@@ -15,7 +15,7 @@ Error broken_pickle(const std::string& what);
 at::ScalarType storage_type(const std::string& global);
 
 /// The tensor that torch._utils._rebuild_tensor_v2 makes of (storage, offset, size, stride, ...): a view of
-/// the storage. Throws Error when it would reach beyond it.
+/// the storage. Throws Error when it would reach beyond it, or have more elements than that.
 at::Tensor rebuilt_tensor(c10::ArrayRef<c10::IValue> arguments);
 
 }  // namespace flowrun::torch_nodes

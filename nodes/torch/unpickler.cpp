@@ -7,29 +7,30 @@
 #include <bit>
 #include <cstring>
 #include <map>
+#include <utility>
 #include <vector>
 
+#include "pickle_stack.h"
 #include "pickled_tensor.h"
 
 namespace flowrun::torch_nodes {
 namespace {
 
 using c10::IValue;
+using Items = PickleStack::Items;
 
-/// A value, or the name of a class or function ("torch._utils _rebuild_tensor_v2"), or a mark.
-struct Item {
-  IValue value;
-  std::string global = {};
-  bool mark = false;
-};
+/// No real file comes near it. An instruction of one byte makes up to 16 that stay.
+constexpr std::size_t most_bytes = std::size_t{4} << 20;
 
 class Unpickler {
  public:
   Unpickler(std::string_view pickle, const StorageReader& storage) : in_(pickle), storage_(storage) {}
 
   IValue read() {
+    if (in_.size() > most_bytes)
+      fail(fmt::format("it has {} bytes, expected at most {}", in_.size(), most_bytes));
     while (step()) continue;
-    return pop().value;
+    return stack_.pop().value;
   }
 
  private:
@@ -60,48 +61,27 @@ class Unpickler {
     return out;
   }
 
-  void push(IValue value) { stack_.push_back({std::move(value)}); }
-  Item pop() {
-    if (stack_.empty()) fail("a value is missing");
-    Item out = std::move(stack_.back());
-    stack_.pop_back();
-    return out;
-  }
-  Item& top() {
-    if (stack_.empty()) fail("a value is missing");
-    return stack_.back();
-  }
-  std::vector<Item> pop_to_mark() {
-    auto from = stack_.size();
-    while (from > 0 && !stack_[from - 1].mark) --from;
-    if (from == 0) fail("a mark is missing");
-    std::vector<Item> out(std::make_move_iterator(stack_.begin() + static_cast<std::ptrdiff_t>(from)),
-                          std::make_move_iterator(stack_.end()));
-    stack_.resize(from - 1);
-    return out;
-  }
-  std::vector<Item> pop_last(std::size_t count) {
-    std::vector<Item> out(count);
-    for (auto it = out.rbegin(); it != out.rend(); ++it) *it = pop();
-    return out;
-  }
-
-  void push_tuple(std::vector<Item> items) {
+  void push(IValue value) { stack_.push({std::move(value)}); }
+  void push_tuple(Items items) {
+    stack_.push_container({});
+    stack_.begin_change(items);
     std::vector<IValue> values;
     // The type of a storage stands in a tuple; it is the only class that does.
-    for (Item& item : items)
+    for (PickleItem& item : items)
       values.push_back(item.global.empty() ? std::move(item.value) : IValue(std::move(item.global)));
-    push(c10::ivalue::Tuple::create(std::move(values)));
+    stack_.top().value = c10::ivalue::Tuple::create(std::move(values));
   }
-  void append(std::vector<Item> items) {
-    if (!top().value.isList()) return;  // of an object that became None
-    auto list = top().value.toList();
-    for (Item& item : items) list.push_back(std::move(item.value));
+  void append(Items items) {
+    if (!stack_.top().value.isList()) return;  // of an object that became None
+    stack_.begin_change(items);
+    auto list = stack_.top().value.toList();
+    for (PickleItem& item : items) list.push_back(std::move(item.value));
   }
-  void set(std::vector<Item> items) {
-    if (!top().value.isGenericDict()) return;
+  void set(Items items) {
+    if (!stack_.top().value.isGenericDict()) return;
     if (items.size() % 2) fail("a key without a value");
-    auto dict = top().value.toGenericDict();
+    stack_.begin_change(items);
+    auto dict = stack_.top().value.toGenericDict();
     for (std::size_t i = 0; i < items.size(); i += 2) {
       const IValue& key = items[i].value;
       if (key.isString() || key.isInt()) dict.insert_or_assign(key, std::move(items[i + 1].value));
@@ -110,7 +90,7 @@ class Unpickler {
   static IValue empty_dict() { return c10::impl::GenericDict(c10::AnyType::get(), c10::AnyType::get()); }
 
   void load_storage() {
-    const auto tuple = pop().value.toTuple();
+    const auto tuple = stack_.pop().value.toTuple();
     const auto& parts = tuple->elements();
     if (parts.size() < 5 || parts[0].toStringRef() != "storage") fail("an unknown kind of persistent value");
     const at::ScalarType type = storage_type(parts[1].toStringRef());
@@ -120,8 +100,8 @@ class Unpickler {
   }
 
   void reduce() {
-    const Item arguments = pop();
-    const Item function = pop();
+    const PickleItem arguments = stack_.pop();
+    const PickleItem function = stack_.pop();
     const std::string& name = function.global;
     const bool tuple = arguments.value.isTuple();
     const auto first = [&]() -> IValue {
@@ -129,21 +109,14 @@ class Unpickler {
       return arguments.value.toTupleRef().elements()[0];
     };
     if (name == "collections OrderedDict")
-      push(empty_dict());
+      stack_.push_container(empty_dict());
     else if (name == "torch._utils _rebuild_tensor_v2" && tuple)
       push(rebuilt_tensor(arguments.value.toTupleRef().elements()));
     else if (name == "torch._utils _rebuild_parameter" || name == "torch Size" ||
              name.starts_with("torch.jit._pickle "))
-      push(first());
+      stack_.push({.value = first(), .complete = true, .depth = arguments.depth});
     else
       push(IValue());
-  }
-
-  void memorise(std::size_t key) { memory_[key] = top(); }
-  void recall(std::size_t key) {
-    const auto found = memory_.find(key);
-    if (found == memory_.end()) fail("a value that was not kept");
-    stack_.push_back(found->second);
   }
 
   void read_long() {
@@ -164,10 +137,10 @@ class Unpickler {
       case '.':
         return false;
       case '(':
-        stack_.push_back({{}, {}, true});
+        stack_.push({{}, {}, true});
         break;
       case '0':
-        pop();
+        stack_.pop();
         break;
       case 'N':
         push(IValue());
@@ -199,13 +172,13 @@ class Unpickler {
         push(std::string(bytes(number<std::uint8_t>())));
         break;
       case ']':
-        push(c10::impl::GenericList(c10::AnyType::get()));
+        stack_.push_container(c10::impl::GenericList(c10::AnyType::get()));
         break;
       case 'a':
-        append(pop_last(1));
+        append(stack_.pop_last(1));
         break;
       case 'e': {
-        auto items = pop_to_mark();
+        auto items = stack_.pop_to_mark();
         append(std::move(items));
         break;
       }
@@ -213,29 +186,30 @@ class Unpickler {
         push_tuple({});
         break;
       case 't':
-        push_tuple(pop_to_mark());
+        push_tuple(stack_.pop_to_mark());
         break;
       case 0x85:
       case 0x86:
       case 0x87:
-        push_tuple(pop_last(static_cast<unsigned char>(in_[at_ - 1]) - 0x84u));
+        push_tuple(stack_.pop_last(static_cast<unsigned char>(in_[at_ - 1]) - 0x84u));
         break;
       case '}':
-        push(empty_dict());
+        stack_.push_container(empty_dict());
         break;
       case 's': {
-        auto items = pop_last(2);
+        auto items = stack_.pop_last(2);
         set(std::move(items));
         break;
       }
       case 'u': {
-        auto items = pop_to_mark();
+        auto items = stack_.pop_to_mark();
         set(std::move(items));
         break;
       }
       case 'c': {
         const std::string module = line();
-        stack_.push_back({{}, module + " " + line()});
+        constexpr std::size_t most = 100;  // those known are shorter, and copies are made of it
+        stack_.push({{}, (module + " " + line()).substr(0, most)});
         break;
       }
       case 'Q':  // BINPERSID
@@ -246,19 +220,19 @@ class Unpickler {
         reduce();
         break;
       case 'b':  // BUILD: attributes, such as a state dict's versions
-        pop();
+        stack_.pop();
         break;
       case 'q':
-        memorise(number<std::uint8_t>());
+        stack_.memorise(number<std::uint8_t>());
         break;
       case 'r':
-        memorise(number<std::uint32_t>());
+        stack_.memorise(number<std::uint32_t>());
         break;
       case 'h':
-        recall(number<std::uint8_t>());
+        stack_.recall(number<std::uint8_t>());
         break;
       case 'j':
-        recall(number<std::uint32_t>());
+        stack_.recall(number<std::uint32_t>());
         break;
       default:
         fail(fmt::format("unknown instruction {:#x}", static_cast<unsigned char>(in_[at_ - 1])));
@@ -269,8 +243,7 @@ class Unpickler {
   std::string_view in_;
   std::size_t at_ = 0;
   const StorageReader& storage_;
-  std::vector<Item> stack_;
-  std::map<std::size_t, Item> memory_;
+  PickleStack stack_;
   std::map<std::string, at::Tensor> storages_;
 };
 
