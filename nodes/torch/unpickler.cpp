@@ -7,8 +7,10 @@
 #include <bit>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <vector>
 
+#include "pickle_item.h"
 #include "pickled_tensor.h"
 
 namespace flowrun::torch_nodes {
@@ -16,12 +18,7 @@ namespace {
 
 using c10::IValue;
 
-/// A value, or the name of a class or function ("torch._utils _rebuild_tensor_v2"), or a mark.
-struct Item {
-  IValue value;
-  std::string global = {};
-  bool mark = false;
-};
+using Item = PickleItem;
 
 class Unpickler {
  public:
@@ -61,6 +58,10 @@ class Unpickler {
   }
 
   void push(IValue value) { stack_.push_back({std::move(value)}); }
+  /// A list or dict to be filled, or an object to be given attributes.
+  void push_empty(IValue value) {
+    stack_.push_back({std::move(value), {}, false, std::make_shared<Nesting>()});
+  }
   Item pop() {
     if (stack_.empty()) fail("a value is missing");
     Item out = std::move(stack_.back());
@@ -87,27 +88,31 @@ class Unpickler {
   }
 
   void push_tuple(std::vector<Item> items) {
+    const auto nesting = std::make_shared<Nesting>();
+    hold(items, *nesting);
     std::vector<IValue> values;
     // The type of a storage stands in a tuple; it is the only class that does.
     for (Item& item : items)
       values.push_back(item.global.empty() ? std::move(item.value) : IValue(std::move(item.global)));
-    push(c10::ivalue::Tuple::create(std::move(values)));
+    stack_.push_back({c10::ivalue::Tuple::create(std::move(values)), {}, false, nesting});
   }
   void append(std::vector<Item> items) {
     if (!top().value.isList()) return;  // of an object that became None
+    hold(items, *top().nesting);
     auto list = top().value.toList();
     for (Item& item : items) list.push_back(std::move(item.value));
   }
   void set(std::vector<Item> items) {
     if (!top().value.isGenericDict()) return;
     if (items.size() % 2) fail("a key without a value");
+    hold(items, *top().nesting);
     auto dict = top().value.toGenericDict();
     for (std::size_t i = 0; i < items.size(); i += 2) {
       const IValue& key = items[i].value;
       if (key.isString() || key.isInt()) dict.insert_or_assign(key, std::move(items[i + 1].value));
     }
   }
-  static IValue empty_dict() { return c10::impl::GenericDict(c10::AnyType::get(), c10::AnyType::get()); }
+  void push_dict() { push_empty(c10::impl::GenericDict(c10::AnyType::get(), c10::AnyType::get())); }
 
   void load_storage() {
     const auto tuple = pop().value.toTuple();
@@ -129,14 +134,16 @@ class Unpickler {
       return arguments.value.toTupleRef().elements()[0];
     };
     if (name == "collections OrderedDict")
-      push(empty_dict());
+      push_dict();
     else if (name == "torch._utils _rebuild_tensor_v2" && tuple)
       push(rebuilt_tensor(arguments.value.toTupleRef().elements()));
     else if (name == "torch._utils _rebuild_parameter" || name == "torch Size" ||
-             name.starts_with("torch.jit._pickle "))
-      push(first());
-    else
-      push(IValue());
+             name.starts_with("torch.jit._pickle ")) {
+      stack_.push_back({first(), {}, false, arguments.nesting});
+      arguments.nesting->held = true;  // as what it holds is
+    } else {
+      push_empty({});
+    }
   }
 
   void memorise(std::size_t key) { memory_[key] = top(); }
@@ -199,7 +206,7 @@ class Unpickler {
         push(std::string(bytes(number<std::uint8_t>())));
         break;
       case ']':
-        push(c10::impl::GenericList(c10::AnyType::get()));
+        push_empty(c10::impl::GenericList(c10::AnyType::get()));
         break;
       case 'a':
         append(pop_last(1));
@@ -221,7 +228,7 @@ class Unpickler {
         push_tuple(pop_last(static_cast<unsigned char>(in_[at_ - 1]) - 0x84u));
         break;
       case '}':
-        push(empty_dict());
+        push_dict();
         break;
       case 's': {
         auto items = pop_last(2);
@@ -245,9 +252,11 @@ class Unpickler {
       case 0x81:  // NEWOBJ
         reduce();
         break;
-      case 'b':  // BUILD: attributes, such as a state dict's versions
-        pop();
+      case 'b': {  // BUILD: attributes, such as a state dict's versions
+        const auto attributes = pop_last(1);
+        if (top().nesting) hold(attributes, *top().nesting);
         break;
+      }
       case 'q':
         memorise(number<std::uint8_t>());
         break;
