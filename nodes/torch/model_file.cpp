@@ -86,7 +86,9 @@ Model of_checkpoint(const std::filesystem::path& file) {
   const Checkpoint checkpoint = read_checkpoint(file);
   Model model{checkpoint.facts, network_of(checkpoint.facts), {}};
   const auto weights = or_damaged(file, [&] { return to_map(checkpoint.entry("model")); });
-  load_weights(*model.network, weights, file.string());
+  if (load_weights(*model.network, weights, file.string()) != Head::loaded)
+    throw Error(fmt::format("{} is damaged: its last layer is not of its {} classes", file.string(),
+                            model.facts.classes.size()));
   return model;
 }
 

@@ -15,12 +15,21 @@ Error broken_pickle(const std::string& what) {
 }
 
 at::ScalarType storage_type(const std::string& global) {
-  static const std::map<std::string, at::ScalarType> types{
-      {"torch DoubleStorage", at::kDouble}, {"torch FloatStorage", at::kFloat},
-      {"torch HalfStorage", at::kHalf},     {"torch BFloat16Storage", at::kBFloat16},
-      {"torch LongStorage", at::kLong},     {"torch IntStorage", at::kInt},
-      {"torch ShortStorage", at::kShort},   {"torch CharStorage", at::kChar},
-      {"torch ByteStorage", at::kByte},     {"torch BoolStorage", at::kBool}};
+  static const std::map<std::string, at::ScalarType> types{{"torch DoubleStorage", at::kDouble},
+                                                           {"torch FloatStorage", at::kFloat},
+                                                           {"torch HalfStorage", at::kHalf},
+                                                           {"torch BFloat16Storage", at::kBFloat16},
+                                                           {"torch LongStorage", at::kLong},
+                                                           {"torch IntStorage", at::kInt},
+                                                           {"torch ShortStorage", at::kShort},
+                                                           {"torch CharStorage", at::kChar},
+                                                           {"torch ByteStorage", at::kByte},
+                                                           {"torch BoolStorage", at::kBool},
+                                                           {"torch ComplexFloatStorage", at::kComplexFloat},
+                                                           {"torch ComplexDoubleStorage", at::kComplexDouble},
+                                                           {"torch QInt8Storage", at::kQInt8},
+                                                           {"torch QUInt8Storage", at::kQUInt8},
+                                                           {"torch QInt32Storage", at::kQInt32}};
   const auto found = types.find(global);
   if (found == types.end()) throw Error(fmt::format("tensors of the type {} are not known", global));
   return found->second;

@@ -5,6 +5,8 @@
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/serialization/import.h>
 
+#include "pickle_file.h"
+
 namespace flowrun::torch_nodes {
 namespace {
 
@@ -34,6 +36,7 @@ class ScriptNetwork final : public Network {
 
 std::unique_ptr<Network> load_script(const std::string& file, const std::string& name, std::string& text) {
   try {
+    check_script(file);
     torch::jit::ExtraFilesMap carried{{name, ""}};
     auto network = std::make_unique<ScriptNetwork>(torch::jit::load(file, at::kCPU, carried));
     text = carried[name];
@@ -41,6 +44,8 @@ std::unique_ptr<Network> load_script(const std::string& file, const std::string&
   } catch (const c10::Error& problem) {
     throw Error(fmt::format("{} is no TorchScript module that this libtorch can read: {}", file,
                             problem.what_without_backtrace()));
+  } catch (const Error& problem) {
+    throw Error(fmt::format("{} is no TorchScript module: {}", file, problem.what()));
   }
 }
 

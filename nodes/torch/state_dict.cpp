@@ -6,6 +6,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <set>
+
 #include "pickle_file.h"
 #include "safetensors.h"
 
@@ -28,12 +31,17 @@ c10::IValue entry_of(const c10::IValue& value, const char* name) {
   return {};
 }
 
-std::map<std::string, at::Tensor> without_prefix(std::map<std::string, at::Tensor> tensors) {
-  const std::string prefix = "module.";
-  std::map<std::string, at::Tensor> out;
-  for (auto& [name, tensor] : tensors)
-    out[name.starts_with(prefix) ? name.substr(prefix.size()) : name] = std::move(tensor);
-  return out;
+/// The network's name of a tensor, without what Lightning ("model.", "net."), DataParallel ("module.") and
+/// torch.compile ("_orig_mod.") put before it, in whatever order.
+std::string unwrapped(std::string name, const std::set<std::string>& known) {
+  static const std::vector<std::string> wrappers{"model.", "module.", "_orig_mod.", "net."};
+  const auto wraps = [&](const std::string& wrapper) { return name.starts_with(wrapper); };
+  while (!known.contains(name)) {
+    const auto wrapper = std::ranges::find_if(wrappers, wraps);
+    if (wrapper == wrappers.end()) break;
+    name.erase(0, wrapper->size());
+  }
+  return name;
 }
 
 std::string shape_of(const at::Tensor& tensor) {
@@ -43,33 +51,44 @@ std::string shape_of(const at::Tensor& tensor) {
 }  // namespace
 
 std::map<std::string, at::Tensor> read_state_dict(const std::filesystem::path& file) {
-  if (file.extension() == ".safetensors") return without_prefix(read_safetensors(file));
+  if (file.extension() == ".safetensors") return read_safetensors(file);
   const c10::IValue all = read_pickle(file);
-  for (const char* name : {"model", "state_dict"})
-    if (auto tensors = tensors_of(entry_of(all, name)); !tensors.empty()) return without_prefix(tensors);
+  for (const char* name : {"model", "state_dict", "model_state_dict"})
+    if (auto tensors = tensors_of(entry_of(all, name)); !tensors.empty()) return tensors;
   auto tensors = tensors_of(all);
-  if (tensors.empty()) throw Error(fmt::format("{} holds no state dict", file.string()));
-  return without_prefix(std::move(tensors));
+  if (tensors.empty())
+    throw Error(
+        fmt::format("{} holds no state dict: expected tensors by name, or a dict with such a dict as "
+                    "model, state_dict or model_state_dict",
+                    file.string()));
+  return tensors;
 }
 
 Head load_weights(Network& network, const std::map<std::string, at::Tensor>& tensors,
                   const std::string& source) {
   const at::NoGradGuard no_grad;
+  const NamedTensors state = network.state();
   const std::string head = network.head();
-  Head found = Head::loaded;
+  const auto of_head = [&](const std::string& name) { return !head.empty() && name.starts_with(head); };
   std::vector<std::string> wrong;
-  std::map<std::string, at::Tensor> left = tensors;
-  NamedTensors state = network.state();
-  std::vector<std::pair<at::Tensor, at::Tensor>> copies;
+  std::set<std::string> known;
+  for (const auto& [name, tensor] : state) known.insert(name);
+  std::map<std::string, at::Tensor> left;
+  for (const auto& [name, tensor] : tensors)
+    if (const auto [at, is_new] = left.emplace(unwrapped(name, known), tensor); !is_new)
+      wrong.push_back(fmt::format("{} and {} are one tensor", at->first, name));
+  const bool headless = std::ranges::none_of(left, [&](const auto& entry) { return of_head(entry.first); });
+  Head found = headless && !head.empty() ? Head::missing : Head::loaded;
+  std::vector<std::pair<at::Tensor, at::Tensor>> body, last;
   for (const auto& [name, tensor] : state) {
     const auto node = left.extract(name);
-    const bool of_head = !head.empty() && name.starts_with(head);
     if (!node) {
       // Files from before torch 0.4.1 do not count batches.
-      if (!name.ends_with("num_batches_tracked")) wrong.push_back(name + " is missing");
+      if (!name.ends_with("num_batches_tracked") && !(headless && of_head(name)))
+        wrong.push_back(name + " is missing");
     } else if (node.mapped().sizes() == tensor.sizes()) {
-      copies.emplace_back(tensor, node.mapped());
-    } else if (of_head && node.mapped().dim() == tensor.dim() &&
+      (of_head(name) ? last : body).emplace_back(tensor, node.mapped());
+    } else if (of_head(name) && node.mapped().dim() == tensor.dim() &&
                (tensor.dim() == 1 || node.mapped().sizes().slice(1) == tensor.sizes().slice(1))) {
       found = Head::of_other_classes;
     } else {
@@ -83,13 +102,17 @@ Head load_weights(Network& network, const std::map<std::string, at::Tensor>& ten
     throw Error(fmt::format("{} has the weights of another architecture: {}{}", source,
                             fmt::join(wrong, ", "), all > 3 ? fmt::format(" and {} more", all - 3) : ""));
   }
-  // Both tensors of the last layer, or neither.
-  for (auto& [to, from] : copies) {
-    const auto name =
-        std::find_if(state.begin(), state.end(), [&](const auto& item) { return item.second.is_same(to); });
-    if (found == Head::of_other_classes && name->first.starts_with(head)) continue;
-    to.copy_(from);
-  }
+  for (auto& [to, from] : body) to.copy_(from);
+  if (found == Head::loaded)  // both tensors of the last layer, or neither
+    for (auto& [to, from] : last) to.copy_(from);
+  return found;
+}
+
+Head load_weights(Network& network, const std::filesystem::path& file) {
+  const Head found = load_weights(network, read_state_dict(file), file.string());
+  for (const auto& [name, tensor] : network.state())
+    if (!tensor.isfinite().all().item<bool>())
+      throw Error(fmt::format("{}: {} has values that are no numbers or infinite", file.string(), name));
   return found;
 }
 

@@ -61,7 +61,8 @@ void Trainer::resume(const std::filesystem::path& file) {
     throw wrong(fmt::format("its images were {} x {} pixels, not {} x {}", checkpoint.facts.width,
                             checkpoint.facts.height, facts_.width, facts_.height));
   try {
-    load_weights(*network_, to_map(checkpoint.entry("model")), file.string());
+    if (load_weights(*network_, to_map(checkpoint.entry("model")), file.string()) != Head::loaded)
+      throw wrong("it has no last layer");
     optimizer_->restore(to_map(checkpoint.entry("optimizer")), checkpoint.entry("steps").toInt());
     scale_ = {checkpoint.entry("scale").toDouble(), checkpoint.entry("finite_steps").toInt()};
     part_ = checkpoint.entry("part").toInt();

@@ -14,6 +14,7 @@
 #include "nodes/slide/slide_files.h"
 #include "nodes/torch/device.h"
 #include "nodes/torch/model_file.h"
+#include "nodes/torch/state_dict.h"
 #include "nodes/torch/tensor_memory.h"
 #include "trainer.h"
 
@@ -55,8 +56,11 @@ void Train::describe(Description<Train>& d) {
           "each slide have one label. With more than two classes they are means over classes, each against "
           "the rest. The model goes on to `model` when all epochs have ended: of the best epoch, or the last "
           "where none could be compared. Weights (`weights`) are a state dict of torchvision's (.pt in the "
-          "zip format), safetensors, or a checkpoint; their last layer is left out when it has other "
-          "classes. What is there for GPUs (device, fp16, on_oom) has not been tried on one yet.")
+          "zip format), safetensors, or a checkpoint (with the state dict as model, state_dict or "
+          "model_state_dict); names may begin with model., net., module. or _orig_mod., as Lightning, "
+          "DataParallel and torch.compile have it. The last layer begins with random weights when theirs has "
+          "other classes or is missing, which is told. What is there for GPUs (device, fp16, on_oom) has not "
+          "been tried on one yet.")
       .example("model: {type: train, from: batches, model: resnet18, learning_rate: 0.001, dir: out}")
       .resumes()
       .input<Batch>("batch")
@@ -139,6 +143,11 @@ void Train::plan(Costs& costs) {
   // Weights, gradients, and what the optimizer keeps: two numbers a weight for adamw, one for sgd.
   std::size_t numbers = 0;
   const auto network = is_architecture(model) ? make_network(model, 2) : load_script(model);
+  if (weights) try {
+      load_weights(*network, *weights);
+    } catch (const Error& problem) {
+      throw OptionError("weights", problem.what());
+    }
   for (const auto& [name, tensor] : network->parameters())
     numbers += static_cast<std::size_t>(tensor.numel());
   threads_of_run_ = static_cast<int>(costs.threads);

@@ -81,10 +81,10 @@ Trainer::Trainer(TrainingOptions options, const Batch& first)
 
 void Trainer::load_weights_of_options() {
   if (!options_.weights) return;
-  const auto tensors = read_state_dict(*options_.weights);
-  if (load_weights(*network_, tensors, options_.weights->string()) == Head::of_other_classes)
-    notes_.push_back(fmt::format("{} is of other classes: the last layer begins with random weights",
-                                 options_.weights->string()));
+  const Head head = load_weights(*network_, *options_.weights);
+  if (head == Head::loaded) return;
+  notes_.push_back(fmt::format("{} {}: the last layer begins with random weights", options_.weights->string(),
+                               head == Head::missing ? "has no last layer" : "is of other classes"));
 }
 
 void Trainer::check(const Batch& batch) const {
