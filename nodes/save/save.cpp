@@ -17,7 +17,7 @@
 #include "nodes/base/out_file.h"
 #include "nodes/image/jpeg.h"
 #include "nodes/image/png.h"
-#include "nodes/slide/picture.h"
+#include "nodes/slide/area_average.h"
 #include "nodes/slide/sampling.h"
 #include "nodes/table/table_text.h"
 #include "overview.h"
@@ -121,7 +121,10 @@ cv::Mat pixels_of(const Tile& tile, const Slide* slide) {
   if (!tile.pixels.empty()) return tile.pixels;
   const Place place = place_of(tile, *slide);
   cv::Mat rgb(tile.size(), tile.size(), CV_8UC3);
-  read_scaled(*slide, tile.level, place.column, place.row, {place.side, place.side}, rgb);
+  if (place.side == tile.size())
+    slide->read(tile.level, place.column, place.row, rgb);
+  else  // in blocks: what it takes does not depend on how much finer the level is
+    read_area_average(*slide, tile.level, place.column, place.row, {place.side, place.side}, rgb);
   return rgb;
 }
 
@@ -173,7 +176,7 @@ void Save::plan(Costs& costs) {
   const std::size_t tile = costs.in("tile");
   costs.scratch = format == "none" ? 8 * KiB : tile + tile / 8 + (std::size_t{2} << 20);
   if (format == "jpg" && !needs_content("tile", costs))
-    costs.scratch += tile + std::max(2 * tile, read_scaled_bytes());
+    costs.scratch += tile + std::max(2 * tile, area_average_bytes());
   if (effort == "small") costs.scratch += tile;
   costs.keeps = Overview::most_bytes;
 }

@@ -8,8 +8,8 @@
 namespace flowrun::wsi {
 namespace {
 
-/// Pixels of the level in a block: a few of a file's own tiles.
-constexpr int block_side = 512;
+/// Pixels of the level in a block: about one of a file's own tiles.
+constexpr int block_side = 256;
 
 /// One side of a picture that is made of a longer one.
 struct Side {

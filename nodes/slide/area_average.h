@@ -18,5 +18,9 @@ void read_area_average(const Slide& slide, int level, std::int64_t x, std::int64
 
 /// Bytes that this takes besides its result.
 std::size_t area_average_bytes(cv::Size window, cv::Size size);
+/// The most, where the level is at most 256 times as fine.
+inline std::size_t area_average_bytes() {
+  return area_average_bytes({4096, 4096}, {4096, 4096});
+}
 
 }  // namespace flowrun::wsi

@@ -95,18 +95,19 @@ std::uint64_t ZipReader::add_entry(std::string_view& directory) {
   };
   const std::uint64_t bytes = value(24), stored = value(20), header = value(42);  // in the order of the field
   std::string_view name = directory.substr(entry_bytes, name_bytes);
-  if (bytes > size_) throw Error("its entries are larger than the file");
-  if (number<std::uint16_t>(directory, 10) != 0 || stored != bytes)
-    throw Error(fmt::format("its entry {} is compressed", name));
+  // TorchScript's code is; weights never are.
+  const bool compressed = number<std::uint16_t>(directory, 10) != 0 || stored != bytes;
+  if (stored > size_) throw Error("its entries are larger than the file");
   name.remove_prefix(std::min(name.size(), name.find('/') + 1));
-  entries_[std::string(name)] = {header, bytes, number<std::uint32_t>(directory, 16)};
+  entries_[std::string(name)] = {header, bytes, number<std::uint32_t>(directory, 16), compressed};
   directory.remove_prefix(all);
-  return bytes;
+  return stored;
 }
 
 const ZipReader::Entry& ZipReader::entry(const std::string& name) const {
   const auto found = entries_.find(name);
   if (found == entries_.end()) throw Error(fmt::format("it has no entry {}", name));
+  if (found->second.compressed) throw Error(fmt::format("its entry {} is compressed", name));
   return found->second;
 }
 

@@ -31,6 +31,7 @@ class ZipReader {
     std::uint64_t header = 0;  // where it is in the file
     std::uint64_t bytes = 0;
     std::uint32_t crc = 0;
+    bool compressed = false;  // cannot be read
   };
   const Entry& entry(const std::string& name) const;
   std::string bytes_at(std::uint64_t at, std::uint64_t count);
