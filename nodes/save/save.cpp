@@ -176,7 +176,7 @@ void Save::plan(Costs& costs) {
   const std::size_t tile = costs.in("tile");
   costs.scratch = format == "none" ? 8 * KiB : tile + tile / 8 + (std::size_t{2} << 20);
   if (format == "jpg" && !needs_content("tile", costs))
-    costs.scratch += tile + std::max(2 * tile, area_average_bytes());
+    costs.scratch = tile + std::max({costs.scratch, 2 * tile, area_average_bytes()});
   if (effort == "small") costs.scratch += tile;
   costs.keeps = Overview::most_bytes;
 }

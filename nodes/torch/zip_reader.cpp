@@ -96,8 +96,8 @@ std::uint64_t ZipReader::add_entry(std::string_view& directory) {
   const std::uint64_t bytes = value(24), stored = value(20), header = value(42);  // in the order of the field
   std::string_view name = directory.substr(entry_bytes, name_bytes);
   // TorchScript's code is; weights never are.
-  const bool compressed = number<std::uint16_t>(directory, 10) != 0 || stored != bytes;
-  if (stored > size_) throw Error("its entries are larger than the file");
+  const bool compressed = number<std::uint16_t>(directory, 10) != 0;
+  if (stored > size_ || (!compressed && bytes != stored)) throw Error("its entries are larger than the file");
   name.remove_prefix(std::min(name.size(), name.find('/') + 1));
   entries_[std::string(name)] = {header, bytes, number<std::uint32_t>(directory, 16), compressed};
   directory.remove_prefix(all);
