@@ -7,6 +7,7 @@ usage: normalize_test.py --build BUILD_FOLDER
 import argparse
 import csv
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -118,6 +119,18 @@ class Normalize(unittest.TestCase):
                 expected = getattr(stains, f"{like}_{method}")
                 self.compare(f"scope: tile, exact: true, like: {like}, method: {method}, target: {path}",
                              lambda rgb: expected(rgb, target), most=30)
+
+    def test_like_fitted(self):
+        """What fit_stains finds in one picture is the same target as the picture."""
+        path, target = self.picture()
+        for like, method in (("torchstain", "reinhard"), ("tiatoolbox", "reinhard"), ("tiatoolbox", "macenko")):
+            with tempfile.TemporaryDirectory() as folder:
+                shutil.copy(path, folder)
+                self.assertEqual(len(list(self.fit(folder, f"exact: true, like: {like}"))), 1)
+            expected = getattr(stains, f"{like}_{method}")
+            fitted = os.path.join(self.folder.name, "fit", "stains.yaml")
+            self.compare(f"scope: tile, exact: true, like: {like}, method: {method}, target: {fitted}",
+                         lambda rgb: expected(rgb, target), most=20)
 
     def fit(self, folder, options):
         """Rows of stains.csv for a folder of tiles."""
