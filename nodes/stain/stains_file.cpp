@@ -112,7 +112,7 @@ StainsFile StainsFile::read(const std::filesystem::path& path) {
   if (!usable(file.report.stains))
     reader.fail(reader.part(root, "eosin").Mark(), "both stains have one colour");
   const YAML::Node lab = reader.part(root, "lab");
-  if (lab["space"]) try {
+  if (lab.IsMap() && lab["space"]) try {
       file.report.lab.space = lab_space(reader.word(lab["space"]));
     } catch (const Error& problem) {
       reader.fail(lab["space"].Mark(), problem.what());
