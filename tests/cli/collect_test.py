@@ -574,7 +574,7 @@ class Killed(CollectTest):
                     self.assertFalse(place.exists() and [path for path in place.rglob("*") if path.name != JOURNAL])
             shutil.rmtree(places.folder)
         print(f"seed {self.SEED}: {killed} kills, {within} of them within a plan, {runs} runs", flush=True)
-        self.assertGreater(within, 0)  # how many is a matter of how busy the machine is
+        self.assertGreater(within, runs / 5)
 
     @staticmethod
     def half_copies(places):

@@ -64,14 +64,19 @@ class Weights(unittest.TestCase):
             "inwards": b"]" + b"".join(b"]r" + n + b"aj" + n for n in numbers),
             "itself": b"]q\x00h\x00a",
         }
+        deep["some"] = b"]" * 2000 + b"a" * 1999
+        reasons = dict.fromkeys(("lists", "dicts", "objects"), "more than 300000 values")
+        reasons |= dict.fromkeys(("inwards", "itself"), "a value that changes after its use")
         torch.jit.script(torch.nn.Linear(2, 2)).save(self.at / "linear.pt")
         for name, opcodes in deep.items():
             self.pickle(f"{name}.pt", opcodes)
+            said = reasons.get(name, "values too deep within each other")
             for command in ("check", "run"):
                 with self.subTest(name=name, command=command):
                     code, text = self.flowrun(command, "graph.yaml", "--set", f"weights={name}.pt", options='weights: "${weights}"')
                     self.assertEqual(code, 2, text)
                     self.assertIn(f"{name}.pt is no file of torch.save in the zip format: broken pickle: ", text)
+                    self.assertIn(said, text)
             for record in ("data.pkl", "constants.pkl"):
                 with self.subTest(name=name, record=record):
                     with zipfile.ZipFile(self.at / "linear.pt") as whole, zipfile.ZipFile(self.at / f"script-{name}.pt", "w") as archive:
@@ -80,6 +85,7 @@ class Weights(unittest.TestCase):
                     code, text = self.flowrun("check", "graph.yaml", "--set", f"model=script-{name}.pt")
                     self.assertEqual(code, 2, text)
                     self.assertIn(f"script-{name}.pt is no TorchScript module: broken pickle: ", text)
+                    self.assertIn(said, text)
 
     def test_modules_of_any_kind_are_read(self):
         """With tensors of other types, lists, dicts and packed parameters in their pickles."""
