@@ -205,6 +205,18 @@ TEST_CASE("packets that wait for all of a stream that is joined with their own a
             .find("for which 'all' gathers") != std::string::npos);
 }
 
+TEST_CASE("what comes after a bundle of one packet needs as much as after a full one") {
+  const LoadedPlan loaded = tight_plan(R"(
+  items: {type: source, bytes: 1000}
+  bundle: {type: bundle, from: {item: items.item}, size: 5, early: 1, bytes: 100}
+  changed: {type: change, from: {item: bundle.bundle}, scratch: 3000}
+  sink: {type: sink, from: {item: changed.item}}
+)",
+                                       1);
+  // A packet, its share of a bundle of 500 bytes, and what changing that takes: scratch and another bundle.
+  CHECK(loaded.plan.nodes.front().lease == 1000 + 100 + 3000 + 500);
+}
+
 TEST_CASE("a packet that a whole scope sees keeps those after it from nothing") {
   check_runs(R"(
   boxes: {type: scopes, count: 2}

@@ -148,18 +148,19 @@ Step step_of(const PlanNode& node, std::size_t input) {
   if (node.type->acts()) return {scratch, scratch, scratch, true};
   Step step;
   step.holds_input = node.type->role == Role::gather;
+  // Each of the packets that are gathered covers its share of what is made of them, which may be made of
+  // fewer; but what comes after that needs as much then.
+  const std::size_t share = node.type->role == Role::gather ? costs.holds + 1 : 1;
   for (std::size_t port = 0; port < node.to.size(); ++port) {
     const auto forwarded = forwarded_input(node, port);
     if (forwarded ? *forwarded != input : !covers) continue;
-    if (!out_of(node, port).forwarded) step.working += *out_of(node, port).bytes;
-    step.after += node.way[port];
-    step.beside += forwarded ? node.beside[port] : node.way[port];
+    const std::size_t made = *out_of(node, port).bytes;
+    const std::size_t covered = node.way[port] - made + (made + share - 1) / share;
+    if (!out_of(node, port).forwarded) step.working += (made + share - 1) / share;
+    step.after += covered;
+    step.beside += forwarded ? node.beside[port] : covered;
   }
-  // Each of the packets that are gathered covers its share of what is made of them.
-  const std::size_t share = node.type->role == Role::gather ? costs.holds + 1 : 1;
-  step.working = scratch + (step.working + share - 1) / share;
-  step.after = (step.after + share - 1) / share;
-  step.beside = (step.beside + share - 1) / share;
+  step.working += scratch;
   return step;
 }
 
