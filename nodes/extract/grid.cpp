@@ -7,7 +7,8 @@
 namespace flowrun::wsi {
 
 Grid::Grid(const Slide& slide, Sampling sampling, int size, int stride, Edge edge)
-    : sampling_(sampling),
+    : slide_(slide),
+      sampling_(sampling),
       size_(size),
       stride_(stride),
       window_(sampling.window(size)),
@@ -20,8 +21,6 @@ Grid::Grid(const Slide& slide, Sampling sampling, int size, int stride, Edge edg
   };
   x_.side = slide.level(sampling.level).width;
   y_.side = slide.level(sampling.level).height;
-  x_.slide_side = slide.facts().width();
-  y_.slide_side = slide.facts().height();
   x_.last = last(x_.side);
   y_.last = last(y_.side);
   x_.restart();
@@ -54,11 +53,8 @@ std::optional<Cell> Grid::next() {
 }
 
 Cell Grid::at(std::int64_t x, std::int64_t y) const {
-  const auto begin = [this](std::int64_t pixel, const Axis& axis) {
-    const auto from = static_cast<double>(pixel);
-    return window_begin(from / downsample_, window_, axis.side, lies_within(from, extent_, axis.slide_side));
-  };
-  return {begin(x, x_), begin(y, y_), x, y};
+  const LevelWindow window = window_at(slide_, sampling_.level, x, y, extent_, window_);
+  return {window.column, window.row, x, y};
 }
 
 }  // namespace flowrun::wsi

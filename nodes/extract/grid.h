@@ -43,14 +43,15 @@ class Grid {
  private:
   /// Positions along one side of the slide, in tile pixels.
   struct Axis {
-    std::int64_t side = 0, slide_side = 0;  // pixels of the level, and of level 0
-    std::int64_t last = -1;                 // the last position that is allowed
+    std::int64_t side = 0;   // pixels of the level
+    std::int64_t last = -1;  // the last position that is allowed
     std::int64_t at = 0;
     bool more = false;
     void restart() { at = 0, more = last >= 0; }
     void advance(int stride, Edge edge);
   };
 
+  Slide slide_;
   Sampling sampling_;
   int size_, stride_, window_;
   Edge edge_;

@@ -87,44 +87,32 @@ void illustrate(SlideFiles& files, const Slide* slide, const Mask* mask) {
   if (slide) files.overview.emplace(*slide, mask);
 }
 
-/// Where a tile lies in pixels of its level, as extract has it.
-struct Place {
-  std::int64_t column, row;
-  int side;
-};
-
-Place place_of(const Tile& tile, const Slide& slide) {
-  const Level& level = slide.level(tile.level);
+/// The pixels of its level that the tile shows, as extract has it.
+LevelWindow window_of(const Tile& tile, const Slide& slide) {
   constexpr double digits = 1e-9;  // what dividing by the downsample loses of a window of a half pixel
-  const auto side = static_cast<int>(std::lround(tile.extent / level.downsample + digits));
-  const auto begin = [&](std::int64_t at, std::int64_t level_side, std::int64_t slide_side) {
-    const auto from = static_cast<double>(at);
-    return window_begin(from / level.downsample, side, level_side,
-                        lies_within(from, tile.extent, slide_side));
-  };
-  return {begin(tile.x, level.width, slide.facts().width()),
-          begin(tile.y, level.height, slide.facts().height()), side};
+  const auto side = static_cast<int>(std::lround(tile.extent / slide.level(tile.level).downsample + digits));
+  return window_at(slide, tile.level, tile.x, tile.y, tile.extent, side);
 }
 
 /// The tile as the slide's own JPEG tile, if it is one.
 bool copy_jpeg(const Tile& tile, const Slide* slide, std::vector<std::uint8_t>& jpeg) {
   if (!slide || !tile.untouched) return false;
-  const Place place = place_of(tile, *slide);
+  const LevelWindow window = window_of(tile, *slide);
   const double downsample = slide->level(tile.level).downsample;
   const auto back = [&](std::int64_t pixel) { return std::llround(static_cast<double>(pixel) * downsample); };
-  return back(place.column) == tile.x && back(place.row) == tile.y &&
-         slide->copy_jpeg_tile(tile.level, place.column, place.row, tile.size(), jpeg);
+  return back(window.column) == tile.x && back(window.row) == tile.y &&
+         slide->copy_jpeg_tile(tile.level, window.column, window.row, tile.size(), jpeg);
 }
 
 /// The tile's pixels, read now if it came without.
 cv::Mat pixels_of(const Tile& tile, const Slide* slide) {
   if (!tile.pixels.empty()) return tile.pixels;
-  const Place place = place_of(tile, *slide);
+  const LevelWindow window = window_of(tile, *slide);
   cv::Mat rgb(tile.size(), tile.size(), CV_8UC3);
-  if (place.side == tile.size())
-    slide->read(tile.level, place.column, place.row, rgb);
+  if (window.side == tile.size())
+    slide->read(tile.level, window.column, window.row, rgb);
   else  // in blocks: what it takes does not depend on how much finer the level is
-    read_area_average(*slide, tile.level, place.column, place.row, {place.side, place.side}, rgb);
+    read_area_average(*slide, tile.level, window.column, window.row, {window.side, window.side}, rgb);
   return rgb;
 }
 

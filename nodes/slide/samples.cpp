@@ -40,17 +40,13 @@ std::uint32_t Samples::index_of(std::vector<std::string>& names, const std::stri
 
 SlideWindow window_of(const Slide& slide, const Samples::Row& row, int size) {
   const Sampling sampling = sampling_of(slide, row, size);
-  const double downsample = slide.level(sampling.level).downsample;
   SlideWindow window;
   window.level = sampling.level;
-  window.side = sampling.window(size);
-  window.extent = size * sampling.ratio * downsample;
-  const auto begin = [&](std::int64_t pixel, std::int64_t side, std::int64_t slide_side) {
-    const auto from = static_cast<double>(pixel);
-    return window_begin(from / downsample, window.side, side, lies_within(from, window.extent, slide_side));
-  };
-  window.column = begin(row.x, slide.level(sampling.level).width, slide.facts().width());
-  window.row = begin(row.y, slide.level(sampling.level).height, slide.facts().height());
+  window.extent = size * sampling.ratio * slide.level(sampling.level).downsample;
+  const LevelWindow at = window_at(slide, sampling.level, row.x, row.y, window.extent, sampling.window(size));
+  window.column = at.column;
+  window.row = at.row;
+  window.side = at.side;
   const auto outside = [&](std::int64_t from, std::int64_t side) {
     return from >= side || static_cast<double>(from) + window.extent <= 0;
   };

@@ -63,6 +63,16 @@ int Sampling::window(int size) const {
   return static_cast<int>(std::lround(size * ratio));
 }
 
+LevelWindow window_at(const Slide& slide, int level, std::int64_t x, std::int64_t y, double extent,
+                      int side) {
+  const Level& of = slide.level(level);
+  const auto begin = [&](std::int64_t pixel, std::int64_t level_side, std::int64_t slide_side) {
+    const auto from = static_cast<double>(pixel);
+    return window_begin(from / of.downsample, side, level_side, lies_within(from, extent, slide_side));
+  };
+  return {begin(x, of.width, slide.facts().width()), begin(y, of.height, slide.facts().height()), side};
+}
+
 bool lies_within(double from, double extent, std::int64_t whole) {
   return from >= 0 && from + extent <= static_cast<double>(whole) + 1e-6;
 }

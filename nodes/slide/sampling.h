@@ -39,6 +39,16 @@ struct Sampling {
   int window(int size) const;
 };
 
+/// The pixels of a level that a tile shows.
+struct LevelWindow {
+  std::int64_t column = 0, row = 0;  ///< pixels of the level
+  int side = 0;                      ///< pixels of the level
+};
+
+/// Of a tile whose top left corner is level-0 pixel (x, y) and that is `extent` level-0 pixels wide and high,
+/// and `side` of the level.
+LevelWindow window_at(const Slide& slide, int level, std::int64_t x, std::int64_t y, double extent, int side);
+
 /// Whether what begins at `from` and is `extent` long lies within a side of `whole` pixels, but for last
 /// digits.
 bool lies_within(double from, double extent, std::int64_t whole);

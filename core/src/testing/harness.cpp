@@ -96,6 +96,17 @@ struct Harness::Implementation {
     next_expected = ++next_index;
   }
 
+  /// The same at the end of the scope or the run, after which the engine is taken down.
+  void settle_and_stop(std::size_t emitted_before) {
+    try {
+      settle(emitted_before);
+    } catch (...) {
+      stop();
+      throw;
+    }
+    stop();
+  }
+
   /// All that follows has come to its end: what was sent comes in order, and what was thrown comes out.
   void settle(std::size_t emitted_before) {
     engine->settle();
@@ -194,13 +205,7 @@ void Harness::finish() {
   its.router().add(scope, its.around->number);
   for (std::size_t i = 0; i < its.given.size(); ++i) its.router().release(scope, PlanAround::feed(i));
   its.router().release(scope, its.around->number);
-  try {
-    its.settle(before);
-  } catch (...) {
-    its.stop();
-    throw;
-  }
-  its.stop();
+  its.settle_and_stop(before);
 }
 
 void Harness::finish_run(std::vector<std::string> done_scopes) {
@@ -211,13 +216,7 @@ void Harness::finish_run(std::vector<std::string> done_scopes) {
   its.start(true);
   its.done_scopes.clear();
   for (std::size_t i = 0; i < its.given.size(); ++i) its.router().release(its.scope, PlanAround::feed(i));
-  try {
-    its.settle(before);
-  } catch (...) {
-    its.stop();
-    throw;
-  }
-  its.stop();
+  its.settle_and_stop(before);
 }
 
 const Scope& Harness::scope() const {
