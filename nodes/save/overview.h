@@ -21,6 +21,9 @@ class Overview {
   /// The picture, rows x cols x 3, 8 bit, RGB.
   const cv::Mat& draw();
 
+  /// See SlidePicture::problem.
+  const std::string& problem() const { return picture_.problem; }
+
  private:
   SlidePicture picture_;
 };

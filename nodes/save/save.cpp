@@ -205,7 +205,7 @@ Action Save::process(Inputs& in, Outputs&) {
   };
 }
 
-void Save::finish(Inputs& in, Outputs&) {
+void Save::finish(Inputs& in, Outputs& out) {
   if (in.scope().failed()) return;
   auto& files = in.state<SlideFiles>();
   files.open(in, *this);
@@ -216,6 +216,8 @@ void Save::finish(Inputs& in, Outputs&) {
   std::vector<std::uint8_t> bytes;
   encode_jpeg(files.overview->draw(), 85, bytes);
   write_file(files.folder / "overview.jpg", bytes);
+  if (!files.overview->problem().empty())
+    out.note("overview.jpg does not show the slide: " + files.overview->problem());
 }
 
 }  // namespace flowrun::wsi

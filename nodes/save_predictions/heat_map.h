@@ -21,6 +21,9 @@ class HeatMap {
   /// Rows x cols x 3, 8 bit, RGB.
   cv::Mat draw() const;
 
+  /// See SlidePicture::problem.
+  const std::string& problem() const { return picture_.problem; }
+
  private:
   SlidePicture picture_;
   cv::Mat sums_, tiles_;  // by pixel, float

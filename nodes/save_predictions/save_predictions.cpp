@@ -130,7 +130,7 @@ Action SavePredictions::process(Inputs& in, Outputs&) {
   };
 }
 
-void SavePredictions::finish(Inputs& in, Outputs&) {
+void SavePredictions::finish(Inputs& in, Outputs& out) {
   if (in.scope().failed()) return;
   auto& files = in.state<SlideFiles>();
   files.open(in, *this);
@@ -139,6 +139,8 @@ void SavePredictions::finish(Inputs& in, Outputs&) {
   std::vector<std::uint8_t> jpeg;
   encode_jpeg(files.heat->draw(), 90, jpeg);
   write_file(files.folder / "heatmap.jpg", jpeg);
+  if (!files.heat->problem().empty())
+    out.note("heatmap.jpg does not show the slide: " + files.heat->problem());
   write_file(files.folder / table_of_slide, files.score.table(in.scope().name()));
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "slide_picture.h"
 
+#include <flowrun/error.h>
 #include <flowrun/wsi/thumbnail.h>
 
 #include <algorithm>
@@ -14,15 +15,18 @@ const cv::Scalar tissue_colour(225, 190, 210);
 /// Level pixels worth reading for a picture.
 constexpr std::int64_t most_level_pixels = std::int64_t{1} << 26;
 
-cv::Mat background(const Slide& slide, cv::Size size, const cv::Mat& tissue) {
-  const Level& finest_needed =
-      slide.level(slide.level_for(static_cast<double>(slide.level(0).width) / size.width));
-  if (finest_needed.width * finest_needed.height <= most_level_pixels) {
-    const double downsample = static_cast<double>(slide.level(0).width) / size.width;
-    cv::Mat picture = read_thumbnail_rgb(slide, thumbnail_at_downsample(slide, downsample));
-    if (picture.size() != size) cv::resize(picture, picture, size, 0, 0, cv::INTER_AREA);
-    return picture;
-  }
+bool is_worth_reading(const Slide& slide, double downsample) {
+  const Level& needed = slide.level(slide.level_for(downsample));
+  return needed.width * needed.height <= most_level_pixels;
+}
+
+cv::Mat slide_at(const Slide& slide, cv::Size size, double downsample) {
+  cv::Mat picture = read_thumbnail_rgb(slide, thumbnail_at_downsample(slide, downsample));
+  if (picture.size() != size) cv::resize(picture, picture, size, 0, 0, cv::INTER_AREA);
+  return picture;
+}
+
+cv::Mat tissue_on_white(cv::Size size, const cv::Mat& tissue) {
   cv::Mat picture(size, CV_8UC3, cv::Scalar::all(255));
   if (!tissue.empty()) picture.setTo(tissue_colour, tissue);
   return picture;
@@ -42,7 +46,13 @@ SlidePicture picture_of(const Slide& slide, const Mask* mask) {
   };
   const cv::Size size(side(whole.width), side(whole.height));
   if (mask) cv::resize(mask->pixels, picture.tissue, size, 0, 0, cv::INTER_NEAREST);
-  picture.rgb = background(slide, size, picture.tissue);
+  const double downsample = static_cast<double>(whole.width) / size.width;
+  if (is_worth_reading(slide, downsample)) try {
+      picture.rgb = slide_at(slide, size, downsample);
+    } catch (const Error& problem) {  // a damaged tile costs its tile, not the slide
+      picture.problem = problem.what();
+    }
+  if (picture.rgb.empty()) picture.rgb = tissue_on_white(size, picture.tissue);
   return picture;
 }
 

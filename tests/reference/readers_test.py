@@ -30,6 +30,14 @@ nodes:
   tiles: {type: extract, from: slides, size: "${size}", edge: pad, level: "${level}", on_error: skip}
   files: {type: save, from: tiles, dir: "${out}"}
 """
+COPY = """
+flowrun: 1
+nodes:
+  slides: {type: read, path: "${slide}"}
+  tiles: {type: extract, from: slides, size: "${size}", edge: pad}
+  files: {type: save, from: {tile: tiles, slide: slides}, dir: "${out}", format: jpg, on_error: skip}
+params: {slide: x, size: 256, out: out}
+"""
 CONVERT = """
 flowrun: 1
 params: {slide: x, kind: save_tiff, out: out}
@@ -65,10 +73,10 @@ def one_bit(data):
 
 
 class Readers(support.ProgramTest):
-    def tiles(self, slide, code=DONE, size=256, **values):
+    def tiles(self, slide, code=DONE, size=256, graph=GRAPH, **values):
         """The tiles that are written, by place, and what was said."""
         out = self.fresh("out")
-        ended = flowrun("run", self.write(GRAPH), *support.settings(slide=slide, size=size, out=out, **values))
+        ended = flowrun("run", self.write(graph), *support.settings(slide=slide, size=size, out=out, **values))
         self.assert_ended(ended, code)
         folder, found = out / slide.stem, {}
         if (folder / "tiles.csv").exists():
@@ -164,6 +172,19 @@ class Readers(support.ProgramTest):
                     self.assertRegex(said, "cannot read level 0 at x=256, y=256: ")
                     for place, tile in found.items():
                         np.testing.assert_array_equal(tile, whole[place])
+
+    def test_a_damaged_tile_is_not_copied(self):
+        drawn = tiffs.picture(1024, 768)
+        whole, _ = self.tiles(self.slide(page(drawn, JPEG)), graph=COPY)
+        for (x, y), tile in whole.items():
+            own = Image.open(io.BytesIO(tiffs.jpeg(drawn[y:y + 256, x:x + 256])))
+            np.testing.assert_array_equal(tile, np.array(own).astype(int))
+        for damage in (half_lost, cut_off, ended_early, overwritten):
+            with self.subTest(damage=damage):
+                found, said = self.tiles(self.slide(page(drawn, JPEG, change={5: damage})), SKIPS, graph=COPY)
+                self.assertEqual(sorted(set(whole) - set(found)), [(256, 256)])
+                self.assertRegex(said, "cannot read level 0 at x=256, y=256: damaged JPEG tile")
+                self.assertIn("overview.jpg does not show the slide", said)
 
     def test_a_picture_larger_than_its_tile_is_refused_by_its_header(self):
         drawn, flat = tiffs.picture(512, 256), np.full((4096, 4096, 3), 200, np.uint8)
