@@ -136,7 +136,7 @@ class Introspection(support.ProgramTest):
     def test_a_drawing_shows_ports_types_and_bytes(self):
         svg = xml.etree.ElementTree.fromstring(self.drawn(SOURCE / "graphs/resolutions.yaml"))
         texts = [text.text.strip() for text in svg.iter("{http://www.w3.org/2000/svg}text")]
-        for text in ("slides", "read", "fine/cut", "extract", "tile", "dropped", "wsi.tile/2", "wsi.mask/1", "192 KiB",
+        for text in ("slides", "read", "fine/cut", "extract", "tile", "dropped", "wsi.tile/3", "wsi.mask/1", "192 KiB",
                      "34 MiB", "up to 8 MiB"):
             self.assertIn(text, texts)
         # An edge for each line of the plan that says what an input takes.

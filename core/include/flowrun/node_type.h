@@ -16,7 +16,7 @@ class Node;
 /// A typed entrance of a node.
 struct InputSpec {
   std::string name;
-  std::string type;        ///< packet type, e.g. "wsi.tile/2"
+  std::string type;        ///< packet type, e.g. "wsi.tile/3"
   bool optional = false;   ///< may stay unconnected
   bool per_scope = false;  ///< one packet for the whole scope, seen by every call in it
   /// Of per_scope: what tells a payload from others, for packets of the run. Empty: nothing does.

@@ -11,7 +11,7 @@
 namespace flowrun {
 
 /// A type that can travel along an edge. It carries a registered name plus version, which is its identity
-/// across shared libraries (RTTI is not): `static constexpr std::string_view packet_type = "wsi.tile/2";`.
+/// across shared libraries (RTTI is not): `static constexpr std::string_view packet_type = "wsi.tile/3";`.
 /// Raise the version whenever the layout changes. A payload is immutable once emitted.
 template <class T>
 concept Payload = requires {

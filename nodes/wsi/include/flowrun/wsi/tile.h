@@ -17,7 +17,7 @@ namespace flowrun::wsi {
 
 /// A square of slide pixels with its place.
 struct Tile {
-  static constexpr std::string_view packet_type = "wsi.tile/2";
+  static constexpr std::string_view packet_type = "wsi.tile/3";
 
   /// size x size x 3, 8 bit, RGB, or size x size x 1: a stain's picture of its own. Never written to once
   /// emitted. Empty where no node needs them: Node::needs_content.
