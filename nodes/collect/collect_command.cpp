@@ -95,8 +95,7 @@ int collect_or_undo(const Arguments& arguments) {
 int run(std::span<const std::string> given) {
   CLI::App app(
       "Moves slides and logs out of nested folders, a folder each for both. Nothing is replaced, nothing "
-      "lost: "
-      "killed, it goes on when run again.",
+      "lost: killed, it goes on when run again.",
       "flowrun collect");
   Arguments arguments;
   std::vector<std::string> extensions;

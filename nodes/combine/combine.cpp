@@ -30,9 +30,8 @@ void Combine::describe(Description<Combine>& d) {
   d.summary("Puts two tissue masks together.")
       .details(
           "intersection: tissue in both; union: in either; weighted: where the weights of the masks that say "
-          "tissue come to at "
-          "least min_weight, as a share of all weights. Masks of different sizes are brought to the larger "
-          "one's.")
+          "tissue come to at least min_weight, as a share of all weights. Masks of different sizes are "
+          "brought to the larger one's.")
       .example("both: {type: combine, from: {a: tissue, b: tissue}, method: intersection}")
       .input<Mask>("a")
       .input<Mask>("b")

@@ -51,19 +51,16 @@ void Detect::describe(Description<Detect>& d) {
   d.summary("Finds tissue and gives a mask of it.")
       .details(
           "otsu: Otsu's threshold on grey, then opening and closing with an ellipse. It parts a slide in "
-          "two: "
-          "pale tissue beside very dark one is on the side of the glass. glass: what is darker than the "
+          "two: pale tissue beside very dark one is on the side of the glass. glass: what is darker than the "
           "slide's own glass in one of R, G, B, by `contrast` and by more than the glass's noise, then the "
-          "same "
-          "opening and closing; it finds pale and dark tissue (DAB, folds) together. hsv: pixels whose hue, "
-          "saturation and value (0 to 180, 255, 255) lie within ranges, then the same opening and closing. "
-          "saturation: CLAM's method, a threshold on the saturation after a median blur, then closing with a "
-          "square. The mask is made at the resolution asked for (level 2, or the last level of slides with "
-          "fewer, if nothing is); it has at most 8.4 million pixels: a larger level is averaged down by a "
-          "whole factor. Pen marks and what is declared as glass are painted white before anything else; "
-          "black frames around the "
-          "picture are no tissue. A slide without contrast is blank, and its mask empty. "
-          "Areas need the slide's MPP. Two masks are put together by the node combine.")
+          "same opening and closing; it finds pale and dark tissue (DAB, folds) together. hsv: pixels whose "
+          "hue, saturation and value (0 to 180, 255, 255) lie within ranges, then the same opening and "
+          "closing. saturation: CLAM's method, a threshold on the saturation after a median blur, then "
+          "closing with a square. The mask is made at the resolution asked for (level 2, or the last level "
+          "of slides with fewer, if nothing is); it has at most 8.4 million pixels: a larger level is "
+          "averaged down by a whole factor. Pen marks and what is declared as glass are painted white before "
+          "anything else; black frames around the picture are no tissue. A slide without contrast is blank, "
+          "and its mask empty. Areas need the slide's MPP. Two masks are put together by the node combine.")
       .example("tissue: {type: detect, from: slides, mpp: 8}")
       .input<Slide>("slide")
       .output<Mask>("mask");
@@ -81,8 +78,7 @@ void Detect::describe(Description<Detect>& d) {
        "contrast", &Detect::contrast,
        "otsu, glass: grey levels that tissue is darker than glass at least; 12 if not given. saturation with "
        "use_otsu: that it is more saturated; 5 if not given. 0 leaves it to the threshold, which finds "
-       "tissue "
-       "on blank slides")
+       "tissue on blank slides")
       .at_least(0)
       .at_most(255);
   d.option("hue", &Detect::hue, "hsv: lowest and highest hue; [130, 180] if not given");

@@ -103,8 +103,7 @@ std::string said_of_overlap(const Samples& samples, const std::vector<bool>& val
   if (both.empty()) return {};
   return fmt::format(
       "{} slides have samples to train and to validate with ({}): validation does not show what the model "
-      "does "
-      "on new slides",
+      "does on new slides",
       both.size(), *both.begin());
 }
 
@@ -130,8 +129,7 @@ void Epochs::describe(Description<Epochs>& d) {
   d.option("val_csv", &Epochs::val_csv, "table of the samples to validate with, the same in each epoch");
   d.option("slides", &Epochs::slides,
            "where the slides are that the tables name: file, glob pattern, folder or list, or several of "
-           "these; not "
-           "given: samples are tile images, or the column slide has paths");
+           "these; not given: samples are tile images, or the column slide has paths");
   d.option(
       "classes", &Epochs::classes,
       "names in the order of the model's outputs; not given: all labels, sorted, of which no two may be one "

@@ -33,19 +33,14 @@ void Extract::describe(Description<Extract>& d) {
           "connected, tiles get a label from the annotations, and those with less of the wanted classes than "
           "min_class_coverage are left out. At an MPP or a magnification that no level has, tiles are scaled "
           "down from the next finer level; an MPP need only be near (mpp_tolerance), as scanners' 40x is "
-          "0.25 "
-          "microns, or 0.2525. Padding has the slide's background colour, which is white unless the slide "
-          "says "
-          "otherwise. Where all that follows is about places (save_h5, save_geojson, index), no pixel is "
-          "read. "
-          "With a cap, tiles are drawn at random: the same ones for the same seed, "
-          "slide and grid, whatever else runs; a larger cap adds to them. With `coordinates` tiles lie where "
-          "a file says, in its order: a table with columns x and y in level-0 pixels (a tiles.csv will do), "
-          "or an HDF5 file of CLAM, TRIDENT (whose name of case.ome.tif is case) or STAMP (whose microns "
-          "need "
-          "the slide's MPP); the file also tells the resolution, if it does and no option "
-          "is given, and must not contradict `size`. Labels come from that file, else from the annotations, "
-          "else from `labels`.")
+          "0.25 microns, or 0.2525. Padding has the slide's background colour, which is white unless the "
+          "slide says otherwise. Where all that follows is about places (save_h5, save_geojson, index), no "
+          "pixel is read. With a cap, tiles are drawn at random: the same ones for the same seed, slide and "
+          "grid, whatever else runs; a larger cap adds to them. With `coordinates` tiles lie where a file "
+          "says, in its order: a table with columns x and y in level-0 pixels (a tiles.csv will do), or an "
+          "HDF5 file of CLAM, TRIDENT (whose name of case.ome.tif is case) or STAMP (whose microns need the "
+          "slide's MPP); the file also tells the resolution, if it does and no option is given, and must not "
+          "contradict `size`. Labels come from that file, else from the annotations, else from `labels`.")
       .example("tiles: {type: extract, from: {slide: slides, mask: tissue}, size: 512, min_coverage: 0.1}")
       .input<Slide>("slide")
       .optional_scope_input<Mask>("mask")
@@ -64,8 +59,7 @@ void Extract::describe(Description<Extract>& d) {
   d.option("mpp", &Extract::mpp, "microns per tile pixel").above(0);
   d.option("mpp_tolerance", &Extract::mpp_tolerance,
            "share of the MPP asked for by which a level may miss it and still be read as it is, the slide's "
-           "finest "
-           "level, too; the tiles' mpp is then the level's")
+           "finest level, too; the tiles' mpp is then the level's")
       .at_least(0)
       .at_most(0.5);
   d.option("magnification", &Extract::magnification, "objective power to read at, e.g. 20").above(0);

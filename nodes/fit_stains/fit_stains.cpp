@@ -55,12 +55,11 @@ void FitStains::describe(Description<FitStains>& d) {
           "For each slide the stains are found as normalize with scope slide finds them, and written to "
           "slides/<slide>.yaml in `dir`; with `tiles` instead of slides, for each PNG or JPEG in a folder "
           "and all below it; one that is broken is an error of its own: on_error: skip leaves it out. At the "
-          "end of the run stains.yaml has the median or mean of each number, and "
-          "stains.csv a row for each slide or tile. All of these YAML files can be the `target` of "
-          "normalize, with any method: they hold the stain colours and maxima "
-          "and the moments that reinhard needs, of the space that `space` or `like` says, which normalize "
-          "must "
-          "be given too. Slides without stain are left out, and the summary says so.")
+          "end of the run stains.yaml has the median or mean of each number, and stains.csv a row for each "
+          "slide or tile. All of these YAML files can be the `target` of normalize, with any method: they "
+          "hold the stain colours and maxima and the moments that reinhard needs, of the space that `space` "
+          "or `like` says, which normalize must be given too. Slides without stain are left out, and the "
+          "summary says so.")
       .example("fit: {type: fit_stains, from: {slide: slides, mask: tissue}, dir: out_stains}")
       .resumes()
       .optional_input<Slide>("slide")

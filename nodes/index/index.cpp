@@ -14,8 +14,7 @@ void Index::describe(Description<Index>& d) {
   d.summary("Gathers where the tiles of all slides are, and their labels, without their pixels.")
       .details(
           "For training straight from slides in the same graph: `epochs` takes what it gathered, and `load` "
-          "reads the "
-          "tiles again, each when it is needed. Slides that failed are left out.")
+          "reads the tiles again, each when it is needed. Slides that failed are left out.")
       .example("places: {type: index, from: tiles}")
       .input<Tile>("tile")
       .output<Samples>("samples");

@@ -133,12 +133,12 @@ void Save::describe(Description<Save>& d) {
           "mpp, coverage, label, in the order of the grid; with `mask` connected mask.png (one bit a pixel, "
           "white = tissue); with `slide` connected overview.jpg, the slide with the mask's outline and the "
           "kept tiles. Samples of an epoch come from many slides and may be drawn twice: their files are "
-          "called "
-          "<epoch>_<number of the sample>, and `slide` says where each is from. The folder appears when all "
-          "of "
-          "it is written. With `format: none` only the table is "
-          "written, and tells why a filter dropped its tiles. JPEG tiles that lie exactly on the slide's own "
-          "are copied from the file, if `slide` is connected and nothing changed them.")
+          "called <epoch>_<number of the sample>, and `slide` says where each is from. The folder appears "
+          "when all of it is written. With `format: none` only the table is written, and tells why a filter "
+          "dropped its tiles. JPEG tiles that lie exactly on the slide's own are copied from the file, if "
+          "`slide` is connected and nothing changed them; each is looked through to its end first, so that a "
+          "damaged one is an error. Where a part of the slide is damaged the overview shows tissue on white, "
+          "and the summary says so.")
       .example("files: {type: save, from: {tile: tiles, slide: slides, mask: tissue}, dir: out}")
       .input<Tile>("tile")
       .optional_scope_input<Slide>("slide")

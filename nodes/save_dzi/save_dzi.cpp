@@ -131,10 +131,9 @@ void SaveDzi::describe(Description<SaveDzi>& d) {
   d.summary("Writes a slide as a DeepZoom image, for viewers in a browser.")
       .details(
           "<slide>.dzi and the folder <slide>_files with <level>/<column>_<row>.jpeg (or .png), as "
-          "OpenSeadragon "
-          "reads them. Level 0 is one pixel, the last level the slide's level 0; each is made from the "
-          "coarsest level of the slide that is fine enough, the small ones from one that is held in memory. "
-          "Defaults are those of libvips.")
+          "OpenSeadragon reads them. Level 0 is one pixel, the last level the slide's level 0; each is made "
+          "from the coarsest level of the slide that is fine enough, the small ones from one that is held in "
+          "memory. Defaults are those of libvips.")
       .example("zoom: {type: save_dzi, from: slides, dir: zoom}")
       .input<Slide>("slide");
   d.option("dir", &SaveDzi::dir, "folder to write to").required().output_folder();

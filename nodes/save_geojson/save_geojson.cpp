@@ -45,10 +45,9 @@ void SaveGeojson::describe(Description<SaveGeojson>& d) {
       .details(
           "For each slide <slide>_tiles.geojson in `dir`: a FeatureCollection with a polygon for each tile, "
           "in level-0 pixels, counted from `origin`, in the order of the grid; the tile's label as "
-          "classification, in the class's "
-          "colour if `classes` is connected, else in one that the name decides; its coverage and what stages "
-          "measured, such as probabilities, as measurements; on a filter's port for dropped tiles the reason "
-          "as name. In QuPath: drop the file onto the open slide.")
+          "classification, in the class's colour if `classes` is connected, else in one that the name "
+          "decides; its coverage and what stages measured, such as probabilities, as measurements; on a "
+          "filter's port for dropped tiles the reason as name. In QuPath: drop the file onto the open slide.")
       .example("squares: {type: save_geojson, from: tiles, dir: out_geojson}")
       .input<Tile>("tile")
       .optional_scope_input<ClassMask>("classes");

@@ -73,14 +73,12 @@ void SaveOutlines::describe(Description<SaveOutlines>& d) {
   d.summary("Writes the outlines of tissue and of classes as annotations that QuPath shows on the slide.")
       .details(
           "For each slide <slide>.geojson in `dir`: a FeatureCollection of annotations in level-0 pixels, "
-          "counted from `origin`. "
-          "Tissue is traced along the edges of the mask's pixels, as QuPath does it: the polygons cover "
-          "exactly the mask, holes are interior rings, pieces that touch only at a corner are two. Each has "
-          "the property tissue_id, from 0, as in TRIDENT's contours_geojson. Regions of classes keep their "
-          "outlines, names and colours, without their holes; where they overlap, the polygons do; an outline "
-          "that "
-          "crosses itself is taken apart where it does or, when it does so too often, traced from a drawing, "
-          "and that is said in the summary.")
+          "counted from `origin`. Tissue is traced along the edges of the mask's pixels, as QuPath does it: "
+          "the polygons cover exactly the mask, holes are interior rings, pieces that touch only at a corner "
+          "are two. Each has the property tissue_id, from 0, as in TRIDENT's contours_geojson. Regions of "
+          "classes keep their outlines, names and colours, without their holes; where they overlap, the "
+          "polygons do; an outline that crosses itself is taken apart where it does or, when it does so too "
+          "often, traced from a drawing, and that is said in the summary.")
       .example("outlines: {type: save_outlines, from: {slide: slides, mask: tissue}, dir: out_outlines}")
       .input<Slide>("slide")
       .optional_scope_input<Mask>("mask")

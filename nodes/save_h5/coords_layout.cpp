@@ -31,8 +31,8 @@ H5Attributes clam_attributes(const TileShape& tiles, const SlideFacts& slide, co
   if (std::abs(tiles.extent - expected) > 1e-6 * expected)
     throw Error(fmt::format(
         "{}: layout clam needs tiles of a level as it is, but these were scaled: {} pixels show {:.6g} of "
-        "level "
-        "0, at level {} it would be {:.6g}; set extract's level instead of mpp, or write layout trident",
+        "level 0, at level {} it would be {:.6g}; set extract's level instead of mpp, or write layout "
+        "trident",
         slide.path.string(), tiles.size, tiles.extent, tiles.level, expected));
   const std::vector<std::int64_t> dim{level.width, level.height};
   const auto ratio = [](std::int64_t a, std::int64_t b) {

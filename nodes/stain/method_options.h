@@ -42,8 +42,7 @@ void describe_method(Description<T>& d, std::vector<std::string> methods, std::v
       .above(0);
   d.option("matrix", &T::matrix,
            "ruifrok: a stains.yaml with the colours of hematoxylin and eosin; those of Ruifrok and Johnston, "
-           "if not "
-           "given");
+           "if not given");
   d.option("max_rounds", &T::max_rounds, "vahadane: or after so many rounds").at_least(1).at_most(100000);
 }
 
