@@ -96,6 +96,12 @@ class EdgesMemory(edges.EdgesTest):
         self.assertEqual(summary["scope_counts"], {"done": 2})
         self.assertIn("kept beyond the group's end", json.dumps(summary["scopes"]))
 
+    def test_groups_that_are_kept(self):
+        """Kept packets that opened scopes don't keep further ones from being opened."""
+        summary, _ = self.summary("keep_groups", DONE, limit=30)
+        self.assertEqual(summary["scope_counts"], {"done": 5})
+        self.assertIn("kept beyond the group's end", json.dumps(summary["scopes"]))
+
     def test_batches_of_pairs(self):
         """Both packets of a pair are one payload, which counts once."""
         summary = self.assert_capped("batch_of_pairs", 64)

@@ -16,14 +16,14 @@ class Budget::Hold {
  public:
   Hold(std::shared_ptr<Budget> budget, Point& point, Turn turn, std::uint64_t id)
       : budget_(std::move(budget)), point_(point), turn_(turn), id_(id) {}
-  ~Hold() { budget_->give_back(point_, turn_, id_, !unused); }
+  ~Hold() { budget_->give_back(point_, turn_, id_, !closed); }
   Hold(const Hold&) = delete;
   Hold& operator=(const Hold&) = delete;
 
   Point& point() const { return point_; }
   std::pair<Turn, std::uint64_t> key() const { return {turn_, id_}; }
 
-  mutable bool unused = false;
+  mutable bool closed = false;  ///< its index may ask again, or has been told that it need not
 
  private:
   std::shared_ptr<Budget> budget_;
@@ -68,12 +68,28 @@ std::size_t Budget::forget_scope(Point& point, std::uint64_t age) {
          it != point.held.end() && it->first.first.age == age; ++it) {
       Held& held = it->second;
       bytes += held.bytes;
-      shared_ += point.shared_bytes(held.bytes, false) - point.shared_bytes(held.bytes, held.in_turn);
-      held.in_turn = false;
+      shared_ += point.forget(held);
     }
     point.settle(age);
     point.scopes.erase(age);
     pass_on(point);
+  }
+  wake();
+  return bytes;
+}
+
+std::size_t Budget::forget(Lease lease) {
+  if (lease.use_count() <= 1) return 0;
+  const auto& hold = *static_cast<const Hold*>(lease.get());
+  hold.closed = true;
+  std::size_t bytes = 0;
+  {
+    std::scoped_lock lock(mutex_);
+    Point& point = hold.point();
+    Held& held = point.held.at(hold.key());
+    bytes = held.bytes;
+    shared_ += point.forget(held);
+    close_locked(point, hold.key().first);
   }
   wake();
   return bytes;
@@ -120,7 +136,9 @@ void Budget::set_in_turn(Point& point, Held& held) {
 }
 
 bool Budget::fits(const Point& point, Turn turn, std::size_t bytes) const {
-  if (point.blocked > 0 || point.unsettled > 0 || point.held.size() >= point.plan.most_leases) return false;
+  if (point.blocked > 0 || point.unsettled > 0 ||
+      point.held.size() - point.forgotten >= point.plan.most_leases)
+    return false;
   const bool mine = point.in_turn(turn);
   const std::size_t needed = point.shared_bytes(bytes, mine);
   if (needed == 0) return true;
@@ -132,7 +150,7 @@ bool Budget::fits(const Point& point, Turn turn, std::size_t bytes) const {
 Lease Budget::grant(Point& point, Turn turn, std::size_t bytes) {
   const bool mine = point.in_turn(turn);
   const std::uint64_t id = ids_++;
-  point.held.emplace(std::pair{turn, id}, Held{bytes, mine});
+  point.held.emplace(std::pair{turn, id}, Held{bytes, mine, false});
   point.settle(turn.age);
   point.used += bytes;
   shared_ += point.shared_bytes(bytes, mine);
@@ -173,7 +191,7 @@ void Budget::shrink(const Lease& lease, std::size_t bytes) {
 }
 
 void Budget::return_unused(Lease lease) {
-  static_cast<const Hold*>(lease.get())->unused = true;
+  static_cast<const Hold*>(lease.get())->closed = true;
 }
 
 void Budget::give_back(Point& point, Turn turn, std::uint64_t id, bool closes) {
@@ -183,6 +201,7 @@ void Budget::give_back(Point& point, Turn turn, std::uint64_t id, bool closes) {
     const Held held = it->second;
     point.held.erase(it);
     point.used -= held.bytes;
+    point.forgotten -= held.forgotten;
     used_ -= held.bytes;
     shared_ -= point.shared_bytes(held.bytes, held.in_turn);
     if (closes) close_locked(point, turn);

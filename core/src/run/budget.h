@@ -65,6 +65,8 @@ class Budget : public std::enable_shared_from_this<Budget> {
   void end_scope(Point& point, std::uint64_t age);
   /// The scope is over; leases in it that somebody still holds must not keep others waiting. Their bytes.
   std::size_t forget_scope(Point& point, std::uint64_t age);
+  /// The same of a single lease, which opened a scope that is over. 0: nobody else holds it.
+  std::size_t forget(Lease lease);
   /// The index will not ask.
   void close(Point& point, Turn turn);
 

@@ -13,6 +13,14 @@ std::size_t Budget::Point::shared_bytes(std::size_t bytes, bool in_turn) const {
   return in_turn ? bytes - std::min(bytes, plan.bytes) : bytes;
 }
 
+std::size_t Budget::Point::forget(Held& held_lease) {
+  const std::size_t before = shared_bytes(held_lease.bytes, held_lease.in_turn);
+  forgotten += !held_lease.forgotten;
+  held_lease.forgotten = true;
+  held_lease.in_turn = false;
+  return shared_bytes(held_lease.bytes, false) - before;
+}
+
 void Budget::Point::settle(std::uint64_t age) {
   const auto scope = scopes.find(age);
   if (!plan.opener || scope == scopes.end() || std::exchange(scope->second.settled, true)) return;

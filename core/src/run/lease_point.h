@@ -14,6 +14,7 @@ namespace flowrun {
 struct Budget::Held {
   std::size_t bytes = 0;
   bool in_turn = false;
+  bool forgotten = false;  ///< of a scope that is over
 };
 
 /// What is leased and asked for at one place. Guarded by the budget's mutex.
@@ -31,6 +32,8 @@ struct Budget::Point {
   bool in_turn(Turn turn) const;
   /// Of a lease: what it takes of what all points share.
   std::size_t shared_bytes(std::size_t bytes, bool in_turn) const;
+  /// The scope of what is held is over: it has no slot any more. What it takes more of what all points share.
+  std::size_t forget(Held& held_lease);
   /// Nobody overtakes an older request of the same point, or small ones could starve a large one for ever.
   bool is_first(Turn turn) const { return waiting.empty() || turn < waiting.begin()->first; }
   /// The scope had its first lease, or will not ask.
@@ -45,6 +48,7 @@ struct Budget::Point {
   /// Several leases of one turn are possible only of a scope that was forgotten; the id tells them apart.
   std::map<std::pair<Turn, std::uint64_t>, Held> held;
   std::size_t used = 0;
+  std::size_t forgotten = 0;  ///< of those held
   int blocked = 0;
   int unsettled = 0;  ///< of one that opens scopes: points in them that are not settled
   std::map<Turn, std::vector<Request>> waiting;

@@ -75,7 +75,7 @@ ScopePtr ScopeKeeper::open(int opener, NewScope spec, const Lease& lease) {
   node.redoing = node.plan->type->successive;
   auto scope = begin_scope(opener, std::move(spec.name), node.folders);
   scope->identity = std::move(spec.identity);
-  scope->lease = lease;
+  if (scope->unfinished > 0) scope->lease = lease;
   {
     std::scoped_lock lock(mutex_);
     open_.insert(scope);
@@ -210,7 +210,6 @@ void ScopeKeeper::published(const ScopePtr& scope, const std::exception_ptr& pro
     std::scoped_lock lock(state_.at(opener).mutex);
     state_.at(opener).scopes[scope->name()] = true;
   }
-  scope->lease.reset();
   {
     std::scoped_lock lock(mutex_);
     open_.erase(scope);
@@ -224,12 +223,16 @@ void ScopeKeeper::published(const ScopePtr& scope, const std::exception_ptr& pro
 
 /// What a node keeps beyond a scope, in a member say, stays leased: others must not wait for it for ever.
 void ScopeKeeper::note_kept_packets(ScopeRun& scope) {
-  for (const PointOfNode& of : points_in(scope))
-    if (const std::size_t bytes = state_.budget->forget_scope(*of.point, scope.age()))
-      scope.at(of.node).counts.notes.add(fmt::format(
+  const auto note = [&](int maker, std::size_t bytes) {
+    if (bytes > 0)
+      scope.at(maker).counts.notes.add(fmt::format(
           "packets of {} are kept beyond the {}'s end by a node that takes them: what is kept for a "
           "scope belongs into Inputs::state, a mistake of a plugin",
           format_bytes(bytes), scope.kind()));
+  };
+  for (const PointOfNode& of : points_in(scope))
+    note(of.node, state_.budget->forget_scope(*of.point, scope.age()));
+  note(scope.opener(), state_.budget->forget(std::exchange(scope.lease, nullptr)));
 }
 
 void ScopeKeeper::tell(ScopeRun& scope) {

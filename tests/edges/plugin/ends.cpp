@@ -87,6 +87,18 @@ struct Keep : Map {
   }
 };
 
+/// Keeps the packets that opened groups.
+struct KeepGroups : Map {
+  std::mutex mutex;
+  std::vector<std::shared_ptr<const Group>> kept;
+
+  static void describe(Description<KeepGroups>& d) { d.summary("Keeps all groups.").input<Group>("group"); }
+  void process(Inputs& in, Outputs&) override {
+    std::scoped_lock lock(mutex);
+    kept.push_back(in.share<Group>("group"));
+  }
+};
+
 /// Writes GROUP + suffix with the number of items in it.
 struct File : Map {
   std::filesystem::path dir;
@@ -164,6 +176,7 @@ void add_ends(Registry& registry) {
       .node<Append>("case_append")
       .node<BatchPairs>("case_batch_pairs")
       .node<Keep>("case_keep")
+      .node<KeepGroups>("case_keep_groups")
       .node<File>("case_file")
       .node<FinishScratch>("case_finish_scratch")
       .node<Fail>("case_fail")

@@ -149,3 +149,20 @@ TEST_CASE("what is kept beyond its scope does not keep others waiting") {
   CHECK(f.ask(tiles, 20, 1, 1));
   CHECK(f.budget->used() == 40);
 }
+
+TEST_CASE("a scope's own lease that is kept beyond its end does not keep the next from being opened") {
+  Fixture f(60);
+  Budget::Point& slides = f.budget->add({"slides", 20, 1, true, 1});
+  f.budget->begin_scope(slides, 0);
+  Lease scope = f.ask(slides, 20, 0);
+  Lease kept = scope;
+  CHECK_FALSE(f.ask(slides, 20, 1));
+  CHECK(f.budget->forget(std::exchange(scope, nullptr)) == 20);
+  CHECK(f.late.size() == 1);
+  CHECK(f.budget->used() == 40);
+  kept.reset();
+  CHECK(f.budget->used() == 20);
+  CHECK_FALSE(f.ask(slides, 20, 2));  // one at a time, still
+  CHECK(f.budget->forget(std::exchange(f.late.front(), nullptr)) == 0);
+  CHECK(f.late.size() == 2);
+}
