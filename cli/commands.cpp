@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands.h"
 
-#include <flowrun/version.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <span>
@@ -13,7 +11,8 @@
 namespace flowrun::cli {
 namespace {
 
-const std::vector<std::string> own_commands{"run", "check", "draw", "new", "nodes", "plugins", "schema"};
+const std::vector<std::string> own_commands{"run", "check", "doctor",  "draw",
+                                            "new", "nodes", "plugins", "schema"};
 
 /// CLI11 takes arguments in reverse.
 std::vector<std::string> reversed(std::vector<std::string> arguments) {
@@ -100,7 +99,7 @@ int run_program(const std::vector<std::string>& given) {
 
   CLI::App app("flowrun: dataflow for whole-slide images, in bounded memory.", "flowrun");
   app.footer(footer(plugins));
-  app.set_version_flag("--version", "flowrun " FLOWRUN_VERSION);
+  app.set_version_flag("--version", [&] { return versions(plugin_folders); });
   app.fallthrough();
   std::vector<std::string> folders_seen_already;
   app.add_option("--plugin-dir", folders_seen_already, "folder with plugins, searched first")
@@ -117,6 +116,10 @@ int run_program(const std::vector<std::string>& given) {
   run_app->add_option("--trace", run.trace, "file for a Chrome trace of all calls, waits and leases");
   CLI::App* check_app = app.add_subcommand("check", "Checks a graph and prints its plan without running it.");
   add_graph_options(*check_app, run, settings);
+  CLI::App* doctor_app =
+      app.add_subcommand("doctor", "Examines the machine and a folder for outputs: are they fit for runs?");
+  std::string folder = ".";
+  doctor_app->add_option("FOLDER", folder, "where outputs are to go; here, if not given");
   CLI::App* draw_app =
       app.add_subcommand("draw", "Draws a graph as SVG: nodes, ports, types and bytes of packets.");
   add_graph_options(*draw_app, run, settings);
@@ -163,6 +166,7 @@ int run_program(const std::vector<std::string>& given) {
   }
   if (*run_app) return run_graph(run);
   if (*check_app) return check_graph(run);
+  if (*doctor_app) return examine_machine(plugin_folders, folder);
   if (*draw_app) return draw_graph(run, dot);
   if (*schema_app) return print_schema(plugins);
   if (*new_plugin_app) return new_plugin(plugins, new_name);

@@ -48,6 +48,11 @@ int new_plugin(const Plugins& plugins, const std::string& name);
 int print_nodes(Plugins& plugins, const std::string& type, NodesAs as);
 /// `flowrun plugins`: every library tried, and why it was refused.
 int print_plugins(const std::vector<std::filesystem::path>& plugin_folders);
+/// `flowrun --version`: of the program, of all plugins and of the libraries that they work with.
+std::string versions(const std::vector<std::filesystem::path>& plugin_folders);
+/// `flowrun doctor`: whether this machine, and a folder for outputs, are fit for runs, and what to change.
+int examine_machine(const std::vector<std::filesystem::path>& plugin_folders,
+                    const std::filesystem::path& folder);
 /// `flowrun plugins --check LIBRARY`: opens one library and makes each of its nodes.
 int check_plugin(const std::filesystem::path& library);
 /// `flowrun plugins --describe LIBRARY`: the list to put beside it.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <oneapi/tbb/version.h>
 
 #include <map>
 
@@ -47,6 +48,19 @@ int print_plugins(const std::vector<fs::path>& plugin_folders) {
     say_taken(first_command, list.commands);
   }
   return all_printed() && !refused ? 0 : 1;
+}
+
+std::string versions(const std::vector<fs::path>& plugin_folders) {
+  std::string text = fmt::format("flowrun {}\nABI {}, {}\noneTBB {}\n", FLOWRUN_VERSION, plugin_abi,
+                                 FLOWRUN_COMPILER_TAG, TBB_runtime_version());
+  const Plugins plugins(plugin_search_path(plugin_folders, {}), true);
+  for (const PluginFile& file : plugins.files())
+    text += file.problem.empty()
+                ? fmt::format("{} {} ({}){}{}\n", file.list.name, file.list.version, file.library.string(),
+                              file.list.libraries.empty() ? "" : ": ", fmt::join(file.list.libraries, ", "))
+                : fmt::format("refused: {}\n", file.problem);
+  text.pop_back();  // which ends the line itself
+  return text;
 }
 
 int check_plugin(const fs::path& library) {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <ATen/Context.h>
 #include <flowrun/plugin.h>
+#include <fmt/format.h>
+#include <torch/csrc/api/include/torch/version.h>
 
 #include <opencv2/core/utility.hpp>
 
@@ -12,6 +15,7 @@ FLOWRUN_PLUGIN("torch", FLOWRUN_VERSION, registry) {
   using namespace flowrun::torch_nodes;
   // OpenCV's own threads would run other packets' work in the middle of a call.
   cv::setNumThreads(1);
+  registry.library(fmt::format("libtorch {} with {} CUDA devices", TORCH_VERSION, at::getNumGPUs()));
   registry.node<Export>("export");
   registry.node<Predict>("predict");
   registry.node<ToTensor>("to_tensor");

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <flowrun/plugin.h>
+#include <fmt/format.h>
+#include <openslide/openslide.h>
 
 #include <opencv2/core/utility.hpp>
 
@@ -59,5 +61,7 @@ FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
   registry.node<SavePredictions>("save_predictions");
   registry.node<SaveTiff>("save_tiff");
   registry.node<Separate>("separate");
+  registry.library(fmt::format("OpenSlide {}", openslide_get_version()))
+      .library(fmt::format("OpenCV {}", cv::getVersionString()));
   registry.command(collect_command()).command(slide_command()).command(synth_command());
 }

@@ -63,6 +63,30 @@ class EdgesOutput(edges.EdgesTest):
         self.assert_one_message(ended)
         self.assertNotIn("in use", ended.err)
 
+    def test_doctor(self):
+        """It does in the folder what a run does, and leaves nothing; a folder that is to be made is judged, too."""
+        out = self.fresh("examined")
+        out.mkdir()
+        for folder in (out, out / "of/next/run"):
+            ended = self.measured("doctor", folder)
+            self.assert_ended(ended, DONE)
+            self.assertRegex(ended.out, rf"(ok     |warning)  outputs in {folder}: file system \w+, .* free; files can")
+            self.assertEqual(list(out.iterdir()), [])
+        self.assertIn(f"'threads' is {len(os.sched_getaffinity(0))} by default", ended.out)
+        self.assert_ended(self.measured("doctor", "/proc/out"), FAILED)
+        self.assert_ended(self.measured("doctor", out, "--plugin-dir", self.refused_plugins()), FAILED)
+        if not support.sanitized():
+            ended = self.measured("doctor", out, env=self.preloaded("no_flock"))
+            self.assert_ended(ended, FAILED)
+            self.assertRegex(ended.out, "wrong    outputs in .* has no locks")
+            self.assertEqual(list(out.iterdir()), [])
+
+    def refused_plugins(self):
+        folder = self.fresh("refused")
+        folder.mkdir()
+        (folder / "broken.so").write_text("no library")
+        return folder
+
     def test_an_output_that_cannot_be_looked_at(self):
         graph = self.copied("unreadable_output")
         out = graph.parent / "out"

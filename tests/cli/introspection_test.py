@@ -3,6 +3,7 @@
 """What the program tells of nodes and graphs: as JSON, as a JSON Schema of graph files, as a drawing."""
 import json
 import re
+import subprocess
 import xml.etree.ElementTree
 
 import jsonschema
@@ -148,6 +149,17 @@ class Introspection(support.ProgramTest):
         graph = self.write("flowrun: 1\nname: a<b&c\nnodes: {a-b: {type: read, path: x}}\n")
         xml.etree.ElementTree.fromstring(self.drawn(graph))
         self.assertTrue(self.drawn(graph, "--dot").startswith("digraph {\n"))
+
+    def test_versions(self):
+        """Of the libraries: as the package manager's files say."""
+        ended = flowrun("--version")
+        self.assert_ended(ended, DONE)
+        first, *others = ended.out.splitlines()
+        self.assertRegex(first, r"^flowrun \d+\.\d+\.\d+$")
+        for name, package in (("OpenSlide", "openslide"), ("OpenCV", "opencv4"), ("oneTBB", "tbb")):
+            version = subprocess.run(["pkg-config", "--modversion", package], capture_output=True, text=True).stdout
+            self.assertRegex("\n".join(others), rf"\b{name} {re.escape(version.strip().removesuffix('.0'))}")
+        self.assertRegex(ended.out, r"(?m)^wsi \d.*/wsi\.so\): ")
 
     def test_a_wrong_graph_is_not_drawn(self):
         ended = flowrun("draw", self.write("flowrun: 1\nnodes: {a: {type: raed}}\n"))

@@ -39,11 +39,16 @@ class Registry {
     return *this;
   }
   Registry& command(Command command) { return commands.push_back(std::move(command)), *this; }
+  /// Names a library that the nodes work with and its version, as it is loaded: `flowrun --version` tells.
+  Registry& library(std::string name_and_version) {
+    return libraries.push_back(std::move(name_and_version)), *this;
+  }
 
   const std::string& plugin() const { return plugin_; }
   const std::string& version() const { return version_; }
   std::vector<NodeType> nodes;
   std::vector<Command> commands;
+  std::vector<std::string> libraries;
 
  private:
   std::string plugin_;

@@ -4,7 +4,6 @@
 #include <flowrun/bytes.h>
 #include <flowrun/version.h>
 #include <fmt/format.h>
-#include <oneapi/tbb/info.h>
 
 #include <algorithm>
 
@@ -13,25 +12,36 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t default_memory = 1 * GiB;
 constexpr int most_threads = 1024;
 
+std::size_t parse_memory(const std::string& text, const Machine& machine) {
+  const std::size_t memory = parse_bytes(text);
+  if (machine.memory && memory > *machine.memory)
+    throw Error(
+        fmt::format("found {}, but this process is killed when it takes more than {} (the limit of its "
+                    "control group); expected at most {}, as the program itself takes some",
+                    text, format_bytes(*machine.memory), format_bytes(leasable(*machine.memory))));
+  return memory;
+}
+
 std::size_t memory_of(const GraphFile& graph, const PlanOptions& options, Diagnostics& diagnostics) {
+  const std::size_t otherwise = default_memory(options.machine);
   try {
-    if (options.memory) return parse_bytes(*options.memory);
-    if (graph.memory.kind == Value::Kind::scalar) return parse_bytes(graph.memory.text);
+    if (options.memory) return parse_memory(*options.memory, options.machine);
+    if (graph.memory.kind == Value::Kind::scalar) return parse_memory(graph.memory.text, options.machine);
     if (graph.memory.kind != Value::Kind::null)
       throw Error("expected a size such as '512 MiB' or '2GB', found a list or a map");
   } catch (const Error& problem) {
+    const std::string size = format_bytes(otherwise);
     diagnostics.error(graph.memory.place,
                       fmt::format("{}: {}", options.memory ? "--memory" : "'memory'", problem.what()),
-                      options.memory ? "--memory '1 GiB'" : "memory: 1 GiB");
+                      options.memory ? "--memory '" + size + "'" : "memory: " + size);
   }
-  return default_memory;
+  return otherwise;
 }
 
 int threads_of(const GraphFile& graph, const PlanOptions& options, Diagnostics& diagnostics) {
-  int threads = tbb::info::default_concurrency();
+  int threads = options.machine.cpus;
   try {
     if (options.threads)
       threads = *options.threads;

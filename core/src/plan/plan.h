@@ -14,6 +14,7 @@
 
 #include "graph/diagnostics.h"
 #include "graph/graph_file.h"
+#include "plan/machine.h"
 #include "plugin/plugins.h"
 
 namespace flowrun {
@@ -101,6 +102,7 @@ struct PlanOptions {
   Settings settings;
   std::optional<std::string> memory;  ///< instead of the graph's
   std::optional<int> threads;         ///< instead of the graph's
+  Machine machine = this_machine();   ///< where it is to run
 };
 
 /// A plan together with the plugins that its nodes live in.

@@ -194,23 +194,30 @@ std::unique_ptr<Registry> open_plugin(const fs::path& library) {
   return registry;
 }
 
+bool PluginList::has_same_names(const PluginList& other) const {
+  return name == other.name && version == other.version && nodes == other.nodes && commands == other.commands;
+}
+
 PluginList list_of(const Registry& registry) {
-  PluginList list{registry.plugin(), registry.version(), {}, {}};
+  PluginList list{registry.plugin(), registry.version(), {}, {}, registry.libraries};
   for (const NodeType& type : registry.nodes) list.nodes.push_back(type.name);
   for (const Command& command : registry.commands) list.commands.push_back(command.name);
   return list;
 }
 
 std::string to_text(const PluginList& list) {
-  const nlohmann::ordered_json json{
-      {"name", list.name}, {"version", list.version}, {"nodes", list.nodes}, {"commands", list.commands}};
+  const nlohmann::ordered_json json{{"name", list.name},
+                                    {"version", list.version},
+                                    {"nodes", list.nodes},
+                                    {"commands", list.commands},
+                                    {"libraries", list.libraries}};
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 PluginList parse_list(const std::string& text) {
   try {
     const auto json = nlohmann::json::parse(text);
-    return {json.at("name"), json.at("version"), json.at("nodes"), json.at("commands")};
+    return {json.at("name"), json.at("version"), json.at("nodes"), json.at("commands"), json.value("libraries", std::vector<std::string>())};
   } catch (const nlohmann::json::exception& problem) {
     throw Error(fmt::format("not a list of nodes ({})", problem.what()));
   }

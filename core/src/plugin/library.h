@@ -21,8 +21,9 @@ struct PluginList {
   std::string version;  ///< of the plugin
   std::vector<std::string> nodes;
   std::vector<std::string> commands;
+  std::vector<std::string> libraries;  ///< that it works with; they may be upgraded under it
 
-  bool operator==(const PluginList&) const = default;
+  bool has_same_names(const PluginList& other) const;
 };
 
 PluginList list_of(const Registry& registry);

@@ -38,7 +38,7 @@ PluginFile look_at(const fs::path& library, bool open_all) {
   try {
     const auto list = read_list(library);
     file.list = list && !open_all ? *list : ask_library(library);
-    if (list && *list != file.list)
+    if (list && !list->has_same_names(file.list))
       throw Error(
           fmt::format("{}: not what is in the library; make it anew: flowrun plugins --describe {} > {}",
                       list_beside(library).string(), library.string(), list_beside(library).string()));
