@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "otsu.h"
+#include "nodes/image/otsu.h"
 
 namespace flowrun::wsi {
 

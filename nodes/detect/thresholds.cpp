@@ -12,8 +12,8 @@
 #include "bit_mask.h"
 #include "frames.h"
 #include "glass_level.h"
+#include "histogram.h"
 #include "nodes/image/hsv.h"
-#include "otsu.h"
 
 namespace flowrun::wsi {
 namespace {

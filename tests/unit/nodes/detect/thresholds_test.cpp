@@ -8,7 +8,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "nodes/detect/bit_mask.h"
-#include "nodes/detect/otsu.h"
+#include "nodes/detect/histogram.h"
 
 using namespace flowrun::wsi;
 

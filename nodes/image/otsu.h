@@ -2,13 +2,11 @@
 #pragma once
 
 #include <array>
-#include <opencv2/core/mat.hpp>
 
 namespace flowrun::wsi {
 
-/// How many pixels of an image of rows x cols x 1, 8 bit, have each value; counted on several threads.
+/// How many pixels of an image of one channel, 8 bit, have each value.
 using Histogram = std::array<double, 256>;
-Histogram histogram(const cv::Mat& image);
 
 /// Pixels up to a threshold, and those above it.
 struct Split {
@@ -16,7 +14,8 @@ struct Split {
   double below = 0, above = 0;  ///< means of both classes; equal where there is one
 };
 /// Otsu's threshold (IEEE Trans. SMC 9, 1979): the value that parts pixels into classes, up to it and above
-/// it, with the most variance between them; the lowest such. Parts pixels as cv::threshold does.
+/// it, with the most variance between them; the lowest such, also among those that part
+/// them alike. Parts pixels as cv::threshold does.
 Split otsu_split(const Histogram& counts);
 
 }  // namespace flowrun::wsi
