@@ -10,8 +10,8 @@
 namespace flowrun::wsi {
 namespace {
 
-/// All numbers of a report in one list: colours, maxima, means, deviations.
-using Numbers = std::array<double, 14>;
+/// All numbers of a report in one list: colours, maxima, means, deviations, residual (0: not measured).
+using Numbers = std::array<double, 15>;
 
 Numbers numbers_of(const StainReport& report) {
   Numbers all{};
@@ -21,6 +21,7 @@ Numbers numbers_of(const StainReport& report) {
     all[8 + i] = report.lab.mean.val[i];
     all[11 + i] = report.lab.deviation.val[i];
   }
+  all[14] = report.stains.residual.value_or(0);
   return all;
 }
 
@@ -57,6 +58,7 @@ StainReport middle_of(const std::vector<Member>& members, bool median) {
     middle[i] = median ? median_of(std::move(numbers)) : mean_of(numbers);
   }
   StainReport report = report_of(middle);
+  if (members.front().report.stains.residual) report.stains.residual = middle[14];
   report.lab.space = members.front().report.lab.space;
   report.stains.matrix = of_unit_length(report.stains.matrix);
   return report;
@@ -66,6 +68,8 @@ std::string table_of(const std::vector<Member>& members, const std::string& firs
   std::vector<std::string> columns{first_column};
   for (const char* const stain : {"hematoxylin", "eosin"})
     for (const char* const of : {"_r", "_g", "_b", "_maximum"}) columns.push_back(std::string(stain) + of);
+  const bool residual = members.front().report.stains.residual.has_value();
+  if (residual) columns.emplace_back("residual_maximum");
   const bool ruderman = members.front().report.lab.space == LabSpace::ruderman;
   for (const char* const of : {"mean_", "deviation_"})
     for (const char* const axis : {"l", ruderman ? "alpha" : "a", ruderman ? "beta" : "b"})
@@ -79,6 +83,7 @@ std::string table_of(const std::vector<Member>& members, const std::string& firs
       for (int c = 0; c < 3; ++c) cells.emplace_back(stains.matrix(c, s));
       cells.emplace_back(stains.maxima[s]);
     }
+    if (residual) cells.emplace_back(stains.residual.value_or(0));
     for (const cv::Vec3d& three : {lab.mean, lab.deviation})
       for (int i = 0; i < 3; ++i) cells.emplace_back(three[i]);
     text += table.row(cells);

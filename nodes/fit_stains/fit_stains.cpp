@@ -74,7 +74,7 @@ void FitStains::describe(Description<FitStains>& d) {
       .at_least(1)
       .at_most(1024);
   d.option("seed", &FitStains::seed, "which squares").at_least(0);
-  describe_method(d, {"macenko", "ruifrok", "vahadane"}, {"tiatoolbox", "torchstain"});
+  describe_method(d, {"macenko", "ruifrok", "vahadane"}, {"histolab", "tiatoolbox", "torchstain"});
 }
 
 void FitStains::plan(Costs& costs) {
@@ -122,7 +122,7 @@ FitStains::Cohort FitStains::cohort_of_folder(Outputs& out) const {
   Cohort cohort;
   std::size_t without_stain = 0;
   for (const auto& path : tiles_in(*tiles)) try {
-      if (const auto report = report_of(read_opaque_pixels(path)))
+      if (const auto report = report_of(pixels_of(path)))
         cohort.members.push_back({path.lexically_relative(*tiles).string(), *report});
       else
         ++without_stain;

@@ -34,8 +34,9 @@ void Normalize::describe(Description<Normalize>& d) {
           "percentiles are the target's, and put the target's stain colours in place. reinhard: mean and "
           "deviation of stained pixels in a colour `space` become the target's (Reinhard et al., IEEE CG&A "
           "2001). With `like` a method is as another program has it where its paper leaves something open: "
-          "torchstain (macenko, reinhard), tiatoolbox (macenko, reinhard, ruifrok) and histomicstk "
-          "(reinhard), with scope tile and a picture as target within two grey levels of theirs. The target "
+          "torchstain (macenko, reinhard), tiatoolbox (macenko, reinhard, ruifrok), histomicstk (reinhard) "
+          "and histolab (macenko, reinhard), with scope tile and a picture as target within two grey levels "
+          "of theirs. The target "
           "is a picture (PNG or JPEG), a stains.yaml of fit_stains, or, if none is given, the one that "
           "Macenko et al. published (reinhard: that of HistomicsTK, in the space ruderman only). With scope "
           "slide the stains are found once for each slide, from `windows` squares of 256 x 256 pixels of "
@@ -49,14 +50,15 @@ void Normalize::describe(Description<Normalize>& d) {
       .optional_scope_input<Mask>("mask")
       .output<Tile>("tile");
   describe_method(d, {"macenko", "reinhard", "ruifrok", "vahadane"},
-                  {"histomicstk", "tiatoolbox", "torchstain"});
+                  {"histolab", "histomicstk", "tiatoolbox", "torchstain"});
   d.option("scope", &Normalize::scope, "what the stains are found from: the whole slide, or each tile")
       .choices({"slide", "tile"});
   d.option("target", &Normalize::target, "picture or stains.yaml that says what tiles shall look like");
   d.option(
        "background", &Normalize::background,
-       "keep: pixels that have a density of `beta` in none of R, G, B stay as they are; as `like` has it, "
-       "if not given, else keep with reinhard, which would tint glass, else change")
+       "keep: pixels that have a density of `beta` in none of R, G, B stay as they are, with tissue: otsu "
+       "those that are no such tissue; as `like` has it, if not given, else keep with reinhard, which would "
+       "tint glass, else change")
       .choices({"keep", "change"});
   d.option("windows", &Normalize::windows, "squares of tissue that a slide's stains are found from")
       .at_least(1)
@@ -76,6 +78,9 @@ void Normalize::plan(Costs& costs) {
   if (!target && method == "reinhard" && lab_space() != LabSpace::ruderman)
     throw OptionError(space ? "space" : "like",
                       fmt::format("there is no published target in the space {}", name_of(lab_space())),
+                      "target: a picture or a stains.yaml");
+  if (!target && scales_residual())
+    throw OptionError(residual ? "residual" : "like", "the published target says nothing of the residual",
                       "target: a picture or a stains.yaml");
   if (!target && like == "tiatoolbox")
     throw OptionError("like", "tiatoolbox has no target of its own", "target: a picture or a stains.yaml");
@@ -99,9 +104,9 @@ std::map<std::string, std::string> Normalize::depends_on(const std::string&) con
 
 Normalize::Change Normalize::change_from(const cv::Mat& rgb) const {
   Change changed = change(rgb, look_);
-  if (changed && background.value_or(details().background) == "keep")
-    return keeping_background(std::move(changed), light());
-  return changed;
+  if (!changed || background.value_or(details().background) != "keep") return changed;
+  return measured_tissue() == "otsu" ? keeping_all_but_otsu_tissue(std::move(changed))
+                                     : keeping_background(std::move(changed), light());
 }
 
 const Normalize::Change& Normalize::change_of_slide(const Inputs& in, const Tile& tile) const {

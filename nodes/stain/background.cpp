@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <opencv2/core.hpp>
 #include <utility>
+
+#include "tissue.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -28,6 +31,16 @@ std::function<void(cv::Mat&)> keeping_background(std::function<void(cv::Mat&)> c
           if (std::min({was[0], was[1], was[2]}) > brightest) pixels[i] = was;
         }
       }
+  };
+}
+
+std::function<void(cv::Mat&)> keeping_all_but_otsu_tissue(std::function<void(cv::Mat&)> change) {
+  return [change = std::move(change)](cv::Mat& rgb) {
+    cv::Mat glass = otsu_tissue(rgb);
+    cv::bitwise_not(glass, glass);
+    const cv::Mat before = rgb.clone();
+    change(rgb);
+    before.copyTo(rgb, glass);
   };
 }
 

@@ -2,6 +2,7 @@
 #include "concentrations.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "percentile.h"
 #include "tail.h"
@@ -11,19 +12,20 @@ namespace {
 
 constexpr double percent = 99;
 
-/// What each grey level of each channel adds to the concentrations of both stains.
+/// What each grey level of each channel adds to `count` sums over the channels' densities.
+template <int count>
 struct Parts {
-  double of[3][256][2];
+  double of[3][256][count];
 
-  Parts(const StainMatrix& matrix, const Densitometry& light) {
-    const Unmixing unmix = unmixing(matrix);
+  Parts(const cv::Matx<double, count, 3>& weights, const Densitometry& light) {
     const DensityTable density = density_table(light.io, light.plus_one);
     for (int c = 0; c < 3; ++c)
       for (int level = 0; level < 256; ++level)
-        for (int s = 0; s < 2; ++s) of[c][level][s] = unmix(s, c) * density[static_cast<std::size_t>(level)];
+        for (int s = 0; s < count; ++s)
+          of[c][level][s] = weights(s, c) * density[static_cast<std::size_t>(level)];
   }
-  double sum(const std::uint8_t* pixel, int stain) const {
-    return of[0][pixel[0]][stain] + of[1][pixel[1]][stain] + of[2][pixel[2]][stain];
+  double sum(const std::uint8_t* pixel, int s) const {
+    return of[0][pixel[0]][s] + of[1][pixel[1]][s] + of[2][pixel[2]][s];
   }
   /// The densities fall with the grey level: the ends are the extremes.
   double least(int s) const {
@@ -41,27 +43,31 @@ struct Parts {
   }
 };
 
-}  // namespace
-
-cv::Vec2d maximum_concentrations(const cv::Mat& rgb, const StainMatrix& matrix, const Densitometry& light,
-                                 double tolerance) {
-  const Parts parts(matrix, light);
+/// The percentile of each sum.
+template <int count>
+cv::Vec<double, count> percentiles(const cv::Mat& rgb, const cv::Matx<double, count, 3>& weights,
+                                   const Densitometry& light, double tolerance) {
+  const Parts<count> parts(weights, light);
   const std::uint64_t pixels = rgb.total();
   const auto percentile = [&](int s) {
     return Percentile(percent, pixels, parts.least(s) - rounding, parts.most(s) + rounding);
   };
-  Percentile found[2] = {percentile(0), percentile(1)};
+  std::vector<Percentile> found;
+  found.reserve(count);
+  for (int s = 0; s < count; ++s) found.push_back(percentile(s));
   TailTest below_end;
   std::uint64_t seen = 0;
   const auto pass = [&](int step) {
     const auto terms = [&](int c, int level) {
-      return TailTest::Terms{(found[0].end() - rounding) / 3 - parts.of[c][level][0],
-                             (found[1].end() - rounding) / 3 - parts.of[c][level][1], 0};
+      TailTest::Terms all{};
+      for (std::size_t s = 0; s < count; ++s)
+        all[s] = (found[s].end() - rounding) / 3 - parts.of[c][level][s];
+      return all;
     };
     below_end.set(terms, [](int) { return false; });
     seen = 0;
     below_end.visit(rgb, step, [&](const std::uint8_t* pixel) {
-      for (int s = 0; s < 2; ++s) found[s].see(parts.sum(pixel, s));
+      for (int s = 0; s < count; ++s) found[static_cast<std::size_t>(s)].see(parts.sum(pixel, s));
       ++seen;
     });
   };
@@ -69,13 +75,27 @@ cv::Vec2d maximum_concentrations(const cv::Mat& rgb, const StainMatrix& matrix, 
     pass(sample_step(rgb));  // with nothing known all of them are seen
     for (Percentile& one : found) one.guess(seen);
   }
-  for (bool first = false, second = false; !first || !second;) {
+  for (bool all = false; !all;) {
     pass(1);
-    first = found[0].narrow(tolerance);
-    second = found[1].narrow(tolerance);
+    all = true;
+    for (Percentile& one : found) all &= one.narrow(tolerance);
   }
-  const auto itself = [](double number) { return number; };
-  return {found[0].value(itself), found[1].value(itself)};
+  cv::Vec<double, count> values;
+  for (int s = 0; s < count; ++s)
+    values[s] = found[static_cast<std::size_t>(s)].value([](double number) { return number; });
+  return values;
+}
+
+}  // namespace
+
+cv::Vec2d maximum_concentrations(const cv::Mat& rgb, const StainMatrix& matrix, const Densitometry& light,
+                                 double tolerance) {
+  return percentiles<2>(rgb, unmixing(matrix), light, tolerance);
+}
+
+double maximum_residual(const cv::Mat& rgb, const StainMatrix& matrix, const Densitometry& light,
+                        double tolerance) {
+  return percentiles<1>(rgb, residual_direction(matrix).t(), light, tolerance)[0];
 }
 
 }  // namespace flowrun::wsi

@@ -13,4 +13,8 @@ namespace flowrun::wsi {
 cv::Vec2d maximum_concentrations(const cv::Mat& rgb, const StainMatrix& matrix, const Densitometry& light,
                                  double tolerance);
 
+/// The same of the residual, along residual_direction(matrix).
+double maximum_residual(const cv::Mat& rgb, const StainMatrix& matrix, const Densitometry& light,
+                        double tolerance);
+
 }  // namespace flowrun::wsi

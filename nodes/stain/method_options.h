@@ -16,11 +16,19 @@ void describe_method(Description<T>& d, std::vector<std::string> methods, std::v
            "reinhard: where mean and deviation are taken; ruderman, if not given: l, alpha, beta as Reinhard "
            "et al.; cielab: L, a, b; cielab_8bit: the same in 8 bit steps of OpenCV")
       .choices({"ruderman", "cielab", "cielab_8bit"});
-  d.option("tissue", &T::tissue,
-           "pixels that are measured; stained, if not given: see `beta`; luminosity: L of CIELAB below 80 of "
-           "100 once the contrast is stretched from the 2nd to the 98th percentile; all, with reinhard only. "
-           "Maxima are always those of all pixels")
-      .choices({"stained", "luminosity", "all"});
+  d.option(
+       "tissue", &T::tissue,
+       "pixels that are measured; stained, if not given: see `beta`; luminosity: L of CIELAB below 80 of "
+       "100 once the contrast is stretched from the 2nd to the 98th percentile; otsu: what is darker than "
+       "Otsu's threshold of the picture in a white frame, with 2 pixels around it and holes filled, as "
+       "histolab finds tissue (of that macenko and vahadane measure the stained pixels); all, with reinhard "
+       "only. Maxima are always those of all pixels")
+      .choices({"stained", "luminosity", "otsu", "all"});
+  d.option(
+       "residual", &T::residual,
+       "the density at right angles to both stains, which they do not explain: drop, if not given; scale: "
+       "its 99th percentile becomes the target's, too, as histolab has it")
+      .choices({"drop", "scale"});
   d.option("io", &T::io, "light that glass lets through, grey levels; 240, if not given")
       .above(0)
       .at_most(1000);

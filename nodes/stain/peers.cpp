@@ -4,8 +4,8 @@
 namespace flowrun::wsi {
 namespace {
 
-/// torchstain 1.3, TIAToolbox 1.6, HistomicsTK 1.3, with the arguments that they have if none are given.
-/// What Reinhard's method does not look at (io, beta) says which tiles show stain at all.
+/// torchstain 1.3, TIAToolbox 1.6, HistomicsTK 1.3, histolab 0.7, with the arguments that they have if none
+/// are given. What Reinhard's method does not look at (io, beta) says which tiles show stain at all.
 constexpr MethodDetails peers[] = {
     {.like = "torchstain", .method = "macenko"},
     {.like = "torchstain", .method = "reinhard", .space = "cielab", .tissue = "all"},
@@ -18,6 +18,8 @@ constexpr MethodDetails peers[] = {
      .io = 255,
      .plus_one = false},
     {.like = "histomicstk", .method = "reinhard", .tissue = "all"},
+    {.like = "histolab", .method = "macenko", .tissue = "otsu", .residual = "scale", .nearest = true},
+    {.like = "histolab", .method = "reinhard", .space = "cielab", .tissue = "otsu", .background = "keep"},
 };
 constexpr MethodDetails ours{.like = "", .method = ""},
     our_reinhard{.like = "", .method = "reinhard", .background = "keep"};

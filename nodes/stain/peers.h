@@ -12,9 +12,12 @@ struct MethodDetails {
   const char* space = "ruderman";
   const char* tissue = "stained";
   const char* background = "change";
+  const char* residual = "drop";
   double io = 240, beta = 0.15, alpha = 1;
   bool plus_one = true;
   bool two_digits = false;  ///< ruifrok: the colours to two digits
+  /// macenko: hematoxylin is the stain whose colour is nearer to Ruifrok's, else what takes more red light
+  bool nearest = false;
 };
 
 /// Those of `like`; ours, if it is empty. Null: that program has no such method, or none that ours are like.

@@ -2,6 +2,7 @@
 #include "slide_sample.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "nodes/base/random.h"
@@ -27,16 +28,21 @@ std::vector<Square> draw(const Slide& slide, const Picture& picture, cv::Size sq
                          double coverage, const SlideSample& wanted) {
   const std::uint64_t of_slide = chance_of(wanted.seed, slide.facts().name);
   const auto most = static_cast<std::size_t>(wanted.windows) * tries;
+  // A downsample like 0.3 / 0.1 is a bit below 3: rounded down, the window would begin a mask pixel too
+  // early.
+  const auto level0 = [&](std::int64_t pixels) {
+    constexpr double digits = 1e-6;
+    const double exact = static_cast<double>(pixels) * picture.downsample(), whole = std::round(exact);
+    return std::abs(exact - whole) < digits ? whole : exact;
+  };
   std::vector<Square> lowest;  // a heap with the highest on top
   for (std::int64_t y = 0; y + square.height <= picture.size().height; y += square.height)
     for (std::int64_t x = 0; x + square.width <= picture.size().width; x += square.width) {
       const Square one{chance_at(of_slide, x, y), x, y};
       if (lowest.size() == most && lowest.front() < one) continue;
       if (mask) {
-        const auto at = [&](std::int64_t pixel) {
-          return static_cast<std::int64_t>(static_cast<double>(pixel) * picture.downsample());
-        };
-        const double covered = mask->coverage(at(x), at(y), square.width * picture.downsample());
+        const double covered = mask->coverage(static_cast<std::int64_t>(level0(x)),
+                                              static_cast<std::int64_t>(level0(y)), level0(square.width));
         if (covered == 0 || covered < coverage) continue;
       }
       lowest.push_back(one);

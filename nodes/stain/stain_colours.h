@@ -16,7 +16,7 @@ inline StainMatrix ruifrok_stains() {
   return of_unit_length({hematoxylin[0], eosin[0], hematoxylin[1], eosin[1], hematoxylin[2], eosin[2]});
 }
 
-/// The same as TIAToolbox rounds them.
+/// The same as TIAToolbox and histolab round them.
 inline StainMatrix ruifrok_stains_of_two_digits() {
   return of_unit_length({0.65, 0.07, 0.70, 0.99, 0.29, 0.11});
 }

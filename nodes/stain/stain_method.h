@@ -20,7 +20,7 @@ namespace flowrun::wsi {
 /// How stains are found: the options that `normalize` and `fit_stains` share.
 struct StainMethod {
   std::string method = "macenko";
-  std::optional<std::string> like, space, tissue;
+  std::optional<std::string> like, space, tissue, residual;
   std::optional<double> io, beta, alpha;
   std::optional<bool> plus_one;
   bool exact = false;
@@ -35,6 +35,8 @@ struct StainMethod {
   const MethodDetails& details() const;
   Densitometry light() const;
   LabSpace lab_space() const;
+  std::string measured_tissue() const { return tissue.value_or(details().tissue); }
+  bool scales_residual() const { return residual.value_or(details().residual) == "scale"; }
   /// Checks options against each other and reads the file that `matrix` names; before the calls below.
   /// Throws OptionError.
   void prepare();
@@ -42,6 +44,9 @@ struct StainMethod {
   std::optional<Stains> stains_of(const cv::Mat& rgb) const;
   /// What Reinhard's method needs of it; nothing when there is no stain.
   std::optional<LabMoments> lab_of(const cv::Mat& rgb) const;
+  /// The pixels of a PNG or JPEG as `tissue` needs them: each in its place, what is transparent on white, or
+  /// the opaque ones alone, which may be none. Throws Error.
+  cv::Mat pixels_of(const std::filesystem::path& file) const;
   /// What the target file says: a picture, whose stains are found, or stains.yaml. Throws Error.
   StainReport target(const std::filesystem::path& file) const;
   /// What makes a picture's pixels, in place, look like the target; empty when `rgb` shows no stain to start
@@ -59,6 +64,7 @@ struct StainMethod {
   const MethodDetails& lab_details() const;
   /// `measured`: the pixels that the colours are found from, with what counts as stained there.
   std::optional<Stains> found_in(const cv::Mat& measured, const Densitometry& light) const;
+  std::optional<Stains> without_residual(const cv::Mat& rgb) const;
 
   std::optional<StainMatrix> given_;  ///< by `matrix`
 };

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <opencv2/core/matx.hpp>
+#include <optional>
 
 namespace flowrun::wsi {
 
@@ -15,6 +16,8 @@ StainMatrix of_unit_length(const StainMatrix& matrix);
 struct Stains {
   StainMatrix matrix;
   cv::Vec2d maxima;  ///< 99th percentile of the concentrations of all pixels
+  /// The same of the residual, the density along residual_direction(matrix); where it counts.
+  std::optional<double> residual = std::nullopt;
 };
 
 /// The target that the authors of Macenko et al. (ISBI 2009) published with their code.
@@ -26,8 +29,14 @@ inline Stains published_stains() {
 using Unmixing = cv::Matx<double, 2, 3>;
 Unmixing unmixing(const StainMatrix& matrix);
 
+/// The unit vector at right angles to both colours: hematoxylin x eosin.
+cv::Vec3d residual_direction(const StainMatrix& matrix);
+
+/// The same two, first the one whose colour is nearer to the first of `known`.
+Stains ordered_as(const StainMatrix& known, const Stains& stains);
+
 /// Whether the stains are two (their colours further apart than 0.001 radians, which is rounding) and there
-/// is some of both.
+/// is some of both, and of the residual, where it counts.
 bool usable(const Stains& stains);
 
 /// How exactly angles between colours are found, in radians. Concentrations are found five times as roughly,

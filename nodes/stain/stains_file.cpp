@@ -50,6 +50,12 @@ class Reader {
     if (value <= 0) fail(node.Mark(), fmt::format("expected a number above 0, found {}", value));
     return value;
   }
+  double not_zero(const YAML::Node& node) const {
+    const double value = number(node, "a number that is not 0");
+    if (std::abs(value) < 1e-6)
+      fail(node.Mark(), fmt::format("expected a number that is not 0, found {}", value));
+    return value;
+  }
   std::string word(const YAML::Node& node) const {
     if (!node.IsScalar()) fail(node.Mark(), "expected a text");
     return node.Scalar();
@@ -66,14 +72,16 @@ std::string StainsFile::text() const {
     return fmt::format("{{od: {}, maximum: {}}}", list(column(report.stains.matrix, i)),
                        report.stains.maxima[i]);
   };
+  const auto& rest = report.stains.residual;
+  const std::string residual = rest ? fmt::format("residual: {{maximum: {}}}\n", *rest) : "";
   return fmt::format(
       "# The stains of slides, as a target for `normalize`: optical densities of R, G, B for one unit of "
       "each\n"
       "# stain, and the 99th percentile of its concentration.\n"
       "flowrun_stains: 1\nmethod: {}\nio: {}\nplus_one: {}\nof: {}\nhematoxylin: {}\neosin: {}\n"
-      "lab: {{space: {}, mean: {}, deviation: {}}}\n",
-      method, io, plus_one, of, stain(0), stain(1), name_of(report.lab.space), list(report.lab.mean),
-      list(report.lab.deviation));
+      "{}lab: {{space: {}, mean: {}, deviation: {}}}\n",
+      method, io, plus_one, of, stain(0), stain(1), residual, name_of(report.lab.space),
+      list(report.lab.mean), list(report.lab.deviation));
 }
 
 StainsFile StainsFile::read(const std::filesystem::path& path) {
@@ -109,6 +117,8 @@ StainsFile StainsFile::read(const std::filesystem::path& path) {
     for (int c = 0; c < 3; ++c) file.report.stains.matrix(c, i) = od[c];
     file.report.stains.maxima[i] = reader.positive(reader.part(stain, "maximum"));
   }
+  if (root["residual"])
+    file.report.stains.residual = reader.not_zero(reader.part(root["residual"], "maximum"));
   if (!usable(file.report.stains))
     reader.fail(reader.part(root, "eosin").Mark(), "both stains have one colour");
   const YAML::Node lab = reader.part(root, "lab");

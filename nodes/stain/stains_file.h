@@ -24,9 +24,11 @@ struct StainReport {
 ///   of: median of 12
 ///   hematoxylin: {od: [0.5626, 0.7201, 0.4062], maximum: 1.9705}
 ///   eosin: {od: [0.2159, 0.8012, 0.5581], maximum: 1.0308}
+///   residual: {maximum: 0.0311}
 ///   lab: {space: ruderman, mean: [8.741, -0.124, 0.044], deviation: [0.614, 0.11, 0.029]}
 ///
 /// od: optical densities of R, G, B for one unit of the stain; maximum: 99th percentile of its concentration.
+/// residual: what both stains do not explain, where it was measured.
 /// Files without plus_one or space were written before there were others than these.
 struct StainsFile {
   StainReport report;

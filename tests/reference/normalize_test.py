@@ -22,7 +22,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 REAL = os.path.join(os.path.dirname(ROOT), "shared", "slides")
 PROGRAM = None
 PEERS = {"torchstain": ("macenko", "reinhard"), "tiatoolbox": ("macenko", "reinhard", "ruifrok"),
-         "histomicstk": ("reinhard",)}
+         "histomicstk": ("reinhard",), "histolab": ("macenko", "reinhard")}
 
 GRAPH = """
 flowrun: 1
@@ -123,7 +123,8 @@ class Normalize(unittest.TestCase):
     def test_like_fitted(self):
         """What fit_stains finds in one picture is the same target as the picture."""
         path, target = self.picture()
-        for like, method in (("torchstain", "reinhard"), ("tiatoolbox", "reinhard"), ("tiatoolbox", "macenko")):
+        for like, method in (("torchstain", "reinhard"), ("tiatoolbox", "reinhard"), ("tiatoolbox", "macenko"),
+                             ("histolab", "reinhard"), ("histolab", "macenko")):
             with tempfile.TemporaryDirectory() as folder:
                 shutil.copy(path, folder)
                 self.assertEqual(len(list(self.fit(folder, f"exact: true, like: {like}"))), 1)

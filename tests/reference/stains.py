@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stain normalisation in NumPy and SciPy, written from the papers, the obvious way; what the tests compare with."""
+from fractions import Fraction
+
 import cv2
 import numpy as np
+import PIL.Image
+import scipy.ndimage
 import scipy.optimize
 
 TARGET_STAINS = np.array([[0.5626, 0.2159], [0.7201, 0.8012], [0.4062, 0.5581]])
@@ -197,6 +201,49 @@ def histomicstk_reinhard(rgb, target):
     shaped = [lab(one).reshape(one.shape) for one in (rgb, target)]
     out = np.exp(moved(*shaped) @ np.linalg.inv(LMS_TO_LAB).T) @ np.linalg.inv(RGB_TO_LMS).T
     return np.clip(out, 0, 255).astype(np.uint8)
+
+
+def otsu(grey):
+    """The lowest of the values that part pixels, up to it and above it, with the most variance between both."""
+    counts = np.bincount(grey.ravel(), minlength=256)
+    sums = counts * np.arange(256)
+
+    def between(t):
+        n, m = int(counts[:t + 1].sum()), int(counts[t + 1:].sum())
+        return Fraction((int(sums[:t + 1].sum()) * m - int(sums[t + 1:].sum()) * n) ** 2, n * m) if n and m else 0
+    return max(range(256), key=between)
+
+
+def histolab_tissue(rgb):
+    framed = np.pad(rgb, ((10, 10), (10, 10), (0, 0)), constant_values=255)
+    grey = np.asarray(PIL.Image.fromarray(framed).convert("L"))
+    disk = np.hypot(*np.mgrid[-2:3, -2:3]) <= 2
+    dark = scipy.ndimage.binary_dilation(grey < otsu(grey), disk)
+    return scipy.ndimage.binary_fill_holes(dark, np.ones((20, 20)))[10:-10, 10:-10]
+
+
+def histolab_reinhard(rgb, target):
+    tissue, of_target = histolab_tissue(rgb), cielab(target)[histolab_tissue(target)]
+    values = cielab(rgb)[tissue]
+    moved = (values - values.mean(0)) / values.std(0) * of_target.std(0) + of_target.mean(0)
+    out = rgb.copy()
+    out[tissue] = np.rint(of_cielab(moved))
+    return out
+
+
+def histolab_stains(rgb):
+    """Colours of hematoxylin, eosin and what is at right angles to both; 99th percentiles of the three amounts."""
+    od = densities(rgb)
+    edges = macenko_matrix(od[histolab_tissue(rgb).ravel()])
+    if abs(edges[:, 0] @ [0.65, 0.70, 0.29]) < abs(edges[:, 1] @ [0.65, 0.70, 0.29]):
+        edges = edges[:, ::-1]
+    third = np.cross(edges[:, 0], edges[:, 1])
+    matrix = np.column_stack([edges, third / np.linalg.norm(third)])
+    return matrix, maxima(od, matrix)
+
+
+def histolab_macenko(rgb, target):
+    return change(rgb, *histolab_stains(rgb), to=histolab_stains(target))
 
 
 def angle(a, b):
