@@ -14,8 +14,8 @@ namespace flowrun::wsi {
 std::function<void(cv::Mat&)> keeping_background(std::function<void(cv::Mat&)> change,
                                                  const Densitometry& light);
 
-/// A change of pictures that leaves pixels as they are where otsu_tissue sees none. Takes as much, a byte for
-/// each byte of the picture, and what `change` takes.
+/// A change of pictures that leaves pixels as they are where otsu_tissue sees none. Takes as much, then the
+/// mask, a copy of the picture and what `change` takes.
 std::function<void(cv::Mat&)> keeping_all_but_otsu_tissue(std::function<void(cv::Mat&)> change);
 
 }  // namespace flowrun::wsi

@@ -71,13 +71,14 @@ void to_cielab(const cv::Mat& rgb, cv::Mat& lab) {
   }
 }
 
-void from_cielab(const cv::Mat& lab, cv::Mat& rgb) {
+void from_cielab(const cv::Mat& lab, cv::Mat& rgb, bool cut_z) {
   const Levels& all = levels();
+  const float least_fz = cut_z ? 0 : -INFINITY;
   for (int x = 0; x < rgb.cols; ++x) {
     const auto& value = lab.at<cv::Vec3f>(x);
     const float fy = (value[0] + 16) / 116;
-    const cv::Vec3f light =
-        xyz_to_rgb * cv::Vec3f(expanded(fy + value[1] / 500), expanded(fy), expanded(fy - value[2] / 200));
+    const float fz = std::max(fy - value[2] / 200, least_fz);
+    const cv::Vec3f light = xyz_to_rgb * cv::Vec3f(expanded(fy + value[1] / 500), expanded(fy), expanded(fz));
     rgb.at<cv::Vec3b>(x) = {all.nearest(light[0]), all.nearest(light[1]), all.nearest(light[2])};
   }
 }

@@ -2,7 +2,8 @@
 #include "concentrations.h"
 
 #include <algorithm>
-#include <vector>
+#include <array>
+#include <utility>
 
 #include "percentile.h"
 #include "tail.h"
@@ -52,9 +53,10 @@ cv::Vec<double, count> percentiles(const cv::Mat& rgb, const cv::Matx<double, co
   const auto percentile = [&](int s) {
     return Percentile(percent, pixels, parts.least(s) - rounding, parts.most(s) + rounding);
   };
-  std::vector<Percentile> found;
-  found.reserve(count);
-  for (int s = 0; s < count; ++s) found.push_back(percentile(s));
+  auto found = [&]<int... s>(std::integer_sequence<int, s...>) {
+    return std::array{percentile(s)...};
+  }
+  (std::make_integer_sequence<int, count>{});
   TailTest below_end;
   std::uint64_t seen = 0;
   const auto pass = [&](int step) {

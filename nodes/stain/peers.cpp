@@ -19,7 +19,12 @@ constexpr MethodDetails peers[] = {
      .plus_one = false},
     {.like = "histomicstk", .method = "reinhard", .tissue = "all"},
     {.like = "histolab", .method = "macenko", .tissue = "otsu", .residual = "scale", .nearest = true},
-    {.like = "histolab", .method = "reinhard", .space = "cielab", .tissue = "otsu", .background = "keep"},
+    {.like = "histolab",
+     .method = "reinhard",
+     .space = "cielab",
+     .tissue = "otsu",
+     .background = "keep",
+     .cut_z = true},
 };
 constexpr MethodDetails ours{.like = "", .method = ""},
     our_reinhard{.like = "", .method = "reinhard", .background = "keep"};

@@ -18,6 +18,7 @@ struct MethodDetails {
   bool two_digits = false;  ///< ruifrok: the colours to two digits
   /// macenko: hematoxylin is the stain whose colour is nearer to Ruifrok's, else what takes more red light
   bool nearest = false;
+  bool cut_z = false;  ///< reinhard, in cielab: see from_cielab
 };
 
 /// Those of `like`; ours, if it is empty. Null: that program has no such method, or none that ours are like.

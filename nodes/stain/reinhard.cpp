@@ -120,7 +120,8 @@ std::optional<LabMoments> lab_moments(const cv::Mat& rgb, const Densitometry& li
   return moments;
 }
 
-LabTransfer::LabTransfer(const LabMoments& from, const LabMoments& to) : space_(from.space) {
+LabTransfer::LabTransfer(const LabMoments& from, const LabMoments& to, bool cut_z)
+    : space_(from.space), cut_z_(cut_z) {
   if (from.space != to.space) throw std::logic_error("moments of two spaces");
   cv::Vec3d scale;
   cv::divide(to.deviation, from.deviation, scale);
@@ -149,7 +150,7 @@ void LabTransfer::apply(cv::Mat& rgb) const {
     cv::transform(a, b, change_);
     cv::Mat steps = steps_in(a);
     if (space_ == LabSpace::cielab)
-      from_cielab(b, pixels);
+      from_cielab(b, pixels, cut_z_);
     else
       from_cielab_8bit(b, pixels, steps);
   });

@@ -43,15 +43,16 @@ std::optional<LabMoments> lab_moments(const cv::Mat& rgb, const Densitometry& li
                                       Measured measured = Measured::stained);
 
 /// Gives pixels other moments, of the same space: (lab - from.mean) * to.deviation / from.deviation +
-/// to.mean. Immutable, thread-safe.
+/// to.mean. `cut_z`: see from_cielab. Immutable, thread-safe.
 class LabTransfer {
  public:
-  LabTransfer(const LabMoments& from, const LabMoments& to);
+  LabTransfer(const LabMoments& from, const LabMoments& to, bool cut_z = false);
   /// Changes all pixels of `rgb` (rows x cols x 3, 8 bit) in place. Takes 32 KiB.
   void apply(cv::Mat& rgb) const;
 
  private:
   LabSpace space_;
+  bool cut_z_;
   cv::Matx34d change_;  // of coordinates; ruderman: of logarithms of L, M, S, which saves two products
 };
 

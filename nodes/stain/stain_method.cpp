@@ -4,6 +4,7 @@
 #include <flowrun/error.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 #include <opencv2/core.hpp>
 
@@ -18,9 +19,10 @@ namespace flowrun::wsi {
 std::size_t StainMethod::scratch(std::size_t picture) const {
   constexpr std::size_t tables = std::size_t{64} << 10;
   const std::string measured = measured_tissue();
-  return tables + (measured == "luminosity" ? picture
-                   : measured == "otsu"     ? picture + otsu_tissue_bytes(picture / 3)
-                                            : 0);
+  if (measured == "luminosity") return tables + picture;
+  if (measured != "otsu") return tables;
+  const std::size_t plane = otsu_tissue_plane(picture / 3);
+  return tables + std::max(3 * plane, plane + picture);
 }
 
 const MethodDetails& StainMethod::details() const {
@@ -171,7 +173,9 @@ std::function<void(cv::Mat&)> StainMethod::change(const cv::Mat& rgb, const Stai
   if (method == "reinhard") {
     const auto lab = lab_of(rgb);
     if (!lab) return {};
-    return [transfer = LabTransfer(*lab, target.lab)](cv::Mat& pixels) { transfer.apply(pixels); };
+    return [transfer = LabTransfer(*lab, target.lab, details().cut_z)](cv::Mat& pixels) {
+      transfer.apply(pixels);
+    };
   }
   const auto stains = stains_of(rgb);
   if (!stains) return {};

@@ -119,18 +119,18 @@ cv::Mat dark_pixels(const cv::Mat& rgb) {
 }
 
 cv::Mat otsu_tissue(const cv::Mat& rgb) {
-  const cv::Mat grey = framed_grey(rgb);
-  cv::Mat tissue;
-  cv::dilate(grey < otsu_threshold(grey), tissue, disk_element());
+  cv::Mat grey = framed_grey(rgb), tissue;
+  cv::compare(grey, otsu_threshold(grey), grey, cv::CMP_LT);
+  cv::dilate(grey, tissue, disk_element());
+  grey.release();
   fill_holes(tissue);
   return tissue(cv::Rect(frame, frame, rgb.cols, rgb.rows));
 }
 
-std::size_t otsu_tissue_bytes(std::size_t pixels) {
-  constexpr std::size_t planes = 3;
+std::size_t otsu_tissue_plane(std::size_t pixels) {
   const auto side = static_cast<std::size_t>(std::ceil(std::sqrt(static_cast<double>(pixels))));
   const std::size_t beside_square = 4 * frame * (side + frame), beside_256 = pixels / 12 + 300 * 2 * frame;
-  return planes * (pixels + std::max(beside_square, beside_256));
+  return pixels + std::max(beside_square, beside_256);
 }
 
 cv::Mat pixels_in(const cv::Mat& mask, const cv::Mat& rgb) {

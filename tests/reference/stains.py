@@ -128,10 +128,10 @@ def cielab(rgb):
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
 
 
-def of_cielab(lab):
+def of_cielab(lab, least_fz=-np.inf):
     """R, G, B from 0 to 255, not rounded."""
     y = (lab[..., 0] + 16) / 116
-    f = np.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], axis=-1)
+    f = np.stack([y + lab[..., 1] / 500, y, np.maximum(y - lab[..., 2] / 200, least_fz)], axis=-1)
     v = (np.where(f > 0.2068966, f ** 3, (f - 16 / 116) / 7.787) * D65) @ np.linalg.inv(RGB_TO_XYZ).T
     return 255 * np.clip(np.where(v > 0.0031308, 1.055 * np.abs(v) ** (1 / 2.4) - 0.055, 12.92 * v), 0, 1)
 
@@ -227,7 +227,7 @@ def histolab_reinhard(rgb, target):
     values = cielab(rgb)[tissue]
     moved = (values - values.mean(0)) / values.std(0) * of_target.std(0) + of_target.mean(0)
     out = rgb.copy()
-    out[tissue] = np.rint(of_cielab(moved))
+    out[tissue] = np.rint(of_cielab(moved, least_fz=0))  # what is too yellow is cut before it is cubed
     return out
 
 

@@ -34,6 +34,17 @@ TEST_CASE("the middle of a cohort") {
   CHECK(middle_of({members[0], members[1]}, true).stains.maxima[0] == 1.5);
 }
 
+TEST_CASE("a cohort has the residual where its members have it") {
+  std::vector<Member> members{member("a", 0.6, 1), member("b", 0.8, 2), member("c", 0.6, 6)};
+  CHECK_FALSE(middle_of(members, true).stains.residual);
+  CHECK(table_of(members, "tile").find("residual") == std::string::npos);
+  for (std::size_t i = 0; i < 3; ++i) members[i].report.stains.residual = i == 1 ? 0.5 : 0.125;
+  CHECK(middle_of(members, true).stains.residual == 0.125);
+  CHECK(middle_of(members, false).stains.residual == 0.25);
+  CHECK(table_of(members, "tile").find(",eosin_maximum,residual_maximum,mean_l,") != std::string::npos);
+  CHECK(table_of(members, "tile").find(",1,0.5,") != std::string::npos);
+}
+
 TEST_CASE("stains.yaml is read as it was written") {
   const TemporaryFolder folder;
   StainsFile file{member("a", 0.6, 1.25).report, "vahadane", 245, "mean of 3 slides"};
@@ -51,6 +62,10 @@ TEST_CASE("stains.yaml is read as it was written") {
   CHECK(again.io == 245);
   CHECK_FALSE(again.plus_one);
   CHECK(again.of == "mean of 3 slides");
+  CHECK_FALSE(again.report.stains.residual);
+  file.report.stains.residual = -0.0625;
+  write_file(folder / "stains.yaml", file.text());
+  CHECK(StainsFile::read(folder / "stains.yaml").report.stains.residual == -0.0625);
 }
 
 TEST_CASE("stains.yaml of before there were spaces is Ruderman's") {
@@ -69,6 +84,10 @@ TEST_CASE("stains.yaml of before there were spaces is Ruderman's") {
   CHECK_THROWS_WITH_AS(
       read(head + stains + "lab: {space: lab, mean: [8, 0, 0], deviation: [1, 1, 1]}\n"),
       doctest::Contains(":6:14: unknown space 'lab'; expected ruderman, cielab, cielab_8bit"), Error);
+  CHECK_THROWS_WITH_AS(read(head + stains + "residual: {maximum: 0}\n"),
+                       doctest::Contains(":6:21: expected a number that is not 0, found 0"), Error);
+  CHECK_THROWS_WITH_AS(read(head + stains + "residual: 1\n"), doctest::Contains(":6:11: expected a map"),
+                       Error);
   CHECK_THROWS_WITH_AS(read(head + "plus_one: 1\n" + stains),
                        doctest::Contains(":4:11: expected true or false"), Error);
 }
