@@ -58,7 +58,8 @@ void FitStains::describe(Description<FitStains>& d) {
           "end of the run stains.yaml has the median or mean of each number, and stains.csv a row for each "
           "slide or tile. All of these YAML files can be the `target` of normalize, with any method: they "
           "hold the stain colours and maxima and the moments that reinhard needs, of the space that `space` "
-          "or `like` says, which normalize must be given too. Slides without stain are left out, and the "
+          "or `like` says, which normalize must be given too; and what the stains leave unexplained, where "
+          "`residual` or `like` has it scaled. Slides without stain are left out, and the "
           "summary says so.")
       .example("fit: {type: fit_stains, from: {slide: slides, mask: tissue}, dir: out_stains}")
       .resumes()

@@ -19,10 +19,11 @@ void describe_method(Description<T>& d, std::vector<std::string> methods, std::v
   d.option(
        "tissue", &T::tissue,
        "pixels that are measured; stained, if not given: see `beta`; luminosity: L of CIELAB below 80 of "
-       "100 once the contrast is stretched from the 2nd to the 98th percentile; otsu: what is darker than "
-       "Otsu's threshold of the picture in a white frame, with 2 pixels around it and holes filled, as "
-       "histolab finds tissue (of that macenko and vahadane measure the stained pixels); all, with reinhard "
-       "only. Maxima are always those of all pixels")
+       "100 once the contrast is stretched from the 2nd to the 98th percentile; otsu: darker than Otsu's "
+       "threshold of the grey picture in a white frame of 10 pixels, with 2 pixels around that and holes "
+       "filled, as histolab finds the tissue of a tile (macenko and vahadane measure the stained pixels of "
+       "that; what is transparent in a PNG counts as white); all, with reinhard only. Maxima are always "
+       "those of all pixels")
       .choices({"stained", "luminosity", "otsu", "all"});
   d.option(
        "residual", &T::residual,

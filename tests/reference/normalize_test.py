@@ -7,6 +7,7 @@ usage: normalize_test.py --build BUILD_FOLDER
 import argparse
 import csv
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import cv2
 import numpy as np
 
 import stains
+import tiffs
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 REAL = os.path.join(os.path.dirname(ROOT), "shared", "slides")
@@ -29,7 +31,7 @@ flowrun: 1
 nodes:
   slides: {{type: read, path: "{slide}"}}
   tissue: {{type: detect, from: slides, level: 2}}
-  tiles: {{type: extract, from: {{slide: slides, mask: tissue}}, size: {size}, overlap: {overlap}, min_coverage: 0.5, max_tiles: {most}}}
+  tiles: {{type: extract, from: {{slide: slides{mask}, size: {size}, overlap: {overlap}, max_tiles: {most}}}
   raw: {{type: save, from: tiles, dir: {out}/raw}}
   even: {{type: normalize, from: {{tile: tiles, slide: slides, mask: tissue}}, {options}}}
   files: {{type: save, from: even, dir: {out}/even}}
@@ -40,12 +42,13 @@ def read(path):
     return cv2.imread(path, cv2.IMREAD_UNCHANGED)[:, :, ::-1]
 
 
-def tiles(slide, options, size=256, most=100):
-    """Pairs of a tile and what became of it."""
+def tiles(slide, options, size=256, most=100, whole=False):
+    """Pairs of a tile and what became of it. whole: of all that the slide shows, side by side."""
     with tempfile.TemporaryDirectory() as folder:
         graph = os.path.join(folder, "graph.yaml")
         with open(graph, "w") as file:
-            file.write(GRAPH.format(slide=slide, size=size, overlap=size // 2, most=most, out=folder, options=options))
+            file.write(GRAPH.format(slide=slide, size=size, overlap=0 if whole else size // 2, most=most, out=folder,
+                                    options=options, mask="}" if whole else ", mask: tissue}, min_coverage: 0.5"))
         subprocess.run([PROGRAM, graph, "--quiet"], check=True)
         name = os.path.splitext(os.path.basename(slide))[0]
         with open(os.path.join(folder, "raw", name, "tiles.csv"), newline="") as table:
@@ -119,6 +122,43 @@ class Normalize(unittest.TestCase):
                 expected = getattr(stains, f"{like}_{method}")
                 self.compare(f"scope: tile, exact: true, like: {like}, method: {method}, target: {path}",
                              lambda rgb: expected(rgb, target), most=30)
+
+    def corners(self, random):
+        """Tiles side by side that show what histolab's rules say of rare cases."""
+        def stained(colours, amounts, glass=0):
+            colours = np.array(colours) / np.linalg.norm(colours, axis=1, keepdims=True)
+            od = amounts @ colours
+            od[random.random(od.shape[:2]) < glass] = 0
+            return np.clip(np.rint(238 * np.exp(-od) + random.normal(0, 1.5, od.shape)), 0, 255).astype(np.uint8)
+        size = (256, 256, 2)
+        usual = [[0.6, 0.72, 0.34], [0.25, 0.9, 0.35]]
+        everywhere = stained(usual, random.gamma(4, 0.15, size))
+        islands = cv2.GaussianBlur(random.normal(0, 1, size[:2]), (0, 0), 6)
+        holes = stained(usual, random.gamma(4, 0.2, size) * (islands > -0.02)[..., None])
+        spotted = stained(usual, random.gamma(40, 0.01, size))
+        spotted[5:250:20, 7:250:40] = (170, 130, 15)
+        # The second takes more of the red light, but the first is nearer to hematoxylin.
+        swapped = stained([[0.55, 0.75, 0.3], [0.8, 0.45, 0.3]], random.gamma(1, 0.5, size))
+        flat = np.full((256, 256, 3), (150, 60, 150), np.uint8)
+        return np.hstack([everywhere, holes, spotted, swapped, flat])
+
+    def test_histolab_corners(self):
+        """Tissue to all edges, holes, spots out of sRGB, stains in the other order; a tile of one colour stays as it is."""
+        path, target = self.picture()
+        with_alpha = os.path.join(self.folder.name, "with_alpha.png")
+        cv2.imwrite(with_alpha, np.dstack([target[:, :, ::-1], np.full(target.shape[:2], 255, np.uint8)]))
+        slide = pathlib.Path(self.folder.name) / "corners.tif"
+        tiffs.write(slide, tiffs.page(self.corners(np.random.default_rng(5)), tiffs.NONE))
+        for method in PEERS["histolab"]:
+            expected = getattr(stains, f"histolab_{method}")
+            for file in (path, with_alpha):
+                found = list(tiles(slide, f"scope: tile, like: histolab, method: {method}, target: {file}", whole=True))
+                self.assertEqual(len(found), 5)
+                for i, (raw, even) in enumerate(found):
+                    with self.subTest(method=method, tile=i, target=os.path.basename(file)):
+                        flat = (raw == raw[0, 0]).all()
+                        difference = np.abs(even.astype(int) - (raw if flat else expected(raw, target)))
+                        self.assertLessEqual(difference.max(), 2)
 
     def test_like_fitted(self):
         """What fit_stains finds in one picture is the same target as the picture."""
