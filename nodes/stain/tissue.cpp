@@ -16,6 +16,7 @@ namespace {
 constexpr int pixels_at_once = 1024;
 constexpr int least_light = 204;                // 80 % of 255 steps: from there on it is glass
 constexpr int frame = 10, disk = 2, step = 20;  // pixels; histolab's
+constexpr int most_filled = 65535;              // rows that cv::floodFill can tell apart
 
 using Counts = std::array<std::uint64_t, 256>;
 
@@ -83,19 +84,23 @@ cv::Mat disk_element() {
 /// by.
 void fill_holes(cv::Mat& tissue) {
   const cv::Mat square = cv::Mat::ones(step, step, CV_8U);
-  const cv::Point middle(step / 2 - 1,
-                         step / 2 - 1);  // of even sides: it reaches one pixel further up and left
+  // Of even sides: so it reaches one pixel further up and to the left.
+  const cv::Point middle(step / 2 - 1, step / 2 - 1);
   cv::Mat reached(tissue.size(), CV_8U, cv::Scalar(255)), next;
   constexpr int glass = frame - disk;
   reached(cv::Rect(glass, glass, tissue.cols - 2 * glass, tissue.rows - 2 * glass)) = 0;
   cv::bitwise_not(tissue, tissue);
+  if (tissue.rows <= most_filled) {  // what hangs together with the frame at once, which is most of the glass
+    cv::floodFill(tissue, {0, 0}, 1, nullptr, {}, {}, 8);
+    cv::compare(tissue, 1, reached, cv::CMP_EQ);
+  }
   for (int before = 0, now = 1; now != before;) {
     before = now;
     cv::dilate(reached, next, square, middle);
-    cv::bitwise_and(next, tissue, reached);
+    cv::min(next, tissue, reached);  // both not 0
     now = cv::countNonZero(reached);
   }
-  cv::bitwise_not(reached, tissue);
+  cv::compare(reached, 0, tissue, cv::CMP_EQ);
 }
 
 }  // namespace

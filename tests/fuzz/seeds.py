@@ -112,6 +112,11 @@ def tables():
          "hematoxylin: {od: [0.5626, 0.7201, 0.4062], maximum: 1.9705}\n"
          "eosin: {od: [0.2159, 0.8012, 0.5581], maximum: 1.0308}\n"
          "lab: {mean: [8.741, -0.124, 0.044], deviation: [0.614, 0.11, 0.029]}\n")
+    save("stains", "residual.yaml",
+         "flowrun_stains: 1\nmethod: macenko\nio: 240\nplus_one: true\n"
+         "hematoxylin: {od: [0.5626, 0.7201, 0.4062], maximum: 1.9705}\n"
+         "eosin: {od: [0.2159, 0.8012, 0.5581], maximum: 1.0308}\nresidual: {maximum: 0.0625}\n"
+         "lab: {space: cielab, mean: [60, 20, -14], deviation: [14, 11, 9]}\n")
     save("stains", "block.yaml",
          "# a comment\nflowrun_stains: 1\nmethod: \"vahadane\"\nio: 2.4e2\nhematoxylin: &h\n  od: [.5, 0.7, 0.4]\n"
          "  maximum: 1.5\neosin:\n  od:\n    - 0.2\n    - 0.8\n    - 0.5\n  maximum: 1\n"
