@@ -86,13 +86,16 @@ void fill_holes(cv::Mat& tissue) {
   const cv::Mat square = cv::Mat::ones(step, step, CV_8U);
   // Of even sides: so it reaches one pixel further up and to the left.
   const cv::Point middle(step / 2 - 1, step / 2 - 1);
-  cv::Mat reached(tissue.size(), CV_8U, cv::Scalar(255)), next;
-  constexpr int glass = frame - disk;
-  reached(cv::Rect(glass, glass, tissue.cols - 2 * glass, tissue.rows - 2 * glass)) = 0;
+  cv::Mat reached, next;
   cv::bitwise_not(tissue, tissue);
-  if (tissue.rows <= most_filled) {  // what hangs together with the frame at once, which is most of the glass
+  if (tissue.rows <= most_filled) {
+    // What hangs together with the frame, most of the glass, at once. It takes a plane or so meanwhile.
     cv::floodFill(tissue, {0, 0}, 1, nullptr, {}, {}, 8);
     cv::compare(tissue, 1, reached, cv::CMP_EQ);
+  } else {
+    constexpr int glass = frame - disk;
+    reached = cv::Mat(tissue.size(), CV_8U, cv::Scalar(255));
+    reached(cv::Rect(glass, glass, tissue.cols - 2 * glass, tissue.rows - 2 * glass)) = 0;
   }
   for (int before = 0, now = 1; now != before;) {
     before = now;

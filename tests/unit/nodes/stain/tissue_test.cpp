@@ -76,6 +76,19 @@ TEST_CASE("glass is a hole where it cannot be reached in steps of 10 pixels up o
   CHECK_FALSE(hole(8, 8, 8, 5));
 }
 
+TEST_CASE("tissue is the same on a picture of more rows than 16 bits count") {
+  cv::Mat rgb = glass();
+  darken(rgb, {20, 20, 40, 40});
+  rgb(cv::Rect(30, 30, 20, 20)).setTo(cv::Scalar::all(255));
+  darken(rgb, {60, 60, 15, 15});
+  rgb(cv::Rect(66, 66, 3, 3)).setTo(cv::Scalar::all(255));
+  cv::Mat tall(70'000, side, CV_8UC3, cv::Scalar::all(255));
+  rgb.copyTo(tall.rowRange(0, side));
+  const cv::Mat tissue = otsu_tissue(tall);
+  CHECK(cv::norm(tissue.rowRange(0, side), otsu_tissue(rgb), cv::NORM_INF) == 0);
+  CHECK(cv::countNonZero(tissue.rowRange(side, tall.rows)) == 0);
+}
+
 TEST_CASE("tissue takes no more than is said") {
   for (const cv::Size size : {cv::Size(1, 1), cv::Size(16, 16), cv::Size(256, 256), cv::Size(700, 700),
                               cv::Size(256, 256 * 32), cv::Size(256, 100)}) {
