@@ -16,8 +16,8 @@ cv::Mat dark_pixels(const cv::Mat& rgb);
 /// cols x 3, 8 bit) is framed by 10 white pixels; tissue is darker than Otsu's threshold of the frame and it
 /// (see otsu_split; grey as Pillow has it, ITU-R BT.601 in whole numbers), and what is at most 2 pixels away
 /// from that; and glass that is not reached from the frame by steps over glass, each at most 10 pixels up and
-/// to the left, 9 down and to the right. The result takes otsu_tissue_plane; three times
-/// that are taken meanwhile. Thread-safe.
+/// to the left, 9 down and to the right. The result takes otsu_tissue_plane; three times that are taken
+/// meanwhile. Thread-safe.
 cv::Mat otsu_tissue(const cv::Mat& rgb);
 /// Bytes of a mask in its frame, of so many pixels that are a square or 256 columns: the most.
 std::size_t otsu_tissue_plane(std::size_t pixels);
