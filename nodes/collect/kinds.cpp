@@ -37,7 +37,7 @@ std::vector<std::string> parse_extensions(const std::string& option, const std::
       std::string one = lower(std::string_view(text).substr(at, comma - at));
       at = comma + 1;
       std::erase_if(one, [](unsigned char c) { return std::isspace(c); });
-      if (!one.starts_with('.')) one.insert(0, ".");
+      if (!one.starts_with('.')) one.insert(one.begin(), '.');
       if (one.size() < 2 || one.find('.', 1) != std::string::npos || one.find('/') != std::string::npos ||
           one == ".log")
         throw OptionError(option, fmt::format("'{}' is no extension of slides", text), ".svs,.ndpi");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "name_apart.h"
 
+#include <fmt/format.h>
+
 #include "kinds.h"
 
 namespace flowrun::wsi::collect {
@@ -17,7 +19,7 @@ std::string cut(std::string_view text, std::size_t bytes) {
 
 std::string numbered(std::string_view name, std::size_t number) {
   const std::string_view stem = stem_of(name);
-  const std::string end = "_" + std::to_string(number) + std::string(name.substr(stem.size()));
+  const std::string end = fmt::format("_{}{}", number, name.substr(stem.size()));
   const std::size_t size = stem.size() + end.size();
   return cut(stem, size > longest_name ? size - longest_name : 0) + end;
 }

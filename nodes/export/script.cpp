@@ -2,6 +2,7 @@
 #include "script.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <flowrun/error.h>
 #include <fmt/format.h>
 #include <torch/csrc/jit/api/module.h>
@@ -53,7 +54,7 @@ torch::jit::Module trace(Network& network, const at::Tensor& example) {
 }  // namespace
 
 void write_script(const std::filesystem::path& file, const Model& model) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   // Two images: with one, torch could take the number of images for a constant.
   const at::Tensor example = at::zeros({2, 3, model.facts.height, model.facts.width});
   try {

@@ -2,6 +2,7 @@
 #include "predict.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <flowrun/torch/model.h>
 #include <flowrun/wsi/tile.h>
 #include <fmt/format.h>
@@ -35,7 +36,7 @@ struct Predict::Loaded {
 
   /// A probability for each class. Thread-safe.
   at::Tensor probabilities(const cv::Mat& rgb) const {
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     const ModelThreads one(1);  // tiles are what is computed at the same time
     at::Tensor image = at::empty({1, 3, rgb.rows, rgb.cols}, at::kFloat);
     normalisation.write(rgb, image.data_ptr<float>());

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "region_index.h"
 
-// Boost.Geometry includes a header of Boost's own that says it is deprecated.
-#define BOOST_ALLOW_DEPRECATED_HEADERS
 #include <algorithm>
-#include <boost/geometry/geometries/box.hpp>
-#include <boost/geometry/geometries/point.hpp>
-#include <boost/geometry/index/rtree.hpp>
 #include <iterator>
 #include <map>
 #include <opencv2/core.hpp>
 #include <utility>
 
 #include "ring_boxes.h"
+#include "rtree.h"
 
 namespace flowrun::wsi {
 namespace {

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simple_rings.h"
 
-#define BOOST_ALLOW_DEPRECATED_HEADERS  // Boost 1.74 includes some itself
 #include <algorithm>
-#include <boost/geometry/geometries/box.hpp>
-#include <boost/geometry/geometries/point.hpp>
-#include <boost/geometry/index/rtree.hpp>
 #include <cmath>
 #include <map>
 #include <utility>
+
+#include "nodes/region/rtree.h"
 
 namespace flowrun::wsi {
 namespace {

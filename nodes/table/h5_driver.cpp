@@ -133,6 +133,10 @@ herr_t truncate(H5FD_t* opened, hid_t, hbool_t) {
 hid_t register_driver() {
   static H5FD_class_t driver = [] {
     H5FD_class_t made{};
+#ifdef H5FD_CLASS_VERSION  // since HDF5 1.14, which wants to know what it is given
+    made.version = H5FD_CLASS_VERSION;
+    made.value = H5_VFD_RESERVED;  // the first of those that no driver of HDF5's has
+#endif
     made.name = "flowrun";
     made.maxaddr = static_cast<haddr_t>(std::numeric_limits<::off_t>::max());
     made.fc_degree = H5F_CLOSE_WEAK;

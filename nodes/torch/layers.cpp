@@ -2,6 +2,7 @@
 #include "layers.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/nn/init.h>
@@ -94,7 +95,7 @@ struct Checkpointed : torch::autograd::Function<Checkpointed> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, std::shared_ptr<Kept> kept) {
     context->save_for_backward({x});
     context->saved_data["kept"] = c10::IValue::make_capsule(c10::make_intrusive<Holder>(kept));
-    at::NoGradGuard no_grad;
+    c10::NoGradGuard no_grad;
     return kept->block->forward(x);
   }
 
@@ -102,7 +103,7 @@ struct Checkpointed : torch::autograd::Function<Checkpointed> {
     const auto kept = context->saved_data["kept"].toCapsule();
     const Kept& with = *static_cast<Holder&>(*kept).kept;
     const at::Tensor x = context->get_saved_variables().front().detach().requires_grad_();
-    const at::AutoGradMode with_grad(true);
+    const c10::AutoGradMode with_grad(true);
     const RestoredRandomState random(with.random, x.device());
     at::Tensor y;
     {
@@ -124,7 +125,7 @@ struct Checkpointed : torch::autograd::Function<Checkpointed> {
 
 at::Tensor checkpoint(const std::shared_ptr<Layer>& block, const at::Tensor& x) {
   // Without a gradient to pass on autograd would not come back for the block's own.
-  if (!at::GradMode::is_enabled() || !x.requires_grad()) return block->forward(x);
+  if (!c10::GradMode::is_enabled() || !x.requires_grad()) return block->forward(x);
   return Checkpointed::apply(x, std::make_shared<Checkpointed::Kept>(Checkpointed::Kept{
                                     block, RandomState::now(x.device()), Autocast::setting(x.device())}));
 }

@@ -2,6 +2,7 @@
 #include "state_dict.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <flowrun/error.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -66,7 +67,7 @@ std::map<std::string, at::Tensor> read_state_dict(const std::filesystem::path& f
 
 Head load_weights(Network& network, const std::map<std::string, at::Tensor>& tensors,
                   const std::string& source) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   const NamedTensors state = network.state();
   const std::string head = network.head();
   const auto of_head = [&](const std::string& name) { return !head.empty() && name.starts_with(head); };

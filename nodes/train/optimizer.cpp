@@ -2,12 +2,13 @@
 #include "optimizer.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <flowrun/error.h>
 #include <fmt/format.h>
 #include <torch/optim/adamw.h>
 #include <torch/optim/sgd.h>
 
-#include <type_traits>
+#include "nodes/torch/torch_versions.h"
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -23,14 +24,9 @@ std::unique_ptr<optim::Optimizer> make(const TrainingOptions& options, std::vect
       optim::SGDOptions(options.learning_rate).momentum(options.momentum).weight_decay(options.weight_decay));
 }
 
-/// What torch keeps for a parameter; its keys became pointers with torch 2.
-template <class Optimizer>  // so that only the branch taken needs to compile
-auto& kept_for(Optimizer& optimizer, const at::Tensor& parameter) {
-  using Key = typename std::decay_t<decltype(optimizer.state())>::key_type;
-  if constexpr (std::is_same_v<Key, std::string>)
-    return optimizer.state()[c10::guts::to_string(parameter.unsafeGetTensorImpl())];
-  else
-    return optimizer.state()[parameter.unsafeGetTensorImpl()];
+/// What torch keeps for a parameter.
+auto& kept_for(optim::Optimizer& optimizer, const at::Tensor& parameter) {
+  return optimizer.state()[state_key(optimizer.state(), parameter)];
 }
 
 }  // namespace
@@ -81,7 +77,7 @@ void Optimizer::restore(const std::map<std::string, at::Tensor>& state, std::int
   };
   steps_ = steps;
   if (steps == 0) return;
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   for (const auto& [name, tensor] : parameters_) {
     if (adamw_) {
       auto kept = std::make_unique<optim::AdamWParamState>();

@@ -2,6 +2,7 @@
 #include "trainer.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <flowrun/bytes.h>
 #include <flowrun/error.h>
 #include <fmt/format.h>
@@ -219,7 +220,7 @@ std::string Trainer::what_fits(const at::Tensor& images, const at::Tensor& label
 }
 
 void Trainer::take_step() {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   in_window_ = 0;
   const std::vector<at::Tensor> gradients = gradients_of(optimizer_->parameters());
   if (options_.precision == "fp16" && !scale_.unscale(gradients)) return optimizer_->forget_gradients();
@@ -230,7 +231,7 @@ void Trainer::take_step() {
                               next_epoch() + 1, batches_));
   }
   {
-    const at::AutoGradMode as_it_was(true);
+    const c10::AutoGradMode as_it_was(true);
     optimizer_->step(learning_rate(options_, course_, static_cast<std::uint64_t>(optimizer_->steps())));
   }
   optimizer_->forget_gradients();
@@ -240,7 +241,7 @@ void Trainer::take_step() {
 
 void Trainer::validate(const Batch& batch) {
   if (in_window_ > 0) take_step();
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   network_->train(false);
   at::Tensor logits;
   {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs networks for torch_test.py, which compares with torchvision.
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
 #include <exception>
@@ -22,7 +23,7 @@ int run(std::span<char*> arguments) {
   const auto network = make_network(arguments[2], std::stoll(arguments[3]));
   load_weights(*network, read_state_dict(arguments[4]), arguments[4]);
   network->train(false);
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   if (what == "forward") {
     const at::Tensor images = read_safetensors(arguments[5]).at("images");
     write_pickle(arguments[6], to_dict({{"logits", network->forward(images)}}));
