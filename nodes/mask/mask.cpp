@@ -42,7 +42,8 @@ void AnnotationMask::describe(Description<AnnotationMask>& d) {
           "nothing but things that are not known fails. A pixel belongs to a region when it lies inside, by "
           "the even-odd rule, in ASAP by the winding number as there, on vertices divided by the downsample "
           "and truncated to whole pixels, or when the outline passes through it: the same pixels as "
-          "cv::fillPoly fills. Places are level-0 pixels of the whole slide, as XML counts them. QuPath "
+          "cv::fillPoly of OpenCV 4.6 fills, whatever OpenCV there is. Places are level-0 pixels of the "
+          "whole slide, as XML counts them. QuPath "
           "shows of a slide with bounds (openslide.bounds-x, -y: Leica SCN, MIRAX) the area that was "
           "scanned, and counts from its corner: so GeoJSON does here, unless `origin` says otherwise.")
       .example(

@@ -2,13 +2,13 @@
 #include "polygon_sets.h"
 
 #include <algorithm>
-#include <boost/geometry/index/rtree.hpp>
 #include <cstddef>
 #include <map>
 #include <numeric>
 #include <utility>
 
 #include "nodes/region/ring_boxes.h"
+#include "nodes/region/rtree.h"
 
 namespace flowrun::wsi {
 namespace {

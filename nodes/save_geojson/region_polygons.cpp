@@ -2,7 +2,6 @@
 #include "region_polygons.h"
 
 #include <algorithm>
-#include <boost/geometry/index/rtree.hpp>
 #include <cmath>
 #include <iterator>
 #include <map>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "contours.h"
+#include "nodes/region/rtree.h"
 #include "polygon_sets.h"
 #include "simple_rings.h"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Annotations against OpenCV in Python: class masks must be what cv2.fillPoly fills, and tiles that lie within the
-annotations the ones that a plain script would keep.
+"""Annotations against NumPy in Python: class masks must be what exact geometry fills (with OpenCV 4.6 cv2.fillPoly, too),
+and tiles that lie within the annotations the ones that a plain script would keep.
 
 usage: annotations_test.py --build BUILD_FOLDER
 """
@@ -24,6 +24,8 @@ import openslide
 import shapely.geometry
 import shapely.ops
 
+import polygons
+
 PROGRAM = None
 VALUES = {"tumor": 1, "stroma": 2}
 
@@ -39,6 +41,10 @@ nodes:
 """
 
 
+def whole(points):
+    return np.asarray(points).astype(np.int32).tolist()
+
+
 def drawn(slide, xml, downsample):
     """Regions in the order of the file, each filled with the value of its class, or with 0 where it is negative."""
     width, height = slide.dimensions
@@ -47,7 +53,7 @@ def drawn(slide, xml, downsample):
         for region in annotation.iter("Region"):
             points = [(float(v.get("X")), float(v.get("Y"))) for v in region.iter("Vertex")]
             value = 0 if region.get("NegativeROA") == "1" else VALUES[annotation.get("Name")]
-            cv2.fillPoly(mask, [(np.array(points) / downsample).astype(np.int32)], value)
+            polygons.fill(mask, [whole(np.array(points) / downsample)], value)
     return mask
 
 
@@ -178,7 +184,7 @@ class Annotations(unittest.TestCase):
                 feature = {"type": "Feature", "properties": {"classification": {"name": "a"}},
                            "geometry": {"type": "Polygon", "coordinates": [r + [r[0]] for r in rings]}}
                 mask, shapes = self.run_outlines(folder, "s.geojson.gz", json.dumps(feature))
-                drawn = cv2.fillPoly(np.zeros_like(mask), [np.array(r).astype(np.int32) for r in rings], 1)
+                drawn = polygons.fill(np.zeros_like(mask), [whole(r) for r in rings], 1)
                 np.testing.assert_array_equal(mask, drawn)
                 self.assertEqual(len(shapes), 1)
                 self.assert_same_area(shapes[0][1], odd(rings))
@@ -196,7 +202,7 @@ class Annotations(unittest.TestCase):
             return ('<Annotation Name="x" Type="Polygon" PartOfGroup="%s"><Coordinates>%s</Coordinates></Annotation>'
                     % (group, points))
         pieces = {"a": annotation("a", star), "b": annotation("b", box)}
-        hull = cv2.fillPoly(np.zeros((800, 1000), np.uint8), [np.array(star).astype(np.int32)], 1)
+        hull = polygons.fill(np.zeros((800, 1000), np.uint8), [whole(star)], 1)
         outside = np.zeros((802, 1002), np.uint8)
         flooded = hull.copy()
         cv2.floodFill(flooded, outside, (0, 0), 5)

@@ -7,9 +7,9 @@
 #include <flowrun/wsi/slide.h>
 
 #include <opencv2/core.hpp>
-#include <opencv2/imgproc.hpp>
 #include <pugixml.hpp>
 
+#include "../exact_polygons.h"
 #include "../slides.h"
 
 using namespace flowrun;
@@ -38,7 +38,7 @@ struct Call {
 
 }  // namespace
 
-TEST_CASE("synthetic annotations drawn by OpenCV are the mask that the node gives") {
+TEST_CASE("synthetic annotations drawn by exact geometry are the mask that the node gives") {
   const TemporaryFolder folder;
   SynthOptions options;
   options.width = 2600;
@@ -63,7 +63,7 @@ TEST_CASE("synthetic annotations drawn by OpenCV are the mask that the node give
                             static_cast<int>(vertex.node().attribute("Y").as_double() / downsample));
       const bool tumor = std::string(found.parent().parent().attribute("Name").value()) == "tumor";
       const bool hole = found.node().attribute("NegativeROA").as_int() == 1;
-      cv::fillPoly(expected, std::vector{points}, cv::Scalar(hole ? 0 : tumor ? 2 : 5));
+      test::ExactPolygons({points}).fill(expected, hole ? 0 : tumor ? 2 : 5);
     }
     cv::Mat values(mask.size(downsample), CV_8UC1);
     mask.draw(downsample, 0, 0, values);

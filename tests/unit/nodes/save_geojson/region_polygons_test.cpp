@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-#include <opencv2/imgproc.hpp>
+#include <opencv2/core.hpp>
 
+#include "../exact_polygons.h"
 #include "nodes/region/geojson_file.h"
 
 using namespace flowrun::wsi;
@@ -146,7 +147,7 @@ TEST_CASE("an outline that crosses itself too often is traced from a drawing") {
   const auto [polygons, drawn] = outline(classes({{1, {scribble}}}), 0);
   CHECK(drawn);
   cv::Mat picture = cv::Mat::zeros(1001, 1001, CV_8UC1);
-  cv::fillPoly(picture, std::vector{std::vector<cv::Point>(scribble.begin(), scribble.end())}, 1);
+  flowrun::test::ExactPolygons({std::vector<cv::Point>(scribble.begin(), scribble.end())}).fill(picture, 1);
   CHECK(area(polygons) == cv::countNonZero(picture));
 }
 

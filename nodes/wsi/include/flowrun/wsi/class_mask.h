@@ -40,10 +40,11 @@ class RegionIndex;
 /// whole pixels (at most 1e9 from the origin). A pixel belongs to the region when its column and row lie
 /// inside of the polygon of these by the region's rule, or when the line between two successive vertices
 /// passes through it: Bresenham's, from the left vertex to the right one, a tie staying on the nearer row or
-/// column to the start. Holes are filled by the same rule. These are the pixels that cv::fillPoly
-/// (8-connected, no shift) fills in the whole mask, but that it clips a line that leaves the picture before
-/// it draws it and adds up its slope with 16 binary digits, so that outlines that leave the mask and edges of
-/// more than 32767 rows may differ along their line.
+/// column to the start. Holes are filled by the same rule. The rule is exact, in whole numbers, and the same
+/// with every version of OpenCV. cv::fillPoly (8-connected, no shift) of OpenCV 4.6 fills these pixels in the
+/// whole mask, but that it clips a line that leaves the picture before it draws it and adds up its slope with
+/// 16 binary digits, so that outlines that leave the mask and edges of more than 32767 rows may differ along
+/// their line. That of OpenCV 4.10 draws other pixels along outlines.
 class ClassMask {
  public:
   static constexpr std::string_view packet_type = "wsi.class_mask/2";
