@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <flowrun/bytes.h>
 #include <fmt/format.h>
-#include <graphviz/gvc.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#include <memory>
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 #include "commands.h"
 #include "say.h"
@@ -77,19 +82,56 @@ std::string in_dot(const Plan& plan) {
   return out + "}\n";
 }
 
-/// Lays a graph out by Graphviz. Throws Error.
+/// A file that is closed with its owner.
+class File {
+ public:
+  explicit File(int descriptor) : descriptor_(descriptor) {
+    if (descriptor < 0) throw Error(fmt::format("no temporary file can be made: {}", std::strerror(errno)));
+  }
+  ~File() { ::close(descriptor_); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  int descriptor() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+/// Lays a graph out by Graphviz's program: what its library would bring is needed by nothing else. Both ends
+/// are files in memory, so that neither side waits for the other. Throws Error.
 std::string svg_of(const std::string& dot) {
-  const std::unique_ptr<GVC_t, decltype(&gvFreeContext)> context(gvContext(), &gvFreeContext);
-  const std::unique_ptr<Agraph_t, decltype(&agclose)> graph(agmemread(dot.c_str()), &agclose);
-  if (!context || !graph || gvLayout(context.get(), graph.get(), "dot") != 0)
-    throw Error("Graphviz cannot lay the graph out");
-  char* data = nullptr;
-  unsigned length = 0;
-  const bool drawn = gvRenderData(context.get(), graph.get(), "svg", &data, &length) == 0 && data;
-  const std::string svg = drawn ? std::string(data, length) : "";
-  if (data) gvFreeRenderData(data);
-  gvFreeLayout(context.get(), graph.get());
-  if (!drawn) throw Error("Graphviz cannot draw the graph as SVG");
+  const File in(::memfd_create("dot", MFD_CLOEXEC)), out(::memfd_create("svg", MFD_CLOEXEC));
+  for (std::size_t done = 0; done < dot.size();) {
+    const ::ssize_t written =
+        ::pwrite(in.descriptor(), dot.data() + done, dot.size() - done, static_cast<::off_t>(done));
+    if (written < 0) throw Error(fmt::format("the graph cannot be given to dot: {}", std::strerror(errno)));
+    done += static_cast<std::size_t>(written);
+  }
+  ::posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, in.descriptor(), STDIN_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, out.descriptor(), STDOUT_FILENO);
+  std::string name = "dot", as = "-Tsvg";
+  char* const arguments[] = {name.data(), as.data(), nullptr};
+  ::pid_t child = 0;
+  const int problem = ::posix_spawnp(&child, "dot", &actions, nullptr, arguments, environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (problem == ENOENT)
+    throw Error(
+        "drawing needs Graphviz's program dot, which is not in PATH; install it (Debian: graphviz), or say "
+        "--dot "
+        "and lay the text out elsewhere");
+  if (problem != 0)
+    throw Error(fmt::format("Graphviz's program dot cannot be run: {}", std::strerror(problem)));
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    throw Error("Graphviz's program dot did not lay the graph out; say --dot to see what it was given");
+  std::string svg(static_cast<std::size_t>(std::max<::off_t>(0, ::lseek(out.descriptor(), 0, SEEK_END))),
+                  '\0');
+  if (::pread(out.descriptor(), svg.data(), svg.size(), 0) != static_cast<::ssize_t>(svg.size()))
+    throw Error("what Graphviz's program dot drew cannot be read");
   return svg;
 }
 

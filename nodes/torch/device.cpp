@@ -9,9 +9,8 @@
 
 #include <new>
 
-#if __has_include(<c10/cuda/CUDACachingAllocator.h>) && __has_include(<cuda_runtime_api.h>)
+#ifdef FLOWRUN_TORCH_CUDA
 #include <c10/cuda/CUDACachingAllocator.h>
-#define FLOWRUN_TORCH_CUDA 1
 #endif
 
 namespace flowrun::torch_nodes {

@@ -11,7 +11,7 @@ import yaml
 
 import mistakes_test
 import support
-from support import DONE, SOURCE, USAGE, flowrun
+from support import DONE, FAILED, SOURCE, USAGE, flowrun
 
 # Kinds of mistakes that one look at the file shows, without following names or adding up bytes.
 SEEN_BY_SCHEMA = """\
@@ -160,6 +160,23 @@ class Introspection(support.ProgramTest):
             version = subprocess.run(["pkg-config", "--modversion", package], capture_output=True, text=True).stdout
             self.assertRegex("\n".join(others), rf"\b{name} {re.escape(version.strip().removesuffix('.0'))}")
         self.assertRegex(ended.out, r"(?m)^wsi \d.*/wsi\.so\): ")
+
+    def test_a_drawing_needs_graphviz(self):
+        """But not its text."""
+        graph = SOURCE / "graphs/extract.yaml"
+        programs = self.fresh("programs")
+        programs.mkdir()
+        nothing = {"PATH": str(programs)}
+        ended = flowrun("draw", graph, variables=nothing)
+        self.assert_ended(ended, FAILED, "error: drawing needs Graphviz's program dot, which is not in PATH; install it "
+                          "(Debian: graphviz), or say --dot and lay the text out elsewhere\n")
+        self.assertEqual(ended.out, "")
+        self.assertTrue(flowrun("draw", graph, "--dot", variables=nothing).out.startswith("digraph {\n"))
+        (programs / "dot").write_text("#!/bin/sh\necho '<svg'; exit 3\n")
+        (programs / "dot").chmod(0o755)
+        ended = flowrun("draw", graph, variables=nothing)
+        self.assert_ended(ended, FAILED, "error: Graphviz's program dot did not lay the graph out; ")
+        self.assertEqual(ended.out, "")
 
     def test_a_wrong_graph_is_not_drawn(self):
         ended = flowrun("draw", self.write("flowrun: 1\nnodes: {a: {type: raed}}\n"))
