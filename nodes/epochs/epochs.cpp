@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <map>
 #include <set>
 #include <tuple>
@@ -16,6 +15,7 @@
 #include "nodes/base/random.h"
 #include "nodes/slide/slide_files.h"
 #include "nodes/slide/slide_opener.h"
+#include "overlap.h"
 #include "sample_table.h"
 #include "split.h"
 
@@ -93,20 +93,6 @@ double largest_ratio(const Samples& samples, OpenSlides& slides) {
   return largest;
 }
 
-/// A warning when slides are both trained and validated with; else nothing.
-std::string said_of_overlap(const Samples& samples, const std::vector<bool>& validation) {
-  std::set<std::string> of[2], both;
-  for (std::size_t i = 0; i < samples.rows.size(); ++i)
-    if (const std::string& name = samples.slides[samples.rows[i].slide].file.name; !name.empty())
-      of[validation[i]].insert(name);
-  std::ranges::set_intersection(of[0], of[1], std::inserter(both, both.end()));
-  if (both.empty()) return {};
-  return fmt::format(
-      "{} slides have samples to train and to validate with ({}): validation does not show what the model "
-      "does on new slides",
-      both.size(), *both.begin());
-}
-
 }  // namespace
 
 void Epochs::describe(Description<Epochs>& d) {
@@ -117,7 +103,8 @@ void Epochs::describe(Description<Epochs>& d) {
           "or a place in a slide (slide, x, y, level, size, mpp, label): a tiles.csv of `save` is both, and "
           "is read straight from the slides when `slides` says where they are. Columns weight and patient "
           "are optional. `validation` splits off that share of each class, whole slides or patients at a "
-          "time. Which samples an epoch has and in which order depends on the seed and the epoch's number "
+          "time (split_by). What is both trained and validated with (images, slides, patients) is told. "
+          "Which samples an epoch has and in which order depends on the seed and the epoch's number "
           "alone; it is a shuffle of all samples, wherever they are. Epochs come one after the other; a run "
           "that goes on after an interruption skips those that are done.")
       .example(

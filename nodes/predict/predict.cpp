@@ -72,6 +72,11 @@ void Predict::describe(Description<Predict>& d) {
       .output<wsi::Tile>("tile");
   d.option("model", &Predict::model, "checkpoint of `train`, or TorchScript module");
   d.option("classes", &Predict::classes, "names of the outputs of a module that does not say them itself");
+  d.option("output", &Predict::output,
+           "what a TorchScript module gives: logits, probabilities, or auto: as train was told, or else "
+           "probabilities where its code ends in softmax, and logits where it does not; numbers that look "
+           "otherwise are refused")
+      .choices({"auto", "logits", "probabilities"});
   d.option("device", &Predict::device, "auto, cpu or cuda:N");
 }
 
@@ -83,6 +88,8 @@ void Predict::plan(Costs& costs) {
                       "a file, or from: {model: ...} with a node of type train");
   if (!classes.empty() && !model)
     throw OptionError("classes", "the graph's model says its classes itself", "classes only with `model`");
+  if (output != "auto" && !model)
+    throw OptionError("output", "the graph's model says its output itself", "output only with `model`");
   c10::Device on(c10::kCPU);
   try {
     on = choose_device(device);
@@ -94,7 +101,7 @@ void Predict::plan(Costs& costs) {
     return;
   }
   try {
-    loaded_ = std::make_unique<Loaded>(read_model(*model, classes), on);
+    loaded_ = std::make_unique<Loaded>(read_model(*model, classes, output), on);
   } catch (const Error& problem) {
     throw OptionError("model", problem.what());
   }

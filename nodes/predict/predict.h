@@ -19,6 +19,7 @@ struct Predict : Map {
   ~Predict() override;
   std::optional<std::filesystem::path> model;
   std::vector<std::string> classes;
+  std::string output = "auto";
   std::string device = "auto";
 
   static void describe(Description<Predict>& d);

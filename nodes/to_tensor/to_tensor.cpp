@@ -66,6 +66,10 @@ void ToTensor::process(Inputs& in, Outputs& out) {
   if (!tile->sample)
     throw Error(fmt::format("{}: the tile is no sample of a training; batches are made of what 'load' reads",
                             name_of(*tile)));
+  if (drop_last && tile->sample->set->training_samples < static_cast<std::uint64_t>(batch))
+    throw Error(
+        fmt::format("drop_last leaves nothing to train with: {} training samples do not fill a batch of {}",
+                    tile->sample->set->training_samples, batch));
   if (!tiles.empty()) {
     const wsi::Tile& first = *tiles.front();
     if (tile->pixels.size() != first.pixels.size())

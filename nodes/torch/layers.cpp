@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
+#include <flowrun/error.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/nn/init.h>
@@ -50,6 +51,8 @@ BatchNorm::BatchNorm(std::int64_t channels) {
 
 at::Tensor BatchNorm::forward(const at::Tensor& x) {
   constexpr double momentum = 0.1, epsilon = 1e-5;
+  if (is_training() && x.numel() == x.size(1))
+    throw Error("batch normalisation expected more than 1 value per channel when training");
   const bool tracks = !(is_training() && computing_again);
   if (is_training() && tracks) batches_.add_(1);
   return at::batch_norm(x, weight_, bias_, tracks ? mean_ : at::Tensor(), tracks ? variance_ : at::Tensor(),

@@ -46,7 +46,7 @@ class Convolution : public Layer {
 };
 
 /// Batch normalisation (Ioffe and Szegedy 2015). While checkpoint() computes again, it leaves its running
-/// statistics alone: they have seen the batch.
+/// statistics alone: they have seen the batch. One value a channel has no variance: Error.
 class BatchNorm : public Layer {
  public:
   explicit BatchNorm(std::int64_t channels);

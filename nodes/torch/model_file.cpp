@@ -21,7 +21,8 @@ std::string to_text(const ModelFacts& facts) {
               {"width", facts.width},
               {"height", facts.height},
               {"mean", facts.mean},
-              {"std", facts.std}}
+              {"std", facts.std},
+              {"output", facts.output}}
       .dump();
 }
 
@@ -41,8 +42,8 @@ auto or_damaged(const std::filesystem::path& file, const Read& read) {
 
 ModelFacts facts_from(const std::string& text) {
   const json all = json::parse(text);
-  ModelFacts facts{all.at("architecture"), all.at("classes"), all.at("width"),
-                   all.at("height"),       all.at("mean"),    all.at("std")};
+  ModelFacts facts{all.at("architecture"), all.at("classes"), all.at("width"), all.at("height"),
+                   all.at("mean"),         all.at("std"),     all.at("output")};
   if (std::ranges::any_of(facts.std, [](double std) { return !(std > 0); }))
     throw Error("std must be above 0");
   return facts;
@@ -79,12 +80,14 @@ namespace {
 std::unique_ptr<Network> network_of(const ModelFacts& facts) {
   return is_architecture(facts.architecture)
              ? make_network(facts.architecture, static_cast<std::int64_t>(facts.classes.size()))
-             : load_script(facts.architecture);
+             : load_script(facts.architecture, facts.output);
 }
 
-Model of_checkpoint(const std::filesystem::path& file) {
+Model of_checkpoint(const std::filesystem::path& file, const std::string& output) {
   const Checkpoint checkpoint = read_checkpoint(file);
-  Model model{checkpoint.facts, network_of(checkpoint.facts), {}};
+  Model model{checkpoint.facts, {}, {}};
+  if (output != "auto") model.facts.output = output;
+  model.network = network_of(model.facts);
   const auto weights = or_damaged(file, [&] { return to_map(checkpoint.entry("model")); });
   if (load_weights(*model.network, weights, file.string()) != Head::loaded)
     throw Error(fmt::format("{} is damaged: its last layer is not of its {} classes", file.string(),
@@ -92,11 +95,13 @@ Model of_checkpoint(const std::filesystem::path& file) {
   return model;
 }
 
-Model of_script(const std::filesystem::path& file, const std::vector<std::string>& classes) {
+Model of_script(const std::filesystem::path& file, const std::vector<std::string>& classes,
+                const std::string& output) {
   Model model;
   std::string facts;
-  model.network = load_script(file.string(), facts_file, facts);
+  model.network = load_script(file.string(), output, facts_file, facts);
   if (!facts.empty()) model.facts = or_damaged(file, [&] { return facts_from(facts); });
+  model.facts.output = output;
   model.facts.architecture = file.string();
   if (!classes.empty()) model.facts.classes = classes;
   if (model.facts.classes.empty())
@@ -106,8 +111,9 @@ Model of_script(const std::filesystem::path& file, const std::vector<std::string
 
 }  // namespace
 
-Model read_model(const std::filesystem::path& file, const std::vector<std::string>& classes) {
-  Model model = is_script(file) ? of_script(file, classes) : of_checkpoint(file);
+Model read_model(const std::filesystem::path& file, const std::vector<std::string>& classes,
+                 const std::string& output) {
+  Model model = is_script(file) ? of_script(file, classes, output) : of_checkpoint(file, output);
   for (auto name = model.facts.classes.begin(); name != model.facts.classes.end(); ++name)
     if (std::find(model.facts.classes.begin(), name, *name) != name)
       throw Error(fmt::format("two classes of {} are called '{}'", file.string(), *name));

@@ -34,8 +34,10 @@ std::string to_text(const ModelFacts& facts);
 constexpr const char* facts_file = "flowrun.json";
 
 /// The model of a checkpoint of `train`, or of a TorchScript module, not training. `classes` names the
-/// outputs of a module that does not say them itself. Throws Error.
-Model read_model(const std::filesystem::path& file, const std::vector<std::string>& classes = {});
+/// outputs of a module that does not say them itself; `output`, unless auto, what kind of numbers they are.
+/// Throws Error.
+Model read_model(const std::filesystem::path& file, const std::vector<std::string>& classes = {},
+                 const std::string& output = "auto");
 /// A model with a network of its own, on the CPU.
 Model copy_of(const Model& model);
 

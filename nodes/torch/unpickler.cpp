@@ -91,7 +91,7 @@ class Unpickler {
 
   void load_storage() {
     const auto tuple = stack_.pop().value.toTuple();
-    const auto& parts = tuple->elements();
+    const auto parts = tuple->elements().vec();
     if (parts.size() < 5 || parts[0].toStringRef() != "storage") fail("an unknown kind of persistent value");
     const at::ScalarType type = storage_type(parts[1].toStringRef());
     auto& known = storages_[parts[2].toStringRef()];

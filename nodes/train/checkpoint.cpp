@@ -16,10 +16,11 @@ namespace {
 
 /// What decides how training goes on.
 std::string settings(const TrainingOptions& o) {
-  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", o.loss,
+  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", o.loss,
                      fmt::join(o.class_weights, ","), o.label_smoothing, o.focal_gamma, o.optimizer,
                      o.learning_rate, o.weight_decay, o.momentum, o.schedule, o.warmup_epochs, o.step_epochs,
-                     o.step_factor, o.clip_norm.value_or(0), o.accumulate, o.precision, o.freeze_backbone);
+                     o.step_factor, o.clip_norm.value_or(0), o.accumulate, o.precision, o.freeze_backbone,
+                     o.output);
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 namespace flowrun::torch_nodes {
 namespace {
 
@@ -87,6 +89,25 @@ History History::from_text(const std::string& text) {
   History out;
   out.rows_ = nlohmann::ordered_json::parse(text).get<std::vector<Row>>();
   return out;
+}
+
+std::string why_missing(const EpochRecord& record, const std::string& metric,
+                        const std::vector<std::string>& classes) {
+  History one;
+  one.add(record);
+  if (!record.tiles || !one.rows().front().at(metric).is_null()) return {};
+  const bool of_slides = metric.starts_with("slide_");
+  if (of_slides && !record.slides)
+    return "tiles of one slide have several labels, or their slide is not known";
+  const auto& confusion = (of_slides ? record.slides : record.tiles)->confusion;
+  std::vector<std::string> absent;
+  for (std::size_t i = 0; i < classes.size(); ++i)
+    if (std::ranges::all_of(confusion[i], [](auto count) { return count == 0; }))
+      absent.push_back(classes[i]);
+  if (!absent.empty())
+    return fmt::format("validation has no {} of class '{}'", of_slides ? "slide" : "sample",
+                       fmt::join(absent, "', '"));
+  return "the model takes no sample for one of the classes";
 }
 
 const std::vector<std::string>& metric_names() {

@@ -46,6 +46,10 @@ class History {
   std::vector<Row> rows_;
 };
 
+/// Why an epoch that was validated has no such metric: for users, in one line. Empty when it has.
+std::string why_missing(const EpochRecord& record, const std::string& metric,
+                        const std::vector<std::string>& classes);
+
 /// The metrics of validation that best() knows.
 const std::vector<std::string>& metric_names();
 

@@ -71,6 +71,10 @@ void Train::describe(Description<Train>& d) {
   d.option("dir", &Train::dir, "folder for checkpoints and metrics").required().output_folder();
   option("model", &TrainingOptions::model,
          "resnet18, resnet34, resnet50, efficientnet_b0, or the path of a TorchScript module");
+  option("output", &TrainingOptions::output,
+         "what a TorchScript module gives: logits, probabilities, or auto: probabilities where its code ends "
+         "in softmax, and logits where it does not; numbers that look otherwise are refused")
+      .choices({"auto", "logits", "probabilities"});
   option("weights", &TrainingOptions::weights, "file to begin with; random weights, if not given");
   option("freeze_backbone", &TrainingOptions::freeze_backbone,
          "train the last layer only; the others, with their running statistics, stay as they are, and "
@@ -142,7 +146,7 @@ void Train::plan(Costs& costs) {
     }
   // Weights, gradients, and what the optimizer keeps: two numbers a weight for adamw, one for sgd.
   std::size_t numbers = 0;
-  const auto network = is_architecture(model) ? make_network(model, 2) : load_script(model);
+  const auto network = is_architecture(model) ? make_network(model, 2) : load_script(model, output);
   if (weights) try {
       load_weights(*network, *weights);
     } catch (const Error& problem) {
@@ -194,9 +198,9 @@ void Train::take(const Batch& batch) {
 
 void Train::finish(Inputs& in, Outputs& out) {
   if (!trainer_) return;
+  if (!in.scope().failed()) end_epoch(in);
   for (std::string& note : trainer_->take_notes()) out.note(std::move(note));
   if (in.scope().failed()) return;
-  end_epoch(in);
   if (patience && trainer_->history().stagnates(metric, *patience)) {
     out.end_scopes();
     out.note(fmt::format("training stopped early: no better {} in {} epochs", metric, *patience));

@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
+#include <utility>
 
 #include "loss.h"
 #include "nodes/torch/autocast.h"
@@ -22,7 +24,7 @@ namespace {
 
 std::unique_ptr<Network> make(const TrainingOptions& options, std::size_t classes) {
   at::manual_seed(static_cast<std::uint64_t>(options.seed));
-  if (!is_architecture(options.model)) return load_script(options.model);
+  if (!is_architecture(options.model)) return load_script(options.model, options.output);
   return make_network(options.model, static_cast<std::int64_t>(classes));
 }
 
@@ -46,9 +48,9 @@ std::optional<c10::ScalarType> half_of(const TrainingOptions& options) {
   return {};
 }
 
-std::string first_line(const std::exception& problem) {
-  const std::string what = problem.what();
-  return what.substr(0, what.find('\n'));
+/// Of batch normalisation: of ours, and of PyTorch's in a module.
+bool is_of_one_value(const std::exception& problem) {
+  return std::string_view(problem.what()).find("more than 1 value per channel") != std::string_view::npos;
 }
 
 }  // namespace
@@ -57,8 +59,8 @@ Trainer::Trainer(TrainingOptions options, const Batch& first)
     : options_(std::move(options)),
       device_(choose_device(options_.device)),
       network_(make(options_, first.classes->size())) {
-  facts_ = {options_.model,       *first.classes, first.images.size(3),
-            first.images.size(2), first.mean,     first.std};
+  facts_ = {options_.model, *first.classes, first.images.size(3), first.images.size(2),
+            first.mean,     first.std,      options_.output};
   if (facts_.classes.size() < 2)
     throw Error(fmt::format("there is only one class ({}); a classifier needs two or more",
                             facts_.classes.empty() ? "none at all" : facts_.classes.front()));
@@ -68,6 +70,8 @@ Trainer::Trainer(TrainingOptions options, const Batch& first)
       options_, facts_.classes, first.class_samples ? *first.class_samples : std::vector<std::uint64_t>{});
   if (weights.defined()) class_weights_ = weights.to(device_);
   load_weights_of_options();
+  for (const auto& [name, tensor] : network_->buffers())
+    if (!tensor.isfinite().all().item<bool>()) not_finite_.insert(name);
   network_->to(device_);
   if (options_.channels_last)
     for (auto& [name, tensor] : network_->parameters())
@@ -148,75 +152,41 @@ void Trainer::begin_window(const Batch& batch) {
 void Trainer::train(const Batch& batch) {
   network_->train(!options_.freeze_backbone);  // or else running statistics would move
   begin_window(batch);
+  std::vector<std::pair<at::Tensor, at::Tensor>> statistics;  // of layers before one that refuses the batch
+  if (batch.images.size(0) == 1)
+    for (const auto& [name, tensor] : network_->buffers()) statistics.emplace_back(tensor, tensor.clone());
   for (;;) {
     const auto before = std::tuple(loss_sum_, samples_, right_);
     try {
       backward_in_parts(batch);
       break;
     } catch (const std::exception& problem) {
+      if (is_of_one_value(problem) && !statistics.empty()) {
+        for (auto& [now, then] : statistics) now.copy_(then);
+        return leave_out();
+      }
       if (!is_out_of_memory(problem)) throw;
       std::tie(loss_sum_, samples_, right_) = before;
-      optimizer_->forget_gradients();
-      empty_cache(device_);
-      const std::int64_t part = part_ ? part_ : batch.images.size(0);
-      if (options_.on_oom != "split" || part == 1)
-        throw Error(fmt::format(
-            "out of memory with {} images of {} x {} pixels at once: {}{}; {}", part, facts_.width,
-            facts_.height, first_line(problem),
-            [&] {
-              const auto memory = device_memory(device_);
-              return memory ? fmt::format(" ({} allocated, {} reserved)", format_bytes(memory->allocated),
-                                          format_bytes(memory->reserved))
-                            : std::string();
-            }(),
-            what_fits(batch.images, batch.labels)));
-      part_ = (part + 1) / 2;
-      notes_.push_back(
-          fmt::format("out of memory with {} images at once: went on with {}, gradients added up{}", part,
-                      part_, in_window_ > 0 ? " (earlier batches of the same step were left out)" : ""));
-      in_window_ = 0;
+      split_after(problem, batch);
     }
   }
   ++batches_;
   if (++in_window_ >= window_) take_step();
 }
 
-void Trainer::backward_in_parts(const Batch& batch) {
-  const std::int64_t all = batch.images.size(0), part = part_ ? std::min(part_, all) : all;
-  for (std::int64_t from = 0; from < all; from += part) {
-    const std::int64_t count = std::min(part, all - from);
-    backward(on_device(batch.images.narrow(0, from, count), true),
-             on_device(batch.labels.narrow(0, from, count), false),
-             static_cast<double>(count) / static_cast<double>(all * window_));
-  }
-}
-
-/// Tries, with the batch that was too large, what could be told to use instead.
-std::string Trainer::what_fits(const at::Tensor& images, const at::Tensor& labels) {
-  const auto fits = [&](std::int64_t count) {
-    try {
-      backward(on_device(images.narrow(0, 0, count), true), on_device(labels.narrow(0, 0, count), false), 1);
-    } catch (const std::exception& problem) {
-      if (!is_out_of_memory(problem)) throw;
-      count = 0;
-    }
-    optimizer_->forget_gradients();
-    empty_cache(device_);
-    return count > 0;
-  };
-  std::vector<std::string> ways;
-  const std::int64_t all = images.size(0);
-  std::int64_t count = all / 2;
-  while (count > 0 && !fits(count)) count /= 2;
-  if (count > 0)
-    ways.push_back(fmt::format("a batch size of {} with accumulate: {}, or on_oom: split", count,
-                               (all + count - 1) / count * options_.accumulate));
-  if (!options_.checkpointing && network_->checkpoint_blocks(true)) {
-    if (fits(all)) ways.push_back(fmt::format("a batch size of {} with checkpointing: true", all));
-    network_->checkpoint_blocks(false);
-  }
-  return ways.empty() ? "not even one image fits; use smaller images or a smaller model"
-                      : fmt::format("what fits: {}", fmt::join(ways, "; or "));
+/// Of one image, which batch normalisation cannot take: the step under way is that of the other batches.
+void Trainer::leave_out() {
+  if (!std::exchange(left_out_, true))
+    notes_.push_back(fmt::format(
+        "batches of one image of {} x {} pixels are left out: batch normalisation has one value a "
+        "channel, and no variance of it; set another `batch`, or drop_last",
+        facts_.width, facts_.height));
+  ++batches_;
+  if (--window_ == 0) return;
+  const c10::NoGradGuard no_grad;
+  for (const at::Tensor& gradient : gradients_of(optimizer_->parameters()))
+    gradient.mul_(static_cast<double>(window_ + 1) / static_cast<double>(window_));
+  if (in_window_ >= window_) take_step();
 }
 
 void Trainer::take_step() {
@@ -269,9 +239,24 @@ void Trainer::validate(const Batch& batch) {
                        {row, row + probabilities.size(1)}});
 }
 
+void Trainer::check_finite() const {
+  for (const auto& [name, tensor] : network_->state())
+    if (!not_finite_.contains(name) && !tensor.isfinite().all().item<bool>())
+      throw Error(fmt::format(
+          "{} is not finite after epoch {}: lower learning_rate, set clip_norm, or use batches of "
+          "more than one image",
+          name, next_epoch() + 1));
+}
+
 void Trainer::end_epoch() {
   if (in_window_ > 0) take_step();
-  if (samples_ == 0) throw Error("an epoch had no training samples");
+  if (samples_ == 0)
+    throw Error(left_out_ ? fmt::format("each batch has one image of {} x {} pixels, of which batch "
+                                        "normalisation has one value a channel and no variance: set `batch` "
+                                        "to 2 or more, or give larger images",
+                                        facts_.width, facts_.height)
+                          : "an epoch had no training samples");
+  check_finite();
   EpochRecord record;
   record.epoch = next_epoch();
   record.steps = static_cast<std::uint64_t>(optimizer_->steps());
@@ -284,6 +269,12 @@ void Trainer::end_epoch() {
     if (const auto slides = by_slide(scored_)) record.slides = metrics_of(*slides, facts_.classes.size());
   }
   history_.add(record);
+  const std::string missing = why_missing(record, options_.metric, facts_.classes);
+  if (!missing.empty() && !std::exchange(no_metric_, true))
+    notes_.push_back(fmt::format("epoch {} has no {}, so it cannot be the best: {}", record.epoch + 1,
+                                 options_.metric, missing));
+  if (!record.tiles && options_.patience && !std::exchange(no_metric_, true))
+    notes_.push_back("there is nothing to validate with, so patience has no effect");
   loss_sum_ = validation_loss_sum_ = 0;
   samples_ = right_ = batches_ = 0;
   scored_.clear();

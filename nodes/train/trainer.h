@@ -6,6 +6,7 @@
 #include <flowrun/torch/model.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,7 @@ class Trainer {
   /// A training or validation batch of the epoch under way. Throws Error when it does not fit the first one
   /// or the loss is no number; when the device's memory is not enough, saying what would be.
   void take(const Batch& batch);
-  /// Ends the epoch: adds its numbers to the history.
+  /// Ends the epoch: adds its numbers to the history. Throws Error when the model is not finite.
   void end_epoch();
 
   /// Writes model, optimiser, scaler, random state and history. The same bytes for the same training.
@@ -39,13 +40,17 @@ class Trainer {
   const History& history() const { return history_; }
   /// The epoch that comes next, from 0.
   std::uint64_t next_epoch() const { return history_.rows().size(); }
-  /// What the user should know, once: weights without the last layer, batches that were split.
+  /// What the user should know, once: weights without the last layer, batches that were split or left
+  /// out, a metric that cannot be told.
   std::vector<std::string> take_notes() { return std::exchange(notes_, {}); }
 
  private:
   void load_weights_of_options();
   void check(const Batch& batch) const;
+  void check_finite() const;
   void train(const Batch& batch);
+  void leave_out();
+  void split_after(const std::exception& problem, const Batch& batch);
   void validate(const Batch& batch);
   void begin_window(const Batch& batch);
   void backward(const at::Tensor& images, const at::Tensor& labels, double share);
@@ -64,11 +69,14 @@ class Trainer {
   History history_;
   std::vector<std::string> notes_;
 
-  std::int64_t part_ = 0;       // samples computed at once; 0: whole batches
-  std::int64_t window_ = 1;     // batches that make the step under way
-  std::int64_t in_window_ = 0;  // of these taken
-  std::uint64_t batches_ = 0;   // of training, in this epoch
-  LossScale scale_;             // for fp16
+  std::int64_t part_ = 0;             // samples computed at once; 0: whole batches
+  std::int64_t window_ = 1;           // batches that make the step under way
+  std::int64_t in_window_ = 0;        // of these taken
+  std::uint64_t batches_ = 0;         // of training, in this epoch
+  std::set<std::string> not_finite_;  // from the beginning, as masks of attention are
+  bool left_out_ = false;             // a batch of one image
+  bool no_metric_ = false;            // as was told
+  LossScale scale_;                   // for fp16
 
   // Of the epoch under way.
   double loss_sum_ = 0, validation_loss_sum_ = 0;

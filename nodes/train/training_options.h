@@ -12,6 +12,7 @@ namespace flowrun::torch_nodes {
 /// How a model is trained; Train::describe() explains each.
 struct TrainingOptions {
   std::string model = "resnet18";
+  std::string output = "auto";
   std::optional<std::filesystem::path> weights;
   bool freeze_backbone = false;
 

@@ -273,7 +273,8 @@ TEST_CASE("slides that are both trained and validated with are warned of, and on
                     folder.path().string(), cohort().folder.path().string())));
     REQUIRE(listing->result.exit == Exit::done);
     const std::string said = to_json(listing->result.scopes.front()).dump();
-    return said.find("1 slides have samples to train and to validate with (s1)") != std::string::npos;
+    return said.find("samples to train and to validate with share 1 slide (s1): validation does not show") !=
+           std::string::npos;
   };
   CHECK(warned("s1"));
   CHECK(!warned("s2"));

@@ -20,11 +20,12 @@ struct ModelFacts {
   std::int64_t height = 0;
   std::array<double, 3> mean{0.485, 0.456, 0.406};  ///< RGB, of pixels scaled to 0..1: subtracted
   std::array<double, 3> std{0.229, 0.224, 0.225};   ///< then divided by
+  std::string output = "auto";  ///< what a TorchScript module gives: auto, logits or probabilities
 };
 
 /// A trained model, not training.
 struct Model {
-  static constexpr std::string_view packet_type = "torch.model/1";
+  static constexpr std::string_view packet_type = "torch.model/2";
 
   ModelFacts facts;
   std::shared_ptr<Network> network;

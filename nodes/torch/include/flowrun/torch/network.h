@@ -49,9 +49,13 @@ bool is_architecture(const std::string& name);
 /// Its parameters have torchvision's names. Throws Error for other names.
 std::unique_ptr<Network> make_network(const std::string& architecture, std::int64_t classes);
 
-/// A TorchScript module of any kind that maps images to logits. Throws Error when `file` is none.
-std::unique_ptr<Network> load_script(const std::string& file);
+/// A TorchScript module that maps images to `output`: "logits", "probabilities" (of these forward() gives the
+/// logarithms, which are logits of theirs), or "auto": probabilities when its code ends in softmax, else
+/// logits. Throws Error when `file` is none. forward() throws Error when the numbers are not of that kind, as
+/// far as they tell.
+std::unique_ptr<Network> load_script(const std::string& file, const std::string& output);
 /// The same; `text` gets the content of the file of this name that it carries, or nothing.
-std::unique_ptr<Network> load_script(const std::string& file, const std::string& name, std::string& text);
+std::unique_ptr<Network> load_script(const std::string& file, const std::string& output,
+                                     const std::string& name, std::string& text);
 
 }  // namespace flowrun::torch_nodes

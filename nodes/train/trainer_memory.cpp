@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a Trainer does about batches that do not fit into memory.
+#include <ATen/ATen.h>
+#include <flowrun/bytes.h>
+#include <flowrun/error.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "nodes/torch/device.h"
+#include "trainer.h"
+
+namespace flowrun::torch_nodes {
+namespace {
+
+std::string first_line(const std::exception& problem) {
+  const std::string what = problem.what();
+  return what.substr(0, what.find('\n'));
+}
+
+}  // namespace
+
+void Trainer::split_after(const std::exception& problem, const Batch& batch) {
+  optimizer_->forget_gradients();
+  empty_cache(device_);
+  const std::int64_t part = part_ ? part_ : batch.images.size(0);
+  if (options_.on_oom != "split" || part == 1)
+    throw Error(fmt::format(
+        "out of memory with {} images of {} x {} pixels at once: {}{}; {}", part, facts_.width, facts_.height,
+        first_line(problem),
+        [&] {
+          const auto memory = device_memory(device_);
+          return memory ? fmt::format(" ({} allocated, {} reserved)", format_bytes(memory->allocated),
+                                      format_bytes(memory->reserved))
+                        : std::string();
+        }(),
+        what_fits(batch.images, batch.labels)));
+  part_ = (part + 1) / 2;
+  notes_.push_back(fmt::format("out of memory with {} images at once: went on with {}, gradients added up{}",
+                               part, part_,
+                               in_window_ > 0 ? " (earlier batches of the same step were left out)" : ""));
+  in_window_ = 0;
+}
+
+void Trainer::backward_in_parts(const Batch& batch) {
+  const std::int64_t all = batch.images.size(0), part = part_ ? std::min(part_, all) : all;
+  for (std::int64_t from = 0; from < all; from += part) {
+    const std::int64_t count = std::min(part, all - from);
+    backward(on_device(batch.images.narrow(0, from, count), true),
+             on_device(batch.labels.narrow(0, from, count), false),
+             static_cast<double>(count) / static_cast<double>(all * window_));
+  }
+}
+
+/// Tries, with the batch that was too large, what could be told to use instead.
+std::string Trainer::what_fits(const at::Tensor& images, const at::Tensor& labels) {
+  const auto fits = [&](std::int64_t count) {
+    try {
+      backward(on_device(images.narrow(0, 0, count), true), on_device(labels.narrow(0, 0, count), false), 1);
+    } catch (const std::exception& problem) {
+      if (!is_out_of_memory(problem)) throw;
+      count = 0;
+    }
+    optimizer_->forget_gradients();
+    empty_cache(device_);
+    return count > 0;
+  };
+  std::vector<std::string> ways;
+  const std::int64_t all = images.size(0);
+  std::int64_t count = all / 2;
+  while (count > 0 && !fits(count)) count /= 2;
+  if (count > 0)
+    ways.push_back(fmt::format("a batch size of {} with accumulate: {}, or on_oom: split", count,
+                               (all + count - 1) / count * options_.accumulate));
+  if (!options_.checkpointing && network_->checkpoint_blocks(true)) {
+    if (fits(all)) ways.push_back(fmt::format("a batch size of {} with checkpointing: true", all));
+    network_->checkpoint_blocks(false);
+  }
+  return ways.empty() ? "not even one image fits; use smaller images or a smaller model"
+                      : fmt::format("what fits: {}", fmt::join(ways, "; or "));
+}
+
+}  // namespace flowrun::torch_nodes
