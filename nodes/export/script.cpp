@@ -9,7 +9,11 @@
 #include <torch/csrc/jit/frontend/tracer.h>
 #include <torch/csrc/jit/serialization/export.h>
 
+#include <map>
+#include <string>
+
 #include "nodes/torch/model_file.h"
+#include "nodes/torch/script_file.h"
 #include "nodes/torch/zip_file.h"
 
 namespace flowrun::torch_nodes {
@@ -51,16 +55,30 @@ torch::jit::Module trace(Network& network, const at::Tensor& example) {
   return module;
 }
 
+/// The module that was trained, as it came, with the weights that it has now.
+torch::jit::Module trained(const Network& network) {
+  torch::jit::Module module = ScriptFile{network.code(), "the module"}.module();
+  std::map<std::string, at::Tensor> now;
+  for (const auto& [name, tensor] : network.state()) now[name] = tensor;
+  for (const auto& parameter : module.named_parameters())
+    parameter.value.detach().copy_(now.at(parameter.name));
+  for (const auto& buffer : module.named_buffers()) buffer.value.detach().copy_(now.at(buffer.name));
+  module.eval();
+  return module;
+}
+
 }  // namespace
 
 void write_script(const std::filesystem::path& file, const Model& model) {
   const c10::NoGradGuard no_grad;
-  // Two images: with one, torch could take the number of images for a constant.
-  const at::Tensor example = at::zeros({2, 3, model.facts.height, model.facts.width});
+  const auto module = [&] {
+    if (model.network->code().defined()) return trained(*model.network);
+    // Two images: with one, torch could take the number of images for a constant.
+    return trace(*model.network, at::zeros({2, 3, model.facts.height, model.facts.width}));
+  };
   try {
     ZipFile out(file);
-    torch::jit::ExportModule(trace(*model.network, example), out.writer(),
-                             {{facts_file, to_text(model.facts)}});
+    torch::jit::ExportModule(module(), out.writer(), {{facts_file, to_text(model.facts)}});
     out.close();
   } catch (const c10::Error& problem) {
     throw Error(fmt::format("{}: {}", file.string(), problem.what_without_backtrace()));

@@ -106,14 +106,13 @@ void Predict::plan(Costs& costs) {
     throw OptionError("model", problem.what());
   }
   for (const auto& [name, tensor] : loaded_->model.network->state()) costs.keeps_for_run += tensor.nbytes();
+  if (const at::Tensor code = loaded_->model.network->code(); code.defined())
+    costs.keeps_for_run += code.nbytes();
 }
 
 std::map<std::string, std::string> Predict::depends_on(const std::string&) const {
   std::map<std::string, std::string> all;
-  if (!model) return all;
-  wsi::add_identity("model", *model, all);
-  if (const std::string& code = loaded_->model.facts.architecture; !is_architecture(code))
-    wsi::add_identity("code", code, all);
+  if (model) wsi::add_identity("model", *model, all);
   return all;
 }
 

@@ -6,10 +6,11 @@
 #include <flowrun/error.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/nn/init.h>
+
+#include <cmath>
 
 #include "autocast.h"
-#include "random_state.h"
+#include "random_source.h"
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -30,10 +31,12 @@ at::Tensor Layers::forward(const at::Tensor& x) {
   return y;
 }
 
-Convolution::Convolution(const Shape& shape) : shape_(shape) {
+Convolution::Convolution(const Shape& shape, const Randomness& random) : shape_(shape) {
   weight_ = register_parameter("weight",
                                at::empty({shape.out, shape.in / shape.groups, shape.kernel, shape.kernel}));
-  torch::nn::init::kaiming_normal_(weight_, 0, torch::kFanOut, torch::kReLU);
+  const auto fan_out = static_cast<double>(shape.out * shape.kernel * shape.kernel);
+  const c10::NoGradGuard no_grad;
+  weight_.normal_(0, std::sqrt(2.0) / std::sqrt(fan_out), random->on(at::kCPU));
   if (shape.bias) bias_ = register_parameter("bias", at::zeros({shape.out}));
 }
 
@@ -59,9 +62,12 @@ at::Tensor BatchNorm::forward(const at::Tensor& x) {
                         is_training(), momentum, epsilon, true);
 }
 
-Linear::Linear(std::int64_t in, std::int64_t out, double bound, bool zero_bias) {
-  weight_ = register_parameter("weight", at::empty({out, in}).uniform_(-bound, bound));
-  bias_ = register_parameter("bias", zero_bias ? at::zeros({out}) : at::empty({out}).uniform_(-bound, bound));
+Linear::Linear(std::int64_t in, std::int64_t out, double bound, bool zero_bias, const Randomness& random) {
+  const auto drawn = [&](at::IntArrayRef sizes) {
+    return at::empty(sizes).uniform_(-bound, bound, random->on(at::kCPU));
+  };
+  weight_ = register_parameter("weight", drawn({out, in}));
+  bias_ = register_parameter("bias", zero_bias ? at::zeros({out}) : drawn({out}));
 }
 
 at::Tensor Linear::forward(const at::Tensor& x) {
@@ -73,13 +79,13 @@ at::Tensor Silu::forward(const at::Tensor& x) {
 }
 
 at::Tensor Dropout::forward(const at::Tensor& x) {
-  return at::dropout(x, share_, is_training());
+  return is_training() ? drop_out(x, x.sizes(), share_, *random_) : x;
 }
 
 at::Tensor BlockNetwork::forward(const at::Tensor& x) {
   at::Tensor y = before_blocks(x);
   for (const auto& block : blocks_)
-    y = checkpointed && is_training() ? checkpoint(block, y) : block->forward(y);
+    y = checkpointed && is_training() ? checkpoint(block, y, random) : block->forward(y);
   return after_blocks(y);
 }
 
@@ -91,7 +97,8 @@ using torch::autograd::variable_list;
 struct Checkpointed : torch::autograd::Function<Checkpointed> {
   struct Kept {
     std::shared_ptr<Layer> block;
-    RandomState random;
+    Randomness random;
+    NamedTensors then;  // where its random numbers stood
     Autocast::Setting precision;
   };
 
@@ -107,7 +114,7 @@ struct Checkpointed : torch::autograd::Function<Checkpointed> {
     const Kept& with = *static_cast<Holder&>(*kept).kept;
     const at::Tensor x = context->get_saved_variables().front().detach().requires_grad_();
     const c10::AutoGradMode with_grad(true);
-    const RestoredRandomState random(with.random, x.device());
+    const RestoredRandom random(*with.random, with.then);
     at::Tensor y;
     {
       const ComputingAgain again;
@@ -126,11 +133,16 @@ struct Checkpointed : torch::autograd::Function<Checkpointed> {
 
 }  // namespace
 
-at::Tensor checkpoint(const std::shared_ptr<Layer>& block, const at::Tensor& x) {
+at::Tensor checkpoint(const std::shared_ptr<Layer>& block, const at::Tensor& x, const Randomness& random) {
   // Without a gradient to pass on autograd would not come back for the block's own.
   if (!c10::GradMode::is_enabled() || !x.requires_grad()) return block->forward(x);
   return Checkpointed::apply(x, std::make_shared<Checkpointed::Kept>(Checkpointed::Kept{
-                                    block, RandomState::now(x.device()), Autocast::setting(x.device())}));
+                                    block, random, random->state(), Autocast::setting(x.device())}));
+}
+
+at::Tensor drop_out(const at::Tensor& x, at::IntArrayRef shape, double share, RandomSource& random) {
+  const double kept = 1 - share;
+  return x * at::empty(shape, x.options()).bernoulli_(kept, random.on(x.device())).div_(kept);
 }
 
 }  // namespace flowrun::torch_nodes

@@ -9,6 +9,10 @@
 
 namespace flowrun::torch_nodes {
 
+class RandomSource;
+/// Of the network that a layer is of.
+using Randomness = std::shared_ptr<RandomSource>;
+
 /// A layer or block that maps one tensor to one.
 class Layer : public torch::nn::Module {
  public:
@@ -37,7 +41,7 @@ class Convolution : public Layer {
     std::int64_t in, out, kernel, stride = 1, groups = 1;
     bool bias = false;
   };
-  explicit Convolution(const Shape& shape);
+  Convolution(const Shape& shape, const Randomness& random);
   at::Tensor forward(const at::Tensor& x) override;
 
  private:
@@ -59,7 +63,7 @@ class BatchNorm : public Layer {
 /// A linear map, its weights drawn uniformly from -bound to bound, its bias too or 0.
 class Linear : public Layer {
  public:
-  Linear(std::int64_t in, std::int64_t out, double bound, bool zero_bias);
+  Linear(std::int64_t in, std::int64_t out, double bound, bool zero_bias, const Randomness& random);
   at::Tensor forward(const at::Tensor& x) override;
 
  private:
@@ -73,18 +77,21 @@ class Silu : public Layer {
 
 class Dropout : public Layer {
  public:
-  explicit Dropout(double share) : share_(share) {}
+  Dropout(double share, Randomness random) : share_(share), random_(std::move(random)) {}
   at::Tensor forward(const at::Tensor& x) override;
 
  private:
   double share_;
+  Randomness random_;
 };
 
 /// What comes before blocks, blocks, and what comes after them.
 class BlockNetwork : public Layer {
  public:
+  explicit BlockNetwork(Randomness random) : random(std::move(random)) {}
   at::Tensor forward(const at::Tensor& x) final;
   bool checkpointed = false;  ///< see checkpoint()
+  const Randomness random;
 
  protected:
   virtual at::Tensor before_blocks(const at::Tensor& x) = 0;
@@ -94,6 +101,8 @@ class BlockNetwork : public Layer {
 
 /// Runs `block`, but keeps only `x` for the backward pass, which runs it again with the same random numbers
 /// and precision (Chen et al. 2016, "Training deep nets with sublinear memory cost").
-at::Tensor checkpoint(const std::shared_ptr<Layer>& block, const at::Tensor& x);
+at::Tensor checkpoint(const std::shared_ptr<Layer>& block, const at::Tensor& x, const Randomness& random);
+/// `x`, of which `share` is left out at random, each of `shape` by itself, and the rest grows by as much.
+at::Tensor drop_out(const at::Tensor& x, at::IntArrayRef shape, double share, RandomSource& random);
 
 }  // namespace flowrun::torch_nodes

@@ -10,6 +10,7 @@
 
 #include "nodes/slide/slide_files.h"
 #include "pickle_file.h"
+#include "script_network.h"
 #include "state_dict.h"
 
 namespace flowrun::torch_nodes {
@@ -62,11 +63,12 @@ c10::IValue Checkpoint::entry(const std::string& name) const {
 
 Checkpoint read_checkpoint(const std::filesystem::path& file) {
   Checkpoint out{read_pickle(file), {}};
-  const auto is_checkpoint = [&] {
-    return out.all.isGenericDict() && out.has("format") && out.entry("format").isString() &&
-           out.entry("format").toStringRef() == checkpoint_format;
-  };
-  if (!is_checkpoint()) throw Error(fmt::format("{} is no checkpoint of flowrun", file.string()));
+  const bool named = out.all.isGenericDict() && out.has("format") && out.entry("format").isString();
+  const std::string format = named ? out.entry("format").toStringRef() : "";
+  if (format.starts_with("flowrun.checkpoint/") && format != checkpoint_format)
+    throw Error(fmt::format("{} has the format {}, expected {}: another flowrun wrote it; train anew",
+                            file.string(), format, checkpoint_format));
+  if (format != checkpoint_format) throw Error(fmt::format("{} is no checkpoint of flowrun", file.string()));
   out.facts = or_damaged(file, [&] { return facts_from(out.entry("facts").toStringRef()); });
   return out;
 }
@@ -77,17 +79,21 @@ void add_facts(const ModelFacts& facts, c10::impl::GenericDict& checkpoint) {
 
 namespace {
 
-std::unique_ptr<Network> network_of(const ModelFacts& facts) {
-  return is_architecture(facts.architecture)
-             ? make_network(facts.architecture, static_cast<std::int64_t>(facts.classes.size()))
-             : load_script(facts.architecture, facts.output);
+/// `script` is of a TorchScript module only.
+std::unique_ptr<Network> network_of(const ModelFacts& facts, const ScriptFile& script) {
+  if (facts.architecture == script_architecture) return load_script(script, facts.output);
+  return make_network(facts.architecture, static_cast<std::int64_t>(facts.classes.size()));
 }
 
 Model of_checkpoint(const std::filesystem::path& file, const std::string& output) {
   const Checkpoint checkpoint = read_checkpoint(file);
   Model model{checkpoint.facts, {}, {}};
   if (output != "auto") model.facts.output = output;
-  model.network = network_of(model.facts);
+  ScriptFile script{{}, file.string()};
+  if (model.facts.architecture == script_architecture)
+    script.bytes =
+        or_damaged(file, [&] { return checkpoint.entry("code").toTensor().to(at::kByte).contiguous(); });
+  model.network = network_of(model.facts, script);
   const auto weights = or_damaged(file, [&] { return to_map(checkpoint.entry("model")); });
   if (load_weights(*model.network, weights, file.string()) != Head::loaded)
     throw Error(fmt::format("{} is damaged: its last layer is not of its {} classes", file.string(),
@@ -97,12 +103,13 @@ Model of_checkpoint(const std::filesystem::path& file, const std::string& output
 
 Model of_script(const std::filesystem::path& file, const std::vector<std::string>& classes,
                 const std::string& output) {
+  const ScriptFile script = read_script(file);
   Model model;
-  std::string facts;
-  model.network = load_script(file.string(), output, facts_file, facts);
-  if (!facts.empty()) model.facts = or_damaged(file, [&] { return facts_from(facts); });
-  model.facts.output = output;
-  model.facts.architecture = file.string();
+  if (const std::string facts = script.carried(facts_file); !facts.empty())
+    model.facts = or_damaged(file, [&] { return facts_from(facts); });
+  model.facts.architecture = script_architecture;
+  if (output != "auto") model.facts.output = output;
+  model.network = load_script(script, model.facts.output);
   if (!classes.empty()) model.facts.classes = classes;
   if (model.facts.classes.empty())
     throw Error(fmt::format("{} does not say what its classes are; give `classes`", file.string()));
@@ -123,7 +130,7 @@ Model read_model(const std::filesystem::path& file, const std::vector<std::strin
 }
 
 Model copy_of(const Model& model) {
-  Model copy{model.facts, network_of(model.facts), model.identity};
+  Model copy{model.facts, network_of(model.facts, {model.network->code(), "the module"}), model.identity};
   std::map<std::string, at::Tensor> tensors;
   for (const auto& [name, tensor] : model.network->state()) tensors[name] = tensor;
   load_weights(*copy.network, tensors, model.facts.architecture);

@@ -12,7 +12,7 @@
 namespace flowrun::torch_nodes {
 
 /// What checkpoints say under "format".
-constexpr const char* checkpoint_format = "flowrun.checkpoint/1";
+constexpr const char* checkpoint_format = "flowrun.checkpoint/2";
 
 /// A checkpoint of `train`, read.
 struct Checkpoint {

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "efficientnet.h"
+#include "random_source.h"
 #include "resnet.h"
 
 namespace flowrun::torch_nodes {
@@ -26,10 +27,17 @@ class LayerNetwork final : public Network {
 
   at::Tensor forward(const at::Tensor& images) override { return layers_->forward(images); }
   void train(bool on) override { layers_->train(on); }
-  void to(c10::Device device) override { layers_->to(device); }
+  void to(c10::Device device) override {
+    layers_->to(device);
+    layers_->random->to(device);
+  }
   NamedTensors parameters() const override { return list(layers_->named_parameters()); }
   NamedTensors buffers() const override { return list(layers_->named_buffers()); }
   std::string head() const override { return head_; }
+  NamedTensors random_state() const override { return layers_->random->state(); }
+  void restore_random(const std::map<std::string, at::Tensor>& state) override {
+    layers_->random->restore(state);
+  }
   bool checkpoint_blocks(bool on) override {
     layers_->checkpointed = on;
     return true;
@@ -57,12 +65,14 @@ bool is_architecture(const std::string& name) {
   return std::find(architectures().begin(), architectures().end(), name) != architectures().end();
 }
 
-std::unique_ptr<Network> make_network(const std::string& architecture, std::int64_t classes) {
+std::unique_ptr<Network> make_network(const std::string& architecture, std::int64_t classes,
+                                      std::uint64_t seed) {
+  const auto random = std::make_shared<RandomSource>(seed);
   if (architecture == "efficientnet_b0")
-    return std::make_unique<LayerNetwork>(make_efficientnet_b0(classes), "classifier.");
+    return std::make_unique<LayerNetwork>(make_efficientnet_b0(classes, random), "classifier.");
   static const std::map<std::string, int> depths{{"resnet18", 18}, {"resnet34", 34}, {"resnet50", 50}};
   if (const auto depth = depths.find(architecture); depth != depths.end())
-    return std::make_unique<LayerNetwork>(make_resnet(depth->second, classes), "fc.");
+    return std::make_unique<LayerNetwork>(make_resnet(depth->second, classes, random), "fc.");
   throw Error(
       fmt::format("no network is known as '{}'; expected one of {}, or the path of a TorchScript "
                   "module",

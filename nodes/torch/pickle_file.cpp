@@ -45,18 +45,6 @@ bool is_script(const std::filesystem::path& file) {
   }
 }
 
-void check_script(const std::filesystem::path& file) {
-  caffe2::serialize::PyTorchStreamReader reader(file.string());
-  const StorageReader no_data = [](const std::string&, at::ScalarType, std::int64_t elements) {
-    return at::empty({elements}, at::TensorOptions(at::kMeta).dtype(at::kByte));
-  };
-  for (const std::string& name : reader.getAllRecords())
-    if (name.ends_with("pkl")) {
-      const auto [pickle, size] = reader.getRecord(name);
-      unpickle({static_cast<const char*>(pickle.get()), size}, no_data);
-    }
-}
-
 void write_pickle(const std::filesystem::path& file, const c10::IValue& value) {
   // As torch::jit::pickle_save, but that holds the whole file in memory, and tells the types of dicts by a
   // function that torch.load with weights_only=True does not take.

@@ -15,9 +15,6 @@ namespace flowrun::torch_nodes {
 c10::IValue read_pickle(const std::filesystem::path& file);
 /// Whether it is a TorchScript module, which is in the same format and has code beside the pickle.
 bool is_script(const std::filesystem::path& file);
-/// Throws Error when the pickles of a TorchScript module are none that unpickle() reads: of values nested too
-/// deep for the stack, for one, which libtorch's own reader does not refuse.
-void check_script(const std::filesystem::path& file);
 /// Writes dicts, lists, numbers, strings and tensors so that Python's torch.load reads them, also with
 /// weights_only=True. The same bytes
 /// for the same value. Throws Error.

@@ -11,10 +11,10 @@ namespace {
 /// What both kinds of block have: the way around them.
 class ResidualBlock : public Layer {
  protected:
-  ResidualBlock(std::int64_t in, std::int64_t out, std::int64_t stride) {
+  ResidualBlock(std::int64_t in, std::int64_t out, std::int64_t stride, const Randomness& random) {
     if (stride == 1 && in == out) return;
     around_ = std::make_shared<Layers>();
-    around_->add<Convolution>(Convolution::Shape{in, out, 1, stride}).add<BatchNorm>(out);
+    around_->add<Convolution>(Convolution::Shape{in, out, 1, stride}, random).add<BatchNorm>(out);
   }
   void register_way_around() {  // last, as in torchvision's state dict
     if (around_) register_module("downsample", around_);
@@ -32,11 +32,13 @@ class BasicBlock : public ResidualBlock {
  public:
   static constexpr std::int64_t expansion = 1;
 
-  BasicBlock(std::int64_t in, std::int64_t width, std::int64_t stride) : ResidualBlock(in, width, stride) {
-    conv1_ =
-        register_module("conv1", std::make_shared<Convolution>(Convolution::Shape{in, width, 3, stride}));
+  BasicBlock(std::int64_t in, std::int64_t width, std::int64_t stride, const Randomness& random)
+      : ResidualBlock(in, width, stride, random) {
+    conv1_ = register_module("conv1",
+                             std::make_shared<Convolution>(Convolution::Shape{in, width, 3, stride}, random));
     bn1_ = register_module("bn1", std::make_shared<BatchNorm>(width));
-    conv2_ = register_module("conv2", std::make_shared<Convolution>(Convolution::Shape{width, width, 3}));
+    conv2_ =
+        register_module("conv2", std::make_shared<Convolution>(Convolution::Shape{width, width, 3}, random));
     bn2_ = register_module("bn2", std::make_shared<BatchNorm>(width));
     register_way_around();
   }
@@ -53,15 +55,17 @@ class Bottleneck : public ResidualBlock {
  public:
   static constexpr std::int64_t expansion = 4;
 
-  Bottleneck(std::int64_t in, std::int64_t width, std::int64_t stride)
-      : ResidualBlock(in, width * expansion, stride) {
+  Bottleneck(std::int64_t in, std::int64_t width, std::int64_t stride, const Randomness& random)
+      : ResidualBlock(in, width * expansion, stride, random) {
     const std::int64_t out = width * expansion;
-    conv1_ = register_module("conv1", std::make_shared<Convolution>(Convolution::Shape{in, width, 1}));
+    conv1_ =
+        register_module("conv1", std::make_shared<Convolution>(Convolution::Shape{in, width, 1}, random));
     bn1_ = register_module("bn1", std::make_shared<BatchNorm>(width));
-    conv2_ =
-        register_module("conv2", std::make_shared<Convolution>(Convolution::Shape{width, width, 3, stride}));
+    conv2_ = register_module(
+        "conv2", std::make_shared<Convolution>(Convolution::Shape{width, width, 3, stride}, random));
     bn2_ = register_module("bn2", std::make_shared<BatchNorm>(width));
-    conv3_ = register_module("conv3", std::make_shared<Convolution>(Convolution::Shape{width, out, 1}));
+    conv3_ =
+        register_module("conv3", std::make_shared<Convolution>(Convolution::Shape{width, out, 1}, random));
     bn3_ = register_module("bn3", std::make_shared<BatchNorm>(out));
     register_way_around();
   }
@@ -77,11 +81,14 @@ class Bottleneck : public ResidualBlock {
 
 class ResNet : public BlockNetwork {
  public:
+  using BlockNetwork::BlockNetwork;
+
   template <class Block>
-  static std::shared_ptr<ResNet> make(const std::array<int, 4>& blocks, std::int64_t classes) {
-    auto net = std::make_shared<ResNet>();
+  static std::shared_ptr<ResNet> make(const std::array<int, 4>& blocks, std::int64_t classes,
+                                      const Randomness& random) {
+    auto net = std::make_shared<ResNet>(random);
     net->conv1_ =
-        net->register_module("conv1", std::make_shared<Convolution>(Convolution::Shape{3, 64, 7, 2}));
+        net->register_module("conv1", std::make_shared<Convolution>(Convolution::Shape{3, 64, 7, 2}, random));
     net->bn1_ = net->register_module("bn1", std::make_shared<BatchNorm>(64));
     std::int64_t in = 64, width = 64;
     for (std::size_t stage = 0; stage < blocks.size(); ++stage, width *= 2) {
@@ -89,13 +96,13 @@ class ResNet : public BlockNetwork {
       for (int i = 0; i < blocks[stage]; ++i) {
         const std::int64_t stride = stage > 0 && i == 0 ? 2 : 1;
         net->blocks_.push_back(
-            layer->register_module(std::to_string(i), std::make_shared<Block>(in, width, stride)));
+            layer->register_module(std::to_string(i), std::make_shared<Block>(in, width, stride, random)));
         in = width * Block::expansion;
       }
       net->register_module("layer" + std::to_string(stage + 1), layer);
     }
     net->fc_ = net->register_module(
-        "fc", std::make_shared<Linear>(in, classes, 1 / std::sqrt(static_cast<double>(in)), false));
+        "fc", std::make_shared<Linear>(in, classes, 1 / std::sqrt(static_cast<double>(in)), false, random));
     return net;
   }
 
@@ -113,10 +120,10 @@ class ResNet : public BlockNetwork {
 
 }  // namespace
 
-std::shared_ptr<BlockNetwork> make_resnet(int depth, std::int64_t classes) {
-  if (depth == 18) return ResNet::make<BasicBlock>({2, 2, 2, 2}, classes);
-  if (depth == 34) return ResNet::make<BasicBlock>({3, 4, 6, 3}, classes);
-  return ResNet::make<Bottleneck>({3, 4, 6, 3}, classes);
+std::shared_ptr<BlockNetwork> make_resnet(int depth, std::int64_t classes, const Randomness& random) {
+  if (depth == 18) return ResNet::make<BasicBlock>({2, 2, 2, 2}, classes, random);
+  if (depth == 34) return ResNet::make<BasicBlock>({3, 4, 6, 3}, classes, random);
+  return ResNet::make<Bottleneck>({3, 4, 6, 3}, classes, random);
 }
 
 }  // namespace flowrun::torch_nodes

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "script_network.h"
+
 #include <ATen/ATen.h>
 #include <flowrun/error.h>
 #include <flowrun/torch/network.h>
 #include <fmt/format.h>
 #include <torch/csrc/jit/api/module.h>
-#include <torch/csrc/jit/serialization/import.h>
 
 #include <atomic>
 #include <limits>
 
-#include "pickle_file.h"
+#include "random_source.h"
 #include "script_output.h"
 
 namespace flowrun::torch_nodes {
@@ -24,24 +25,24 @@ bool are_probabilities(const at::Tensor& rows, double tolerance) {
 class ScriptNetwork final : public Network {
  public:
   /// `output` as for load_script().
-  ScriptNetwork(torch::jit::Module module, std::string source, std::string output)
-      : module_(std::move(module)), source_(std::move(source)), output_(std::move(output)) {
+  ScriptNetwork(ScriptFile file, std::string output, std::uint64_t seed)
+      : file_(std::move(file)), module_(file_.module()), output_(std::move(output)), random_(seed) {
     if (output_ != "auto") return;
     const std::string by_code = output_by_code(module_);
     if (by_code == "sigmoids")
       throw Error(fmt::format(
           "{} ends in sigmoid, which gives each class a number by itself: expected one that gives "
           "logits, or probabilities that sum to 1; leave the sigmoid out, or say `output`",
-          source_));
+          file_.source));
     doubtful_ = by_code == "logits";
     output_ = by_code;
   }
 
   at::Tensor forward(const at::Tensor& images) override {
-    const c10::IValue given = module_.forward({images});
+    const c10::IValue given = run(images);
     if (!given.isTensor())
-      throw Error(
-          fmt::format("{} gives a {}, expected a tensor of samples x classes", source_, given.tagKind()));
+      throw Error(fmt::format("{} gives a {}, expected a tensor of samples x classes", file_.source,
+                              given.tagKind()));
     const at::Tensor out = given.toTensor();
     if (output_ == "probabilities") {
       const at::Tensor p = out.to(at::kFloat);
@@ -49,7 +50,7 @@ class ScriptNetwork final : public Network {
         throw Error(
             fmt::format("{} does not give probabilities: its numbers are negative or do not sum to 1; "
                         "say output: logits if that is what they are",
-                        source_));
+                        file_.source));
       return p.clamp_min(std::numeric_limits<float>::min()).log();
     }
     if (doubtful_.load(std::memory_order_relaxed)) {
@@ -57,13 +58,19 @@ class ScriptNetwork final : public Network {
         throw Error(fmt::format(
             "{} gives numbers that look like probabilities (not negative, their sum is 1), but its "
             "code does not end in softmax: say output: probabilities, or output: logits",
-            source_));
+            file_.source));
       doubtful_.store(false, std::memory_order_relaxed);
     }
     return out;
   }
   void train(bool on) override { module_.train(on); }
-  void to(c10::Device device) override { module_.to(device); }
+  void to(c10::Device device) override {
+    module_.to(device);
+    random_.to(device);
+  }
+  at::Tensor code() const override { return file_.bytes; }
+  NamedTensors random_state() const override { return random_.state(); }
+  void restore_random(const std::map<std::string, at::Tensor>& state) override { random_.restore(state); }
   NamedTensors parameters() const override {
     NamedTensors out;
     for (const auto& item : module_.named_parameters()) out.emplace_back(item.name, item.value);
@@ -76,37 +83,24 @@ class ScriptNetwork final : public Network {
   }
 
  private:
+  c10::IValue run(const at::Tensor& images) {
+    if (!module_.is_training()) return module_.forward({images});
+    const AsDefaultGenerators mine(random_, images.device());
+    return module_.forward({images});
+  }
+
+  ScriptFile file_;
   torch::jit::Module module_;
-  std::string source_, output_;
+  std::string output_;
+  RandomSource random_;
   std::atomic<bool> doubtful_ =
       false;  // that it gives logits, until its first numbers do not speak against it
 };
 
-torch::jit::Module read_module(const std::string& file, const std::string& name, std::string& text) {
-  try {
-    check_script(file);
-    torch::jit::ExtraFilesMap carried{{name, ""}};
-    auto module = torch::jit::load(file, at::kCPU, carried);
-    text = carried[name];
-    return module;
-  } catch (const c10::Error& problem) {
-    throw Error(fmt::format("{} is no TorchScript module that this libtorch can read: {}", file,
-                            problem.what_without_backtrace()));
-  } catch (const Error& problem) {
-    throw Error(fmt::format("{} is no TorchScript module: {}", file, problem.what()));
-  }
-}
-
 }  // namespace
 
-std::unique_ptr<Network> load_script(const std::string& file, const std::string& output,
-                                     const std::string& name, std::string& text) {
-  return std::make_unique<ScriptNetwork>(read_module(file, name, text), file, output);
-}
-
-std::unique_ptr<Network> load_script(const std::string& file, const std::string& output) {
-  std::string ignored;
-  return load_script(file, output, "none", ignored);
+std::unique_ptr<Network> load_script(const ScriptFile& file, const std::string& output, std::uint64_t seed) {
+  return std::make_unique<ScriptNetwork>(file, output, seed);
 }
 
 }  // namespace flowrun::torch_nodes

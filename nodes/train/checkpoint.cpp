@@ -7,7 +7,6 @@
 
 #include "nodes/torch/model_file.h"
 #include "nodes/torch/pickle_file.h"
-#include "nodes/torch/random_state.h"
 #include "nodes/torch/state_dict.h"
 #include "trainer.h"
 
@@ -30,15 +29,14 @@ void Trainer::save(const std::filesystem::path& file) const {
   all.insert("format", checkpoint_format);
   all.insert("model", to_dict(network_->state()));
   add_facts(facts_, all);
+  if (network_->code().defined()) all.insert("code", network_->code());
   all.insert("settings", settings(options_));
   all.insert("optimizer", to_dict(optimizer_->state()));
   all.insert("steps", optimizer_->steps());
   all.insert("scale", scale_.factor);
   all.insert("finite_steps", scale_.finite_steps);
   all.insert("part", part_);
-  const RandomState random = RandomState::now(device_);
-  all.insert("random", random.cpu);
-  if (random.device.defined()) all.insert("device_random", random.device);
+  all.insert("random", to_dict(network_->random_state()));
   all.insert("history", history_.to_text());
   write_pickle(file, all);
 }
@@ -56,6 +54,8 @@ void Trainer::resume(const std::filesystem::path& file) {
                             fmt::join(facts_.classes, ", ")));
   if (checkpoint.facts.architecture != facts_.architecture)
     throw wrong(fmt::format("its model is {}, not {}", checkpoint.facts.architecture, facts_.architecture));
+  if (network_->code().defined() && !checkpoint.entry("code").toTensor().equal(network_->code()))
+    throw wrong("its TorchScript module is another");
   if (checkpoint.entry("settings").toStringRef() != settings(options_))
     throw wrong("it was trained with other options");
   if (checkpoint.facts.width != facts_.width || checkpoint.facts.height != facts_.height)
@@ -67,10 +67,7 @@ void Trainer::resume(const std::filesystem::path& file) {
     optimizer_->restore(to_map(checkpoint.entry("optimizer")), checkpoint.entry("steps").toInt());
     scale_ = {checkpoint.entry("scale").toDouble(), checkpoint.entry("finite_steps").toInt()};
     part_ = checkpoint.entry("part").toInt();
-    RandomState random{checkpoint.entry("random").toTensor(), {}};
-    if (!device_.is_cpu() && checkpoint.has("device_random"))
-      random.device = checkpoint.entry("device_random").toTensor();
-    random.restore(device_);
+    network_->restore_random(to_map(checkpoint.entry("random")));
     history_ = History::from_text(checkpoint.entry("history").toStringRef());
   } catch (const Error& problem) {
     throw wrong(problem.what());

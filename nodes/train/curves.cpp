@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <mutex>
 #include <regex>
 
 #include "history_files.h"
@@ -78,6 +79,9 @@ void drop_surface_number(const std::filesystem::path& svg) {
 
 void draw_curves(const History& history, const std::filesystem::path& file) {
   {
+    // PLplot keeps what it draws in variables of its own, one for the process.
+    static std::mutex one_at_a_time;
+    const std::scoped_lock lock(one_at_a_time);
     Picture picture(file);
     picture.draw(history, "loss", {{"train_loss", "training", 2}, {"loss", "validation", 3}}, 0);
     picture.draw(history, "validation", {{"auc", "AUC", 2}, {"accuracy", "accuracy", 3}, {"f1", "F1", 4}}, 1);

@@ -17,7 +17,7 @@ std::string metrics_jsonl(const History& history);
 /// gives the same bytes, its clock shows a second an epoch.
 std::string tensorboard_events(const History& history);
 
-/// Draws loss and metrics over epochs as a PNG or an SVG, by the file's extension. Not thread-safe.
+/// Draws loss and metrics over epochs as a PNG or an SVG, by the file's extension. Thread-safe.
 void draw_curves(const History& history, const std::filesystem::path& file);
 
 }  // namespace flowrun::torch_nodes

@@ -58,6 +58,7 @@ NamedTensors Optimizer::state() const {
     if (!kept) continue;
     if (adamw_) {
       const auto& state = static_cast<const optim::AdamWParamState&>(*kept);
+      out.emplace_back(name + ".step", at::scalar_tensor(state.step(), at::kLong));
       out.emplace_back(name + ".exp_avg", state.exp_avg());
       out.emplace_back(name + ".exp_avg_sq", state.exp_avg_sq());
     } else if (const auto& buffer = static_cast<const optim::SGDParamState&>(*kept).momentum_buffer();
@@ -79,13 +80,14 @@ void Optimizer::restore(const std::map<std::string, at::Tensor>& state, std::int
   if (steps == 0) return;
   const c10::NoGradGuard no_grad;
   for (const auto& [name, tensor] : parameters_) {
-    if (adamw_) {
+    // What never had a gradient has no state.
+    if (adamw_ && state.contains(name + ".step")) {
       auto kept = std::make_unique<optim::AdamWParamState>();
-      kept->step(steps);
+      kept->step(state.at(name + ".step").item<std::int64_t>());
       kept->exp_avg(get(name + ".exp_avg", tensor));
       kept->exp_avg_sq(get(name + ".exp_avg_sq", tensor));
       kept_for(*of_torch_, tensor) = std::move(kept);
-    } else if (state.contains(name + ".momentum_buffer")) {
+    } else if (!adamw_ && state.contains(name + ".momentum_buffer")) {
       auto kept = std::make_unique<optim::SGDParamState>();
       kept->momentum_buffer(get(name + ".momentum_buffer", tensor));
       kept_for(*of_torch_, tensor) = std::move(kept);

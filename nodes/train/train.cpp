@@ -14,6 +14,7 @@
 #include "nodes/slide/slide_files.h"
 #include "nodes/torch/device.h"
 #include "nodes/torch/model_file.h"
+#include "nodes/torch/script_network.h"
 #include "nodes/torch/state_dict.h"
 #include "nodes/torch/tensor_memory.h"
 #include "trainer.h"
@@ -38,6 +39,12 @@ void copy_whole(const fs::path& from, const fs::path& to) {
 
 }  // namespace
 
+void convert(const Value& value, ModelName& out) {
+  convert(value, out.text);
+  out.script.clear();
+  if (!is_architecture(out.text)) convert(value, out.script);
+}
+
 Train::Train() = default;
 Train::~Train() = default;
 
@@ -45,7 +52,10 @@ void Train::describe(Description<Train>& d) {
   d.summary("Trains a classifier of images.")
       .details(
           "Takes the batches of an epoch, training before validation, and trains a network with torch: one "
-          "of torchvision's architectures, with its parameter names, or any TorchScript module by its path. "
+          "of torchvision's architectures, with its parameter names, or any TorchScript module by its path, "
+          "whose code goes into the checkpoints. What is drawn (first weights, dropout) depends on the seed "
+          "alone, whatever is trained beside it; as TorchScript draws from torch's default generators, such "
+          "modules compute one after the other while they train. "
           "Each epoch leaves in `dir`: last.pt, the whole training (model, optimizer, loss scaling, random "
           "state, history); best.pt, the same of the epoch with the best `metric`; metrics.csv and "
           "metrics.jsonl, a row an epoch; events.out.tfevents.flowrun for TensorBoard; curves.png and "
@@ -125,9 +135,9 @@ void Train::describe(Description<Train>& d) {
 }
 
 void Train::plan(Costs& costs) {
-  if (!is_architecture(model) && !fs::is_regular_file(model))
+  if (!model.script.empty() && !fs::is_regular_file(model.script))
     throw OptionError(
-        "model", fmt::format("no network is known as '{}', and there is no such file", model),
+        "model", fmt::format("no network is known as '{}', and there is no such file", model.text),
         fmt::format("one of {}, or the path of a TorchScript module", fmt::join(architectures(), ", ")));
   if (weights && !fs::is_regular_file(*weights))
     throw OptionError("weights", fmt::format("there is no file {}", weights->string()));
@@ -146,7 +156,14 @@ void Train::plan(Costs& costs) {
     }
   // Weights, gradients, and what the optimizer keeps: two numbers a weight for adamw, one for sgd.
   std::size_t numbers = 0;
-  const auto network = is_architecture(model) ? make_network(model, 2) : load_script(model, output);
+  const auto network = [&] {
+    if (model.script.empty()) return make_network(model.text, 2);
+    try {
+      return load_script(read_script(model.script), output);
+    } catch (const Error& problem) {
+      throw OptionError("model", problem.what());
+    }
+  }();
   if (weights) try {
       load_weights(*network, *weights);
     } catch (const Error& problem) {
@@ -155,14 +172,15 @@ void Train::plan(Costs& costs) {
   for (const auto& [name, tensor] : network->parameters())
     numbers += static_cast<std::size_t>(tensor.numel());
   threads_of_run_ = static_cast<int>(costs.threads);
-  costs.keeps_for_run = numbers * sizeof(float) * (optimizer == "adamw" ? 4 : 3);
-  costs.out("model", numbers * sizeof(float));
+  const std::size_t code = network->code().defined() ? network->code().nbytes() : 0;
+  costs.keeps_for_run = numbers * sizeof(float) * (optimizer == "adamw" ? 4 : 3) + code;
+  costs.out("model", numbers * sizeof(float) + code);
 }
 
 std::map<std::string, std::string> Train::depends_on(const std::string&) const {
   std::map<std::string, std::string> all;
   if (weights) wsi::add_identity("weights", *weights, all);
-  if (!is_architecture(model)) wsi::add_identity("model", model, all);
+  if (!model.script.empty()) wsi::add_identity("model", model.script, all);
   return all;
 }
 

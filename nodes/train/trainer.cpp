@@ -17,23 +17,25 @@
 #include "loss.h"
 #include "nodes/torch/autocast.h"
 #include "nodes/torch/device.h"
+#include "nodes/torch/script_network.h"
 #include "nodes/torch/state_dict.h"
 
 namespace flowrun::torch_nodes {
 namespace {
 
 std::unique_ptr<Network> make(const TrainingOptions& options, std::size_t classes) {
-  at::manual_seed(static_cast<std::uint64_t>(options.seed));
-  if (!is_architecture(options.model)) return load_script(options.model, options.output);
-  return make_network(options.model, static_cast<std::int64_t>(classes));
+  const auto seed = static_cast<std::uint64_t>(options.seed);
+  if (!options.model.script.empty())
+    return load_script(read_script(options.model.script), options.output, seed);
+  return make_network(options.model.text, static_cast<std::int64_t>(classes), seed);
 }
 
 /// What is learnt: all parameters, or those of the last layer.
 NamedTensors learnt(const TrainingOptions& options, const Network& network) {
   NamedTensors out;
   if (options.freeze_backbone && network.head().empty())
-    throw Error(
-        fmt::format("freeze_backbone needs a model with a known last layer; {} has none", options.model));
+    throw Error(fmt::format("freeze_backbone needs a model with a known last layer; {} has none",
+                            options.model.text));
   for (auto& [name, tensor] : network.parameters()) {
     const bool learns = !options.freeze_backbone || name.starts_with(network.head());
     tensor.set_requires_grad(learns);
@@ -59,8 +61,13 @@ Trainer::Trainer(TrainingOptions options, const Batch& first)
     : options_(std::move(options)),
       device_(choose_device(options_.device)),
       network_(make(options_, first.classes->size())) {
-  facts_ = {options_.model, *first.classes, first.images.size(3), first.images.size(2),
-            first.mean,     first.std,      options_.output};
+  facts_ = {options_.model.script.empty() ? options_.model.text : script_architecture,
+            *first.classes,
+            first.images.size(3),
+            first.images.size(2),
+            first.mean,
+            first.std,
+            options_.output};
   if (facts_.classes.size() < 2)
     throw Error(fmt::format("there is only one class ({}); a classifier needs two or more",
                             facts_.classes.empty() ? "none at all" : facts_.classes.front()));
@@ -77,7 +84,8 @@ Trainer::Trainer(TrainingOptions options, const Batch& first)
     for (auto& [name, tensor] : network_->parameters())
       if (tensor.dim() == 4) tensor.set_data(tensor.contiguous(at::MemoryFormat::ChannelsLast));
   if (options_.checkpointing && !network_->checkpoint_blocks(true))
-    throw Error(fmt::format("checkpointing needs a model with known blocks; {} has none", options_.model));
+    throw Error(
+        fmt::format("checkpointing needs a model with known blocks; {} has none", options_.model.text));
   optimizer_ = std::make_unique<Optimizer>(options_, learnt(options_, *network_));
   const auto per_step = static_cast<std::uint64_t>(options_.accumulate);
   course_.epochs = std::max<std::uint64_t>(1, first.epochs);
@@ -125,7 +133,7 @@ void Trainer::backward(const at::Tensor& images, const at::Tensor& labels, doubl
     logits = network_->forward(images);
   }
   if (logits.dim() != 2 || logits.size(1) != static_cast<std::int64_t>(facts_.classes.size()))
-    throw Error(fmt::format("{} gives {} numbers an image, but there are {} classes", options_.model,
+    throw Error(fmt::format("{} gives {} numbers an image, but there are {} classes", options_.model.text,
                             logits.dim() == 2 ? logits.size(1) : 0, facts_.classes.size()));
   loss = loss_of(options_, logits, labels, class_weights_);
   const double value = loss.detach().item<double>();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <flowrun/value.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -9,9 +11,17 @@
 
 namespace flowrun::torch_nodes {
 
+/// A network to train: an architecture's name, or a TorchScript module.
+struct ModelName {
+  std::string text = "resnet18";  ///< as given
+  std::filesystem::path script;   ///< empty: `text` is an architecture
+};
+/// What is no architecture's name is a path like any other.
+void convert(const Value& value, ModelName& out);
+
 /// How a model is trained; Train::describe() explains each.
 struct TrainingOptions {
-  std::string model = "resnet18";
+  ModelName model;
   std::string output = "auto";
   std::optional<std::filesystem::path> weights;
   bool freeze_backbone = false;
@@ -46,3 +56,9 @@ struct TrainingOptions {
 };
 
 }  // namespace flowrun::torch_nodes
+
+template <>
+struct flowrun::OptionType<flowrun::torch_nodes::ModelName> {
+  static std::string name() { return "text"; }
+  static std::string text(const torch_nodes::ModelName& v) { return v.text; }
+};

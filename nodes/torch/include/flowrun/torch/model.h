@@ -14,7 +14,7 @@ namespace flowrun::torch_nodes {
 
 /// What a model must be told of images, and what its outputs mean.
 struct ModelFacts {
-  std::string architecture;          ///< "resnet18", or the path of a TorchScript module
+  std::string architecture;          ///< "resnet18", or "torchscript"
   std::vector<std::string> classes;  ///< by output
   std::int64_t width = 0;            ///< of the images that it was trained on, pixels; 0: not known
   std::int64_t height = 0;

@@ -4,6 +4,8 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -36,6 +38,13 @@ class Network {
   /// memory for more time, the same gradients. False when the network has no blocks to do so.
   virtual bool checkpoint_blocks(bool /*on*/) { return false; }
 
+  /// The file of a TorchScript module, as it was before training: bytes. Undefined of other networks.
+  virtual at::Tensor code() const { return {}; }
+  /// Where the random numbers of training stand (dropout): bytes by name. restore_random() throws Error when
+  /// they are of another network.
+  virtual NamedTensors random_state() const = 0;
+  virtual void restore_random(const std::map<std::string, at::Tensor>& state) = 0;
+
   /// Parameters and buffers.
   NamedTensors state() const;
 };
@@ -44,18 +53,11 @@ class Network {
 const std::vector<std::string>& architectures();
 bool is_architecture(const std::string& name);
 
-/// A network with random weights, drawn from torch's default generator as torchvision does: resnet18,
-/// resnet34, resnet50 (He et al. 2015, stride in the 3 x 3 convolution), efficientnet_b0 (Tan and Le 2019).
-/// Its parameters have torchvision's names. Throws Error for other names.
-std::unique_ptr<Network> make_network(const std::string& architecture, std::int64_t classes);
-
-/// A TorchScript module that maps images to `output`: "logits", "probabilities" (of these forward() gives the
-/// logarithms, which are logits of theirs), or "auto": probabilities when its code ends in softmax, else
-/// logits. Throws Error when `file` is none. forward() throws Error when the numbers are not of that kind, as
-/// far as they tell.
-std::unique_ptr<Network> load_script(const std::string& file, const std::string& output);
-/// The same; `text` gets the content of the file of this name that it carries, or nothing.
-std::unique_ptr<Network> load_script(const std::string& file, const std::string& output,
-                                     const std::string& name, std::string& text);
+/// A network with random weights, distributed as torchvision's: resnet18, resnet34, resnet50 (He et al. 2015,
+/// stride in the 3 x 3 convolution), efficientnet_b0 (Tan and Le 2019). They, and what training draws, depend
+/// on the seed alone, not on torch's default generators. Its parameters have torchvision's names. Throws
+/// Error for other names.
+std::unique_ptr<Network> make_network(const std::string& architecture, std::int64_t classes,
+                                      std::uint64_t seed = 0);
 
 }  // namespace flowrun::torch_nodes
