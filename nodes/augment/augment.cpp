@@ -14,8 +14,11 @@ void Augment::describe(Description<Augment>& d) {
        "lab.")
       .details(
           "Flips and quarter turns lose nothing and are on unless turned off; all else is off unless given. "
-          "They come in the order of the options; `stain` changes the concentrations of haematoxylin, eosin "
-          "and DAB (Tellez et al. 2018), the colours are changed as torchvision's ColorJitter does, in the "
+          "They come in the order of the options; `stain` multiplies the concentrations of haematoxylin, "
+          "eosin "
+          "and DAB and raises them (Tellez et al. 2018; optical densities, natural logarithm), each by a "
+          "number of its own, so glass changes too; the colours are changed as torchvision's ColorJitter "
+          "does, in the "
           "order brightness, contrast, saturation, hue. What is drawn depends on the seed, the epoch and the "
           "sample's index in it alone. Validation samples pass untouched, and so do tiles outside of a "
           "training.")
@@ -35,6 +38,10 @@ void Augment::describe(Description<Augment>& d) {
     d.option(name, member, "by a factor of 1 - this to 1 + this").at_least(0).at_most(1);
   };
   factor("stain", &Augment::stain);
+  d.option("stain_shift", &Augment::stain_shift,
+           "raise concentrations by up to this either way; as much as `stain`, if not given")
+      .at_least(0)
+      .at_most(2);
   factor("brightness", &Augment::brightness);
   factor("contrast", &Augment::contrast);
   factor("saturation", &Augment::saturation);
@@ -59,9 +66,10 @@ cv::Mat Augment::changed(const cv::Mat& rgb, std::uint64_t epoch, std::uint64_t 
   const double angle = either_way(degrees), x = either_way(translate), y = either_way(translate);
   const double factor = scale.empty() ? random.uniform(1, 1) : random.uniform(scale[0], scale[1]);
   StainChange stains;
+  const double shift = stain_shift.value_or(stain);
   for (int i = 0; i < 3; ++i) {
     stains.factor[i] = 1 + either_way(stain);
-    stains.shift[i] = either_way(stain);
+    stains.shift[i] = either_way(shift);
   }
   ColourChange colours;
   colours.brightness = 1 + either_way(brightness);
@@ -72,7 +80,7 @@ cv::Mat Augment::changed(const cv::Mat& rgb, std::uint64_t epoch, std::uint64_t 
   cv::Mat out = flip_and_turn(rgb, flip && left_right, flip && top_bottom, quarter_turns ? quarters : 0);
   if (angle != 0 || factor != 1 || x != 0 || y != 0)
     out = affine(out, angle, factor, x * out.cols, y * out.rows);
-  if (stain > 0) out = change_stain(out, stains);
+  if (stain > 0 || shift > 0) out = change_stain(out, stains);
   if (brightness > 0 || contrast > 0 || saturation > 0 || hue > 0) out = change_colour(out, colours);
   return out;
 }
@@ -81,7 +89,7 @@ void Augment::process(Inputs& in, Outputs& out) {
   const Tile& tile = in.get<Tile>("tile");
   if (!tile.sample || tile.sample->validation) return out.forward("tile");
   Tile varied = tile;
-  varied.pixels = changed(tile.pixels, tile.sample->epoch, in.index());
+  varied.pixels = changed(rgb_of(tile), tile.sample->epoch, in.index());
   varied.untouched = false;
   out.emit("tile", std::move(varied));
 }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <opencv2/core/mat.hpp>
+#include <optional>
 #include <vector>
 
 namespace flowrun::wsi {
@@ -15,6 +16,7 @@ struct Augment : Map {
   double degrees = 0, translate = 0;
   std::vector<double> scale;
   double brightness = 0, contrast = 0, saturation = 0, hue = 0, stain = 0;
+  std::optional<double> stain_shift;
   std::int64_t seed = 0;
 
   static void describe(Description<Augment>& d);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <optional>
 
 #include "nodes/table/label_text.h"
@@ -80,6 +81,18 @@ std::vector<std::uint64_t> class_samples(const Samples& samples, const ClassLabe
   for (std::size_t i = 0; i < counts.size(); ++i)
     if (counts[i] == 0) throw Error(fmt::format("class '{}' has no sample for training", labels.classes[i]));
   return counts;
+}
+
+std::vector<std::uint64_t> class_draws_by_weight(const Samples& samples, const ClassLabels& labels,
+                                                 const std::vector<bool>& validation) {
+  std::vector<double> sums(labels.classes.size());
+  double all = 0;
+  for (std::size_t i = 0; i < samples.rows.size(); ++i)
+    if (const auto& row = samples.rows[i]; !validation[i])
+      sums[labels.label[row.label]] += row.weight, all += row.weight;
+  std::vector<std::uint64_t> draws;
+  for (const double sum : sums) draws.push_back(static_cast<std::uint64_t>(std::llround(sum / all * 0x1p40)));
+  return draws;
 }
 
 }  // namespace flowrun::wsi

@@ -24,4 +24,8 @@ ClassLabels class_labels(const Samples& samples, std::vector<std::string> classe
 std::vector<std::uint64_t> class_samples(const Samples& samples, const ClassLabels& labels,
                                          const std::vector<bool>& validation);
 
+/// How often classes are drawn, in proportion, when samples are drawn by their weights.
+std::vector<std::uint64_t> class_draws_by_weight(const Samples& samples, const ClassLabels& labels,
+                                                 const std::vector<bool>& validation);
+
 }  // namespace flowrun::wsi

@@ -102,7 +102,8 @@ void Epochs::describe(Description<Epochs>& d) {
           "reads their pixels. A row is a tile image (columns path, label; paths are relative to the table), "
           "or a place in a slide (slide, x, y, level, size, mpp, label): a tiles.csv of `save` is both, and "
           "is read straight from the slides when `slides` says where they are. Columns weight and patient "
-          "are optional. `validation` splits off that share of each class, whole slides or patients at a "
+          "are optional; of slides the list that names them may have the patient. `validation` splits off "
+          "that share of each class, whole slides or patients at a "
           "time (split_by). What is both trained and validated with (images, slides, patients) is told. "
           "Which samples an epoch has and in which order depends on the seed and the epoch's number "
           "alone; it is a shuffle of all samples, wherever they are. Epochs come one after the other; a run "
@@ -185,8 +186,9 @@ std::vector<bool> Epochs::validation_rows(const Samples& samples, std::size_t fi
     groups.push_back(split_by == "patient" ? slide.patient : slide.file.name);
     if (groups.back().empty())
       throw Error(
-          fmt::format("{}: the sample has no {}, by which validation is split off; add the column '{}'",
-                      samples.name_of(row), split_by, split_by));
+          fmt::format("{}: the sample has no {}, by which validation is split off; add the column '{}'{}",
+                      samples.name_of(row), split_by, split_by,
+                      samples.tables.empty() ? " to a list of slides for read" : ""));
     labels.push_back(row.label);
   }
   return split_off(groups, labels, *validation, static_cast<std::uint64_t>(seed));
@@ -212,7 +214,9 @@ Scopes Epochs::open(Inputs& in) {
 
   auto set = std::make_shared<SampleSet>();
   set->classes = names.classes;
-  set->class_samples = class_samples(*samples, names, for_validation);
+  set->class_draws = class_samples(*samples, names, for_validation);
+  if (sampling == "balanced") std::ranges::fill(set->class_draws, 1);
+  if (sampling == "weighted") set->class_draws = class_draws_by_weight(*samples, names, for_validation);
   set->epochs = static_cast<std::uint64_t>(count);
   set->training_samples = static_cast<std::uint64_t>(
       samples_per_epoch.value_or(static_cast<std::int64_t>(training.training.size())));

@@ -80,13 +80,13 @@ class SampleTable {
     const std::string patient = patient_ ? table_.field(*patient_) : "";
     if (text.empty() && !path_) table_.fail("the sample has no slide");
     const auto [it, is_new] = known_.try_emplace({text, patient}, 0);
-    if (is_new) it->second = entry(file_of(text), patient);
+    if (is_new) it->second = path_ ? entry({{}, slide_stem(text), {}}, patient) : entry_of(text, patient);
     return it->second;
   }
 
-  SlideFile file_of(const std::string& text) const {
-    if (path_) return {{}, slide_stem(text), {}};
-    if (slides_.empty()) return {(folder_ / text).lexically_normal(), printable(slide_stem(text)), {}};
+  std::uint32_t entry_of(const std::string& text, const std::string& patient) {
+    if (slides_.empty())
+      return entry({(folder_ / text).lexically_normal(), printable(slide_stem(text)), {}}, patient);
     const auto found = std::find_if(slides_.begin(), slides_.end(), [&](const ListedSlide& listed) {
       SlideFacts facts;
       facts.path = listed.path;
@@ -95,7 +95,7 @@ class SampleTable {
     });
     if (found == slides_.end())
       table_.fail(fmt::format("none of the {} slides is '{}'", slides_.size(), text));
-    return {found->path, found->name, found->mpp};
+    return entry({found->path, found->name, found->mpp}, patient.empty() ? found->patient : patient);
   }
 
   /// Two tables, or two ways to write a name, may mean the same slide.

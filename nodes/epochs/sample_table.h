@@ -21,7 +21,7 @@ namespace flowrun::wsi {
 ///   level            to read from (optional, as all below)
 ///   size             pixels a side
 ///   mpp, extent      resolution instead of the level: microns per pixel, or level-0 pixels a side
-///   patient          whom the slide is of
+///   patient          whom the slide is of; else what the list of `slides` says
 ///   weight           how often the sample is drawn, compared with others
 ///
 /// tiles.csv of `save` is such a table. `slides` are looked up by the names in the column `slide`; without

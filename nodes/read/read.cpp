@@ -22,7 +22,7 @@ void Read::describe(Description<Read>& d) {
       .scope_output<Slide>("slide");
   d.option("path", &Read::path,
            "slide file, glob pattern, folder (with all below it), or list (.txt: a path a line; .csv: a "
-           "column 'path' or 'wsi', and perhaps 'mpp'); or several of these")
+           "column 'path' or 'wsi', and perhaps 'mpp', and 'patient', which `epochs` can split by); or several of these")
       .required()
       .input_list();
   d.option("mpp", &Read::mpp,

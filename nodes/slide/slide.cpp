@@ -128,12 +128,14 @@ double SlideFacts::objective_power_or_throw() const {
 Slide::Slide(std::shared_ptr<const SlideFacts> facts, std::shared_ptr<PixelReader> reader)
     : facts_(std::move(facts)), reader_(std::move(reader)) {}
 
-Slide Slide::open(const fs::path& path, std::string name, std::optional<double> mpp, Backend backend) {
+Slide Slide::open(const fs::path& path, std::string name, std::optional<double> mpp, Backend backend,
+                  std::string patient) {
   check_file(path);
   const std::vector<TiffPage> pages = tiff_pages(path);
   const auto completed = [&](SlideFacts facts) {
     facts.path = path;
     facts.name = name;
+    facts.patient = patient;
     if (mpp) {
       facts.mpp = mpp;
       facts.notes.clear();  // they are of the MPP that the file says

@@ -23,8 +23,8 @@ Scopes scopes_of(std::vector<ListedSlide> slides, std::optional<double> mpp, Bac
       auto identity = file_identity(slide.path);
       if (slide.mpp) identity["mpp"] = fmt::format("{}", *slide.mpp);
       return NewScope{slide.name, std::move(identity), [slide, mpp, backend](Outputs& out) {
-                        Slide opened =
-                            Slide::open(slide.path, slide.name, slide.mpp ? slide.mpp : mpp, backend);
+                        Slide opened = Slide::open(slide.path, slide.name, slide.mpp ? slide.mpp : mpp,
+                                                   backend, slide.patient);
                         for (const std::string& note : opened.facts().notes)
                           out.note(fmt::format("{}: {}", slide.name, note));
                         out.emit("slide", std::move(opened));

@@ -62,28 +62,35 @@ Paths matching(const fs::path& pattern) {
   return out;
 }
 
-using Listed = std::vector<std::pair<fs::path, std::optional<double>>>;  // with their MPP, where it is said
+/// What a list says of a slide.
+struct Line {
+  fs::path path;
+  std::optional<double> mpp;
+  std::string patient;
+};
+using Listed = std::vector<Line>;
 
 Listed in_table(const fs::path& list) {
   CsvReader table(list);
   const std::size_t path = table.column({"path", "wsi"});
-  const auto mpp = table.find({"mpp", "MPP"});
+  const auto mpp = table.find({"mpp", "MPP"}), patient = table.find({"patient"});
   Listed out;
   while (table.next()) {
     if (table.field(path).empty()) table.fail("no path in this line");
-    auto& [slide, own] = out.emplace_back(list.parent_path() / table.field(path), std::nullopt);
+    Line& line = out.emplace_back(Line{list.parent_path() / table.field(path), {}, {}});
+    if (patient) line.patient = table.field(*patient);
     if (!mpp || table.field(*mpp).empty()) continue;
-    own = table.number(*mpp);
-    if (*own <= 0 || *own > 1000)
+    line.mpp = table.number(*mpp);
+    if (*line.mpp <= 0 || *line.mpp > 1000)
       table.fail(fmt::format("'{}': expected microns per pixel, above 0 and at most 1000, found '{}'",
                              table.columns()[*mpp], table.field(*mpp)));
   }
   return out;
 }
 
-Listed without_mpp(const Paths& paths) {
+Listed paths_alone(const Paths& paths) {
   Listed out;
-  for (const fs::path& path : paths) out.emplace_back(path, std::nullopt);
+  for (const fs::path& path : paths) out.push_back({path, {}, {}});
   return out;
 }
 
@@ -101,7 +108,7 @@ Paths in_text(const fs::path& list) {
 }
 
 Listed in_list(const fs::path& list) {
-  Listed out = lower(list.extension().string()) == ".csv" ? in_table(list) : without_mpp(in_text(list));
+  Listed out = lower(list.extension().string()) == ".csv" ? in_table(list) : paths_alone(in_text(list));
   if (out.empty()) throw Error(fmt::format("{}: the list names no slides", list.string()));
   return out;
 }
@@ -109,13 +116,13 @@ Listed in_list(const fs::path& list) {
 Listed expand(const fs::path& place, const std::vector<std::string>& extensions) {
   std::error_code ignored;
   const std::string extension = lower(place.extension().string());
-  if (fs::is_directory(place, ignored)) return without_mpp(in_folder(place, extensions));
+  if (fs::is_directory(place, ignored)) return paths_alone(in_folder(place, extensions));
   if (extension == ".txt" || extension == ".csv") return in_list(place);
   if (!fs::exists(place, ignored) && place.string().find_first_of("*?[") != std::string::npos)
-    return without_mpp(matching(place));
+    return paths_alone(matching(place));
   if (!fs::exists(place, ignored) && !has_extension(place.filename().string(), extensions))
     throw Error(fmt::format("{}: there is no such file or folder", place.string()));
-  return {{place, std::nullopt}};
+  return {{place, {}, {}}};
 }
 
 bool is_plain_text(std::string_view text) {
@@ -169,19 +176,24 @@ std::vector<ListedSlide> list_slides(const std::vector<fs::path>& places,
                                      const std::vector<std::string>& extensions) {
   std::map<fs::path, ListedSlide> by_canonical_path;
   for (const fs::path& place : places)
-    for (const auto& [path, mpp] : expand(place, extensions)) {
+    for (const auto& [path, mpp, patient] : expand(place, extensions)) {
       std::error_code ignored;
       const fs::path absolute = fs::absolute(path).lexically_normal();
       const fs::path canonical = fs::weakly_canonical(absolute, ignored);
       ListedSlide& slide = by_canonical_path
                                .try_emplace(canonical.empty() ? absolute : canonical,
-                                            ListedSlide{absolute, name_of(absolute, 0, false), mpp})
+                                            ListedSlide{absolute, name_of(absolute, 0, false), mpp, patient})
                                .first->second;
       if (mpp && slide.mpp.value_or(*mpp) != *mpp)
         throw Error(
             fmt::format("{}: {} lists this slide with {} microns per pixel, and it is listed with {} as well",
                         slide.path.string(), place.string(), *mpp, *slide.mpp));
+      if (!patient.empty() && !slide.patient.empty() && slide.patient != patient)
+        throw Error(
+            fmt::format("{}: {} lists this slide as of patient '{}', and it is listed as of '{}' as well",
+                        slide.path.string(), place.string(), patient, slide.patient));
       if (mpp) slide.mpp = mpp;
+      if (!patient.empty()) slide.patient = patient;
     }
   std::vector<ListedSlide> slides;
   for (auto& [canonical, slide] : by_canonical_path) slides.push_back(std::move(slide));

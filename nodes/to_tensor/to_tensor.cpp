@@ -107,7 +107,7 @@ void ToTensor::emit(const Tiles& tiles, Outputs& out) const {
   auto* planes = made.images.data_ptr<float>();
   auto* labels = made.labels.data_ptr<std::int64_t>();
   for (const auto& tile : tiles) {
-    normalisation_->write(tile->pixels, planes);
+    normalisation_->write(wsi::rgb_of(*tile), planes);
     planes += 3 * tile->pixels.total();
     *labels++ = static_cast<std::int64_t>(tile->sample->label);
     made.samples.push_back(
@@ -116,7 +116,7 @@ void ToTensor::emit(const Tiles& tiles, Outputs& out) const {
   made.validation = sample.validation;
   made.epoch = sample.epoch;
   made.classes = {sample.set, &sample.set->classes};
-  made.class_samples = {sample.set, &sample.set->class_samples};
+  made.class_draws = {sample.set, &sample.set->class_draws};
   made.epochs = sample.set->epochs;
   made.training_batches = batches_of(*sample.set, static_cast<std::uint64_t>(batch), drop_last);
   std::copy(mean.begin(), mean.end(), made.mean.begin());

@@ -10,22 +10,22 @@
 namespace flowrun::torch_nodes {
 
 at::Tensor class_weights(const TrainingOptions& options, const std::vector<std::string>& classes,
-                         const std::vector<std::uint64_t>& samples) {
+                         const std::vector<std::uint64_t>& draws) {
   const auto& given = options.class_weights;
   if (given.empty()) return {};
   std::vector<float> weights;
   if (given == std::vector<std::string>{"auto"}) {
-    if (samples.size() != classes.size())
+    if (draws.size() != classes.size())
       throw Error(
-          "class_weights: auto needs the number of training samples of each class, which is not known");
+          "class_weights: auto needs to know how often each class is drawn, which the batches do not say");
     double all = 0;
-    for (const auto count : samples) all += static_cast<double>(count);
+    for (const auto count : draws) all += static_cast<double>(count);
     for (std::size_t i = 0; i < classes.size(); ++i) {
-      if (samples[i] == 0)
-        throw Error(fmt::format("class '{}' has no training samples, so class_weights: auto cannot weigh it",
-                                classes[i]));
+      if (draws[i] == 0)
+        throw Error(
+            fmt::format("class '{}' is never drawn, so class_weights: auto cannot weigh it", classes[i]));
       weights.push_back(
-          static_cast<float>(all / (static_cast<double>(classes.size()) * static_cast<double>(samples[i]))));
+          static_cast<float>(all / (static_cast<double>(classes.size()) * static_cast<double>(draws[i]))));
     }
   } else {
     if (given.size() != classes.size())

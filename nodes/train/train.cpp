@@ -91,7 +91,8 @@ void Train::describe(Description<Train>& d) {
          "nothing is dropped out");
   option("loss", &TrainingOptions::loss, "what is minimised").choices({"cross_entropy", "focal"});
   option("class_weights", &TrainingOptions::class_weights,
-         "auto (rare classes weigh more), or a number for each class; all 1, if not given");
+         "auto (classes that are rarely drawn weigh more: with sampling: balanced all the same), or a number "
+         "for each class; all 1, if not given");
   option("label_smoothing", &TrainingOptions::label_smoothing, "share of a label spread over all classes")
       .at_least(0)
       .at_most(1);

@@ -73,8 +73,8 @@ Trainer::Trainer(TrainingOptions options, const Batch& first)
                             facts_.classes.empty() ? "none at all" : facts_.classes.front()));
   if (options_.precision == "fp16" && device_.is_cpu())
     throw Error("precision: fp16 needs a GPU; say fp32 or bf16");
-  at::Tensor weights = class_weights(
-      options_, facts_.classes, first.class_samples ? *first.class_samples : std::vector<std::uint64_t>{});
+  at::Tensor weights = class_weights(options_, facts_.classes,
+                                     first.class_draws ? *first.class_draws : std::vector<std::uint64_t>{});
   if (weights.defined()) class_weights_ = weights.to(device_);
   load_weights_of_options();
   for (const auto& [name, tensor] : network_->buffers())

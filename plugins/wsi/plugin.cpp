@@ -6,7 +6,6 @@
 #include <opencv2/core/utility.hpp>
 
 #include "nodes/augment/augment.h"
-#include "nodes/augment_stain/augment_stain.h"
 #include "nodes/collect/collect.h"
 #include "nodes/collect/collect_command.h"
 #include "nodes/combine/combine.h"
@@ -38,7 +37,6 @@ FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
   // OpenCV's own threads would run other packets' work in the middle of a call.
   cv::setNumThreads(1);
   registry.node<Augment>("augment");
-  registry.node<AugmentStain>("augment_stain");
   registry.node<Collect>("collect");
   registry.node<Combine>("combine");
   registry.node<Detect>("detect");

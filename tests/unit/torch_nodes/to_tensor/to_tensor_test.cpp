@@ -21,7 +21,7 @@ namespace {
 std::vector<wsi::Tile> samples(int training, int validation, int side = 4) {
   auto set = std::make_shared<wsi::SampleSet>();
   set->classes = {"a", "b"};
-  set->class_samples = {7, 9};
+  set->class_draws = {7, 9};
   set->epochs = 5;
   set->training_samples = static_cast<std::uint64_t>(training);
   std::vector<wsi::Tile> tiles;
@@ -92,7 +92,7 @@ TEST_CASE("a batch says what it has and where that is from") {
   CHECK(batch.epochs == 5);
   CHECK(batch.training_batches == 2);
   CHECK(*batch.classes == std::vector<std::string>{"a", "b"});
-  CHECK(*batch.class_samples == std::vector<std::uint64_t>{7, 9});
+  CHECK(*batch.class_draws == std::vector<std::uint64_t>{7, 9});
   CHECK(batches(samples(4, 3), 3, true)->output<Batch>("batch").training_batches == 1);
 }
 

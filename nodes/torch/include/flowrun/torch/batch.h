@@ -22,7 +22,7 @@ struct SampleOrigin {
 /// Images and labels that a model takes at once. Within an epoch's scope the training batches come first,
 /// then the validation batches.
 struct Batch {
-  static constexpr std::string_view packet_type = "torch.batch/1";
+  static constexpr std::string_view packet_type = "torch.batch/2";
 
   at::Tensor images;  ///< float32, samples x 3 x height x width, RGB, normalised
   at::Tensor labels;  ///< int64, samples; index into *classes
@@ -31,10 +31,11 @@ struct Batch {
   std::uint64_t epoch = 0;  ///< from 0
 
   // The same for all batches of a run.
-  std::shared_ptr<const std::vector<std::string>> classes;            ///< names by index
-  std::shared_ptr<const std::vector<std::uint64_t>> class_samples{};  ///< training samples of each class
-  std::uint64_t epochs = 0;                                           ///< how many the run has
-  std::uint64_t training_batches = 0;                                 ///< of an epoch
+  std::shared_ptr<const std::vector<std::string>> classes;  ///< names by index
+  /// How often each class is drawn for training, in proportion.
+  std::shared_ptr<const std::vector<std::uint64_t>> class_draws{};
+  std::uint64_t epochs = 0;                         ///< how many the run has
+  std::uint64_t training_batches = 0;               ///< of an epoch
   std::array<double, 3> mean{0.485, 0.456, 0.406};  ///< RGB, of pixels scaled to 0..1: subtracted
   std::array<double, 3> std{0.229, 0.224, 0.225};   ///< then divided by
 };

@@ -12,11 +12,13 @@ namespace flowrun::wsi {
 
 /// What all samples of a training run have in common.
 struct SampleSet {
-  std::vector<std::string> classes;          ///< names by label
-  std::vector<std::uint64_t> class_samples;  ///< training samples of each class that there are
-  std::uint64_t epochs = 0;                  ///< how many the run has
-  std::uint64_t training_samples = 0;        ///< drawn for each epoch
-  std::uint64_t validation_samples = 0;      ///< the same in each epoch
+  std::vector<std::string> classes;  ///< names by label
+  /// How often each class is drawn for training, in proportion: if each sample is, the samples that there
+  /// are.
+  std::vector<std::uint64_t> class_draws;
+  std::uint64_t epochs = 0;              ///< how many the run has
+  std::uint64_t training_samples = 0;    ///< drawn for each epoch
+  std::uint64_t validation_samples = 0;  ///< the same in each epoch
 };
 
 /// What a tile is in the training of a model. Within an epoch's scope the training samples come first.

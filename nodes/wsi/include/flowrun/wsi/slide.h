@@ -25,8 +25,9 @@ struct Level {
 /// What is known of a slide without reading pixels.
 struct SlideFacts {
   std::filesystem::path path;
-  std::string name;    ///< of the slide's scope, fit for a file name
-  std::string vendor;  ///< as OpenSlide names it: "aperio", "hamamatsu", ...
+  std::string name;     ///< of the slide's scope, fit for a file name
+  std::string patient;  ///< whom it is of; empty: not known
+  std::string vendor;   ///< as OpenSlide names it: "aperio", "hamamatsu", ...
   std::vector<Level> levels;
   std::optional<double> mpp;                              ///< microns per level-0 pixel (mean of x and y)
   std::optional<double> objective_power;                  ///< magnification, e.g. 20
@@ -79,10 +80,10 @@ class Slide {
 
   /// Opens `path`. OpenSlide says what kind of slide it is, unless the tiff backend reads it and it is
   /// Aperio's and says its MPP: then its TIFF directories do, to the same effect and faster. `name` becomes
-  /// facts().name; `mpp` overrides what the file says. Throws Error when it is not a slide, or not one for
-  /// the backend.
+  /// facts().name, `patient` facts().patient; `mpp` overrides what the file says. Throws Error when it is not
+  /// a slide, or not one for the backend.
   static Slide open(const std::filesystem::path& path, std::string name, std::optional<double> mpp = {},
-                    Backend backend = Backend::automatic);
+                    Backend backend = Backend::automatic, std::string patient = {});
   /// A slide of any other kind: what is known of it, with at least one level, and what reads its pixels. Use
   /// it for a scanner's format that OpenSlide does not know.
   Slide(std::shared_ptr<const SlideFacts> facts, std::shared_ptr<PixelReader> reader);
