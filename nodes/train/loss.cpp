@@ -45,9 +45,16 @@ at::Tensor loss_of(const TrainingOptions& options, const at::Tensor& logits, con
   const at::Tensor each =
       at::cross_entropy_loss(scores, labels, weights, at::Reduction::None, -100, options.label_smoothing);
   const at::Tensor right = at::softmax(scores, 1).gather(1, labels.unsqueeze(1)).squeeze(1);
-  const at::Tensor focal = at::pow(1 - right, options.focal_gamma) * each;
+  // Below 1 the power has no slope at 0, where what it is multiplied by is 0, too.
+  constexpr double least = 1e-8;
+  const at::Tensor focal = at::pow((1 - right).clamp_min(least), options.focal_gamma) * each;
   if (!weights.defined()) return focal.mean();
   return focal.sum() / weights.index_select(0, labels).sum();
+}
+
+double weight_of(const at::Tensor& labels, const at::Tensor& weights) {
+  if (!weights.defined()) return static_cast<double>(labels.size(0));
+  return weights.index_select(0, labels).sum().item<double>();
 }
 
 }  // namespace flowrun::torch_nodes

@@ -22,4 +22,8 @@ at::Tensor class_weights(const TrainingOptions& options, const std::vector<std::
 at::Tensor loss_of(const TrainingOptions& options, const at::Tensor& logits, const at::Tensor& labels,
                    const at::Tensor& class_weights);
 
+/// What loss_of() divides by: the sum of the labels' weights. By it the losses of parts add up to that of the
+/// whole.
+double weight_of(const at::Tensor& labels, const at::Tensor& class_weights);
+
 }  // namespace flowrun::torch_nodes

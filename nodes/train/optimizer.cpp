@@ -40,8 +40,17 @@ Optimizer::Optimizer(const TrainingOptions& options, NamedTensors parameters)
 
 Optimizer::~Optimizer() = default;
 
-void Optimizer::step(double learning_rate) {
-  for (auto& group : of_torch_->param_groups()) group.options().set_lr(learning_rate);
+void Optimizer::step(double learning_rate, std::optional<double> momentum) {
+  for (auto& group : of_torch_->param_groups()) {
+    group.options().set_lr(learning_rate);
+    if (!momentum) continue;
+    if (adamw_) {
+      auto& options = static_cast<optim::AdamWOptions&>(group.options());
+      options.betas({*momentum, std::get<1>(options.betas())});
+    } else {
+      static_cast<optim::SGDOptions&>(group.options()).momentum(*momentum);
+    }
+  }
   of_torch_->step();
   ++steps_;
 }

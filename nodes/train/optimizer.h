@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "training_options.h"
 
@@ -20,7 +21,8 @@ class Optimizer {
   Optimizer(const TrainingOptions& options, NamedTensors parameters);
   ~Optimizer();
 
-  void step(double learning_rate);
+  /// `momentum`: of sgd, or the first beta of adamw, from now on.
+  void step(double learning_rate, std::optional<double> momentum = {});
   /// Sets gradients to none.
   void forget_gradients();
   const NamedTensors& parameters() const { return parameters_; }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "training_options.h"
 
@@ -23,5 +24,10 @@ struct Course {
 /// The first warmup_epochs rise in a straight line to what the schedule begins with (not for one_cycle, which
 /// has its own).
 double learning_rate(const TrainingOptions& options, const Course& course, std::uint64_t step);
+
+/// What the optimizer is to take for momentum (adamw: for its first beta) in a step: with one_cycle, as
+/// torch's OneCycleLR, from 0.95 down to 0.85 while the learning rate rises, and back. Nothing: what it has.
+std::optional<double> cycled_momentum(const TrainingOptions& options, const Course& course,
+                                      std::uint64_t step);
 
 }  // namespace flowrun::torch_nodes

@@ -101,8 +101,10 @@ void Train::describe(Description<Train>& d) {
   option("optimizer", &TrainingOptions::optimizer, "how weights follow gradients").choices({"adamw", "sgd"});
   option("learning_rate", &TrainingOptions::learning_rate, "highest of the schedule").above(0);
   option("weight_decay", &TrainingOptions::weight_decay, "pull of weights towards 0").at_least(0);
-  option("momentum", &TrainingOptions::momentum, "of sgd").at_least(0).at_most(1);
-  option("schedule", &TrainingOptions::schedule, "the learning rate over the run")
+  option("momentum", &TrainingOptions::momentum, "of sgd, unless one_cycle cycles it").at_least(0).at_most(1);
+  option("schedule", &TrainingOptions::schedule,
+         "the learning rate over the run; one_cycle is PyTorch's OneCycleLR with its defaults, which also "
+         "cycles the momentum (of adamw the first beta) from 0.95 to 0.85 and back")
       .choices({"constant", "cosine", "step", "one_cycle"});
   option("warmup_epochs", &TrainingOptions::warmup_epochs, "epochs in which the learning rate rises from 0")
       .at_least(0);
@@ -111,7 +113,9 @@ void Train::describe(Description<Train>& d) {
       .above(0)
       .at_most(1);
   option("clip_norm", &TrainingOptions::clip_norm, "largest norm of all gradients together").above(0);
-  option("accumulate", &TrainingOptions::accumulate, "batches whose gradients are added up for a step")
+  option("accumulate", &TrainingOptions::accumulate,
+         "batches whose gradients are added up for a step, as if they were one batch (but that batch "
+         "normalisation has the statistics of each)")
       .at_least(1);
   option("precision", &TrainingOptions::precision,
          "fp32, or half of it where that is safe: bf16, or on a GPU fp16 with loss scaling")
@@ -127,7 +131,8 @@ void Train::describe(Description<Train>& d) {
          "steps after which the GPU's unused memory is given back; 0: never")
       .at_least(0);
   option("on_oom", &TrainingOptions::on_oom,
-         "when a batch does not fit into memory: stop, and say what would, or split it and add up gradients")
+         "when a batch does not fit into memory: stop, and say what would, or split it and add up gradients: "
+         "those of the whole batch, but that batch normalisation has the statistics of each part")
       .choices({"stop", "split"});
   option("metric", &TrainingOptions::metric, "what the best epoch is the best in").choices(metric_names());
   option("patience", &TrainingOptions::patience, "epochs without a better metric after which training stops")

@@ -144,29 +144,23 @@ void Trainer::backward(const at::Tensor& images, const at::Tensor& labels, doubl
                     value, next_epoch() + 1, batches_ + 1));
   const double scale = options_.precision == "fp16" ? scale_.factor : 1;
   torch::autograd::backward({loss * (share * scale)}, {});
-  const auto count = images.size(0);
-  loss_sum_ += value * static_cast<double>(count);
-  samples_ += static_cast<std::uint64_t>(count);
-  right_ += static_cast<std::uint64_t>(logits.detach().argmax(1).eq(labels).sum().item<std::int64_t>());
-}
-
-void Trainer::begin_window(const Batch& batch) {
-  if (in_window_ > 0) return;
-  window_ = options_.accumulate;
-  if (batch.training_batches > batches_)  // the last step of an epoch may have fewer
-    window_ = std::min<std::int64_t>(window_, static_cast<std::int64_t>(batch.training_batches - batches_));
+  const double weight = weight_of(labels, class_weights_);
+  sums_.loss += value * weight;
+  sums_.weight += weight;
+  sums_.samples += static_cast<std::uint64_t>(images.size(0));
+  sums_.right += static_cast<std::uint64_t>(logits.detach().argmax(1).eq(labels).sum().item<std::int64_t>());
 }
 
 void Trainer::train(const Batch& batch) {
   network_->train(!options_.freeze_backbone);  // or else running statistics would move
-  begin_window(batch);
+  const double weight = weight_of(on_device(batch.labels, false), class_weights_);
   std::vector<std::pair<at::Tensor, at::Tensor>> statistics;  // of layers before one that refuses the batch
   if (batch.images.size(0) == 1)
     for (const auto& [name, tensor] : network_->buffers()) statistics.emplace_back(tensor, tensor.clone());
-  for (;;) {
-    const auto before = std::tuple(loss_sum_, samples_, right_);
+  while (weight > 0) {
+    const Sums before = sums_;
     try {
-      backward_in_parts(batch);
+      backward_in_parts(batch, weight);
       break;
     } catch (const std::exception& problem) {
       if (is_of_one_value(problem) && !statistics.empty()) {
@@ -174,34 +168,38 @@ void Trainer::train(const Batch& batch) {
         return leave_out();
       }
       if (!is_out_of_memory(problem)) throw;
-      std::tie(loss_sum_, samples_, right_) = before;
+      sums_ = before;
       split_after(problem, batch);
     }
   }
+  window_weight_ += weight;
   ++batches_;
-  if (++in_window_ >= window_) take_step();
+  if (++in_window_ >= options_.accumulate) take_step();
 }
 
-/// Of one image, which batch normalisation cannot take: the step under way is that of the other batches.
+/// Of one image, which batch normalisation cannot take.
 void Trainer::leave_out() {
+  ++batches_;
+  if (in_window_ == 0) unit_ = 0;
   if (!std::exchange(left_out_, true))
     notes_.push_back(fmt::format(
         "batches of one image of {} x {} pixels are left out: batch normalisation has one value a "
         "channel, and no variance of it; set another `batch`, or drop_last",
         facts_.width, facts_.height));
-  ++batches_;
-  if (--window_ == 0) return;
-  const c10::NoGradGuard no_grad;
-  for (const at::Tensor& gradient : gradients_of(optimizer_->parameters()))
-    gradient.mul_(static_cast<double>(window_ + 1) / static_cast<double>(window_));
-  if (in_window_ >= window_) take_step();
 }
 
 void Trainer::take_step() {
   const c10::NoGradGuard no_grad;
   in_window_ = 0;
+  const double weight = std::exchange(window_weight_, 0), unit = std::exchange(unit_, 0);
+  if (weight == 0) return;  // all of classes that weigh nothing
   const std::vector<at::Tensor> gradients = gradients_of(optimizer_->parameters());
-  if (options_.precision == "fp16" && !scale_.unscale(gradients)) return optimizer_->forget_gradients();
+  if (unit != weight)
+    for (const at::Tensor& gradient : gradients) gradient.mul_(unit / weight);
+  if (options_.precision == "fp16" && !scale_.unscale(gradients)) {
+    ++skipped_;
+    return optimizer_->forget_gradients();
+  }
   if (options_.clip_norm) {
     const double norm = clip(gradients, *options_.clip_norm);
     if (!std::isfinite(norm))
@@ -210,7 +208,8 @@ void Trainer::take_step() {
   }
   {
     const c10::AutoGradMode as_it_was(true);
-    optimizer_->step(learning_rate(options_, course_, static_cast<std::uint64_t>(optimizer_->steps())));
+    const auto step = static_cast<std::uint64_t>(optimizer_->steps());
+    optimizer_->step(learning_rate(options_, course_, step), cycled_momentum(options_, course_, step));
   }
   optimizer_->forget_gradients();
   if (options_.empty_cache_steps > 0 && optimizer_->steps() % options_.empty_cache_steps == 0)
@@ -258,7 +257,7 @@ void Trainer::check_finite() const {
 
 void Trainer::end_epoch() {
   if (in_window_ > 0) take_step();
-  if (samples_ == 0)
+  if (sums_.samples == 0)
     throw Error(left_out_ ? fmt::format("each batch has one image of {} x {} pixels, of which batch "
                                         "normalisation has one value a channel and no variance: set `batch` "
                                         "to 2 or more, or give larger images",
@@ -269,8 +268,8 @@ void Trainer::end_epoch() {
   record.epoch = next_epoch();
   record.steps = static_cast<std::uint64_t>(optimizer_->steps());
   record.learning_rate = learning_rate(options_, course_, record.steps > 0 ? record.steps - 1 : 0);
-  record.train_loss = loss_sum_ / static_cast<double>(samples_);
-  record.train_accuracy = static_cast<double>(right_) / static_cast<double>(samples_);
+  record.train_loss = sums_.loss / sums_.weight;
+  record.train_accuracy = static_cast<double>(sums_.right) / static_cast<double>(sums_.samples);
   if (!scored_.empty()) {
     record.loss = validation_loss_sum_ / static_cast<double>(scored_.size());
     record.tiles = metrics_of(scored_, facts_.classes.size());
@@ -283,8 +282,15 @@ void Trainer::end_epoch() {
                                  options_.metric, missing));
   if (!record.tiles && options_.patience && !std::exchange(no_metric_, true))
     notes_.push_back("there is nothing to validate with, so patience has no effect");
-  loss_sum_ = validation_loss_sum_ = 0;
-  samples_ = right_ = batches_ = 0;
+  if (skipped_ > 0)
+    notes_.push_back(
+        fmt::format("epoch {}: {} steps were left out, as their gradients were not finite in fp16; the loss "
+                    "is scaled by {} "
+                    "now",
+                    record.epoch + 1, std::exchange(skipped_, 0), scale_.factor));
+  sums_ = {};
+  validation_loss_sum_ = 0;
+  batches_ = 0;
   scored_.clear();
 }
 

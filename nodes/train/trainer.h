@@ -52,9 +52,8 @@ class Trainer {
   void leave_out();
   void split_after(const std::exception& problem, const Batch& batch);
   void validate(const Batch& batch);
-  void begin_window(const Batch& batch);
   void backward(const at::Tensor& images, const at::Tensor& labels, double share);
-  void backward_in_parts(const Batch& batch);
+  void backward_in_parts(const Batch& batch, double weight);
   void take_step();
   std::string what_fits(const at::Tensor& images, const at::Tensor& labels);
   at::Tensor on_device(const at::Tensor& tensor, bool images) const;
@@ -69,9 +68,12 @@ class Trainer {
   History history_;
   std::vector<std::string> notes_;
 
-  std::int64_t part_ = 0;             // samples computed at once; 0: whole batches
-  std::int64_t window_ = 1;           // batches that make the step under way
-  std::int64_t in_window_ = 0;        // of these taken
+  std::int64_t part_ = 0;  // samples computed at once; 0: whole batches
+  // Of the step under way:
+  std::int64_t in_window_ = 0;  // batches taken
+  double window_weight_ = 0;    // of their labels
+  double unit_ = 0;             // of the first of them: what gradients are divided by until all is known
+
   std::uint64_t batches_ = 0;         // of training, in this epoch
   std::set<std::string> not_finite_;  // from the beginning, as masks of attention are
   bool left_out_ = false;             // a batch of one image
@@ -79,8 +81,12 @@ class Trainer {
   LossScale scale_;                   // for fp16
 
   // Of the epoch under way.
-  double loss_sum_ = 0, validation_loss_sum_ = 0;
-  std::uint64_t samples_ = 0, right_ = 0;
+  struct Sums {
+    double loss = 0, weight = 0;  // of labels
+    std::uint64_t samples = 0, right = 0;
+  } sums_;
+  double validation_loss_sum_ = 0;
+  std::uint64_t skipped_ = 0;  // steps, in fp16
   std::vector<Scored> scored_;
 };
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "loss.h"
 #include "nodes/torch/device.h"
 #include "trainer.h"
 
@@ -37,19 +38,30 @@ void Trainer::split_after(const std::exception& problem, const Batch& batch) {
         }(),
         what_fits(batch.images, batch.labels)));
   part_ = (part + 1) / 2;
-  notes_.push_back(fmt::format("out of memory with {} images at once: went on with {}, gradients added up{}",
-                               part, part_,
-                               in_window_ > 0 ? " (earlier batches of the same step were left out)" : ""));
+  const bool normalises = std::ranges::any_of(
+      network_->buffers(), [](const auto& buffer) { return buffer.first.ends_with("running_mean"); });
+  notes_.push_back(fmt::format(
+      "out of memory with {} images at once: went on with {}, gradients added up{}{}", part, part_,
+      in_window_ > 0 ? " (earlier batches of the same step were left out)" : "",
+      normalises
+          ? "; batch normalisation has the statistics of each part, so the result is near that of whole "
+            "batches, not the same"
+          : ""));
+  window_weight_ = unit_ = 0;
   in_window_ = 0;
 }
 
-void Trainer::backward_in_parts(const Batch& batch) {
-  const std::int64_t all = batch.images.size(0), part = part_ ? std::min(part_, all) : all;
-  for (std::int64_t from = 0; from < all; from += part) {
-    const std::int64_t count = std::min(part, all - from);
-    backward(on_device(batch.images.narrow(0, from, count), true),
-             on_device(batch.labels.narrow(0, from, count), false),
-             static_cast<double>(count) / static_cast<double>(all * window_));
+/// So that the gradients of all parts, and of all batches of a step, are those of one mean over their
+/// samples.
+void Trainer::backward_in_parts(const Batch& batch, double weight) {
+  if (unit_ == 0) unit_ = weight;
+  const std::int64_t all = batch.images.size(0);
+  const std::int64_t parts = part_ ? (all + part_ - 1) / part_ : 1;
+  for (std::int64_t i = 0; i < parts; ++i) {  // of about one size, as one image may be too few
+    const std::int64_t from = all * i / parts, count = all * (i + 1) / parts - from;
+    const at::Tensor labels = on_device(batch.labels.narrow(0, from, count), false);
+    if (const double of_part = weight_of(labels, class_weights_); of_part > 0)
+      backward(on_device(batch.images.narrow(0, from, count), true), labels, of_part / unit_);
   }
 }
 
