@@ -83,9 +83,9 @@ class Training(unittest.TestCase):
                 lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 20),
             ),
             (
-                "optimizer: sgd, schedule: one_cycle, learning_rate: 0.001, momentum: 0.9, weight_decay: 0.0001",
-                lambda p: torch.optim.SGD(p, 0.001, momentum=0.9, weight_decay=1e-4),
-                lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 0.001, total_steps=20),
+                "optimizer: sgd, schedule: one_cycle, learning_rate: 0.0003, momentum: 0.9, weight_decay: 0.0001",
+                lambda p: torch.optim.SGD(p, 0.0003, momentum=0.9, weight_decay=1e-4),
+                lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 0.0003, total_steps=20),
             ),
         ):
             with self.subTest(options):
