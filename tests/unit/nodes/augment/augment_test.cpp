@@ -232,3 +232,38 @@ TEST_CASE("nothing is changed when all is off") {
   Costs costs;
   CHECK_THROWS_WITH_AS(options.plan(costs), "expected the least and the largest factor", OptionError);
 }
+
+TEST_CASE(
+    "stain_shift alone raises or lowers each stain of all pixels by one number, no more than asked for") {
+  // Ruifrok and Johnston's vectors as columns, of unit length.
+  cv::Matx33d s(0.650, 0.072, 0.268, 0.704, 0.990, 0.570, 0.286, 0.105, 0.776);
+  for (int i = 0; i < 3; ++i) {
+    const double length = std::sqrt(s(0, i) * s(0, i) + s(1, i) * s(1, i) + s(2, i) * s(2, i));
+    for (int j = 0; j < 3; ++j) s(j, i) /= length;
+  }
+  Augment options;
+  options.flip = options.quarter_turns = false;
+  options.stain_shift = 0.1;
+  cv::Mat image(1, 2, CV_8UC3);
+  image.at<cv::Vec3b>(0, 0) = {120, 90, 140};
+  image.at<cv::Vec3b>(0, 1) = {150, 130, 150};
+  double most = 0;
+  for (const cv::Mat& out : run(options, image, 300)) {
+    cv::Vec3d raised[2];
+    for (int pixel = 0; pixel < 2; ++pixel) {
+      cv::Vec3d od;  // -ln((v + 1) / 256) after less that before
+      for (int c = 0; c < 3; ++c)
+        od[c] = std::log((image.data[3 * pixel + c] + 1.0) / (out.data[3 * pixel + c] + 1.0));
+      raised[pixel] = s.inv() * od;
+      most = std::max(most, cv::norm(raised[pixel], cv::NORM_INF));
+    }
+    CHECK(cv::norm(raised[0] - raised[1], cv::NORM_INF) < 0.04);  // rounding of 8 bits
+  }
+  CHECK(most == doctest::Approx(0.1).epsilon(0.2));
+}
+
+TEST_CASE("the picture of one stain is refused, as it has no colours") {
+  testing::NodeRunner<Augment> runner;
+  runner.input("tile", sample(cv::Mat(8, 8, CV_8UC1, cv::Scalar(7))));
+  CHECK_THROWS_AS(runner.process(), Error);
+}
