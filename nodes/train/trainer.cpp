@@ -3,7 +3,6 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
-#include <flowrun/bytes.h>
 #include <flowrun/error.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
