@@ -43,8 +43,9 @@ auto or_damaged(const std::filesystem::path& file, const Read& read) {
 
 ModelFacts facts_from(const std::string& text) {
   const json all = json::parse(text);
-  ModelFacts facts{all.at("architecture"), all.at("classes"), all.at("width"), all.at("height"),
-                   all.at("mean"),         all.at("std"),     all.at("output")};
+  ModelFacts facts{all.at("architecture"),     all.at("classes"), all.at("width"),
+                   all.at("height"),           all.at("mean"),    all.at("std"),
+                   all.value("output", "auto")};
   if (std::ranges::any_of(facts.std, [](double std) { return !(std > 0); }))
     throw Error("std must be above 0");
   return facts;

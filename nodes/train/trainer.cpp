@@ -60,13 +60,14 @@ Trainer::Trainer(TrainingOptions options, const Batch& first)
     : options_(std::move(options)),
       device_(choose_device(options_.device)),
       network_(make(options_, first.classes->size())) {
-  facts_ = {options_.model.script.empty() ? options_.model.text : script_architecture,
+  const bool ours = options_.model.script.empty();
+  facts_ = {ours ? options_.model.text : script_architecture,
             *first.classes,
             first.images.size(3),
             first.images.size(2),
             first.mean,
             first.std,
-            options_.output};
+            ours ? "logits" : options_.output};
   if (facts_.classes.size() < 2)
     throw Error(fmt::format("there is only one class ({}); a classifier needs two or more",
                             facts_.classes.empty() ? "none at all" : facts_.classes.front()));
