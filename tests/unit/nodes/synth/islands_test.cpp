@@ -51,8 +51,8 @@ TEST_CASE("synthetic scenes: an outline never misjudges a rectangle") {
   std::mt19937 random(5);
   for (const synth::Layer& layer : scene.layers) {
     for (int i = 0; i < 300; ++i) {
-      const double x = random() % 4000;
-      const double y = random() % 3000;
+      const auto x = static_cast<double>(random() % 4000);
+      const auto y = static_cast<double>(random() % 3000);
       const double side = 4.0 * (1 << random() % 8);
       const synth::Side where = layer.outline.side({x, y, x + side, y + side}, 0.0);
       if (where == synth::Side::crossed) continue;

@@ -256,7 +256,7 @@ TEST_CASE("synthetic slide: annotations agree with what is stained, on the first
   int tissue = 0;
   int glass = 0;
   for (int i = 0; i < 600; ++i) {
-    const synth::Point at{20.0 + random() % 1960, 20.0 + random() % 1460};
+    const synth::Point at{20 + static_cast<double>(random() % 1960), 20 + static_cast<double>(random() % 1460)};
     if (distance_to_any(regions, at) < 24.0) continue;
     const bool inside = in_tissue(regions, at);
     ++(inside ? tissue : glass);
