@@ -104,7 +104,8 @@ class Sdk(support.ProgramTest):
         (source / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.25)\nproject(lacking LANGUAGES CXX)\n"
                                                "find_package(flowrun REQUIRED COMPONENTS wsi)\n")
         with self.assertRaisesRegex(AssertionError, "its component wsi needs OpenCV 4"):
-            self.configure(source, source / "build", "-DCMAKE_DISABLE_FIND_PACKAGE_OpenCV=ON")
+            self.configure(source, source / "build", "-DCMAKE_DISABLE_FIND_PACKAGE_OpenCV=ON",
+                           "-DCMAKE_IGNORE_PATH=/usr/include/opencv4")
 
     def new_plugin(self, name, folder):
         done = subprocess.run([self.flowrun, "new", "plugin", name], capture_output=True, text=True, cwd=folder,

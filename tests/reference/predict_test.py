@@ -6,6 +6,7 @@ import csv
 import json
 import resource
 import signal
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -268,7 +269,8 @@ class Predictions(unittest.TestCase):
         self.assertIn("the tile has a p_glass of another model already", self.run_graph(twice, code=1))
         self.assertEqual(list((self.at / "wrong").rglob("*.csv")), [])
 
-    def test_slides_are_predicted_anew_when_the_code_of_a_checkpoint_is_another(self):
+    def test_a_checkpoint_carries_its_code(self):
+        """What becomes of the file that it was trained from changes nothing that is predicted with it."""
         def module(scale):
             class Net(torch.nn.Module):
                 def __init__(self):
@@ -285,11 +287,15 @@ class Predictions(unittest.TestCase):
         graph = PREDICT.format(side=SIDE, stride=96, predict="model: code/model/best.pt", more="") \
             .replace("dir: ", "dir: code/")
         self.run_graph(graph)
-        first = (self.at / "code/out/a/predictions.csv").read_text()
-        self.assertIn("slide a: done before", self.run_graph(graph))
+        table = self.at / "code/out/a/predictions.csv"
+        first = table.read_text()
         module(9.0)
-        self.assertIn("slide a: done, ", self.run_graph(graph))
-        self.assertNotEqual((self.at / "code/out/a/predictions.csv").read_text(), first)
+        self.assertIn("slide a: done before", self.run_graph(graph))
+        for spoil in (lambda: None, (self.at / "code.pt").unlink):
+            spoil()
+            shutil.rmtree(table.parent)
+            self.assertIn("slide a: done, ", self.run_graph(graph))
+            self.assertEqual(table.read_text(), first)
 
 
 if __name__ == "__main__":
