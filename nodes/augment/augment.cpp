@@ -15,11 +15,10 @@ void Augment::describe(Description<Augment>& d) {
       .details(
           "Flips and quarter turns lose nothing and are on unless turned off; all else is off unless given. "
           "They come in the order of the options; `stain` multiplies the concentrations of haematoxylin, "
-          "eosin "
-          "and DAB and raises them (Tellez et al. 2018; optical densities, natural logarithm), each by a "
-          "number of its own, so glass changes too; the colours are changed as torchvision's ColorJitter "
-          "does, in the "
-          "order brightness, contrast, saturation, hue. What is drawn depends on the seed, the epoch and the "
+          "eosin and DAB and raises them (Tellez et al. 2018; optical densities, natural logarithm), each by "
+          "a number of its own, so glass changes too; the colours are changed as torchvision's ColorJitter "
+          "does, in the order brightness, contrast, saturation, hue. What is drawn depends on the seed, the "
+          "epoch and the "
           "sample's index in it alone. Validation samples pass untouched, and so do tiles outside of a "
           "training.")
       .example("varied: {type: augment, from: samples, degrees: 10, brightness: 0.1, stain: 0.05}")

@@ -103,8 +103,8 @@ void Epochs::describe(Description<Epochs>& d) {
           "or a place in a slide (slide, x, y, level, size, mpp, label): a tiles.csv of `save` is both, and "
           "is read straight from the slides when `slides` says where they are. Columns weight and patient "
           "are optional; of slides the list that names them may have the patient. `validation` splits off "
-          "that share of each class, whole slides or patients at a "
-          "time (split_by). What is both trained and validated with (images, slides, patients) is told. "
+          "that share of each class, whole slides or patients at a time (split_by). What is both trained and "
+          "validated with (images, slides, patients) is told. "
           "Which samples an epoch has and in which order depends on the seed and the epoch's number "
           "alone; it is a shuffle of all samples, wherever they are. Epochs come one after the other; a run "
           "that goes on after an interruption skips those that are done.")

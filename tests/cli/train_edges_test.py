@@ -1,12 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Training and prediction at their edges: batches of one, metrics that do not exist, shared samples, probabilities."""
-import argparse
 import csv
 import math
 import struct
 import subprocess
-import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -15,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-BUILD = None
+import support
 
 GRAPH = """
 flowrun: 1
@@ -44,7 +42,7 @@ class Edges(unittest.TestCase):
 
     def train(self, expect=0, epochs="seed: 1", batches="batch: 8", train="seed: 1", out="out"):
         (self.at / "graph.yaml").write_text(GRAPH % {"epochs": epochs, "batches": batches, "train": train if "learning_rate" in train else f"learning_rate: 0.0001, {train}"})
-        done = subprocess.run([BUILD / "bin/flowrun", "graph.yaml", "--set", f"out={out}"], cwd=self.at, capture_output=True, text=True, timeout=120)
+        done = subprocess.run([support.program(), "graph.yaml", "--set", f"out={out}"], cwd=self.at, capture_output=True, text=True, timeout=120)
         self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
         return done.stdout + done.stderr
 
@@ -144,7 +142,7 @@ nodes:
   predicted: {{type: predict, from: tiles, classes: [red, blue]{given}}}
   files:     {{type: save, from: predicted, dir: out}}
 """)
-        done = subprocess.run([BUILD / "bin/flowrun", "graph.yaml", "--force"], cwd=self.at, capture_output=True, text=True)
+        done = subprocess.run([support.program(), "graph.yaml", "--force"], cwd=self.at, capture_output=True, text=True)
         self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
         return done.stdout + done.stderr
 
@@ -159,7 +157,7 @@ nodes:
             self.assertAlmostEqual(float(row["p_red"]), 1 / (1 + math.exp(-4 * (mean[0] - mean[2]))), 3)
 
     def test_probabilities_of_a_module_are_its_own(self):
-        done = subprocess.run([BUILD / "bin/flowrun", "synth", "s.svs", "--width", "1200", "--height", "900"], cwd=self.at)
+        done = subprocess.run([support.program(), "synth", "s.svs", "--width", "1200", "--height", "900"], cwd=self.at)
         self.assertEqual(done.returncode, 0)
         for name, end in ENDS.items():
             module = torch.nn.Sequential(RedOrBlue(), end).eval()
@@ -239,9 +237,5 @@ ENDS = {
 }
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--build", type=Path, required=True)
-    options, rest = parser.parse_known_args()
-    BUILD = options.build.resolve()
     torch.set_num_threads(2)
-    unittest.main(argv=[sys.argv[0], *rest])
+    support.main()

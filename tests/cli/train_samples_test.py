@@ -1,11 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Which samples are drawn, how classes weigh, and whose patients' slides go to validation."""
-import argparse
 import csv
 import re
 import subprocess
-import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -14,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-BUILD = None
+import support
 
 TABLE = """
 flowrun: 1
@@ -48,7 +46,7 @@ class Samples(unittest.TestCase):
 
     def run_graph(self, graph, expect=0, out="out"):
         (self.at / "graph.yaml").write_text(graph)
-        done = subprocess.run([BUILD / "bin/flowrun", "graph.yaml", "--set", f"out={out}"], cwd=self.at, capture_output=True, text=True, timeout=300)
+        done = subprocess.run([support.program(), "graph.yaml", "--set", f"out={out}"], cwd=self.at, capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
         return done.stdout + done.stderr
 
@@ -74,7 +72,7 @@ class Samples(unittest.TestCase):
 
     def slides(self, patients):
         for i in range(4):
-            subprocess.run([BUILD / "bin/flowrun", "synth", f"s{i}.svs", "--width", "1200", "--height", "900", "--seed", str(i + 1)], cwd=self.at, check=True)
+            subprocess.run([support.program(), "synth", f"s{i}.svs", "--width", "1200", "--height", "900", "--seed", str(i + 1)], cwd=self.at, check=True)
         (self.at / "labels.csv").write_text("slide,label\n" + "".join(f"s{i},{'ab'[i % 2]}\n" for i in range(4)))
         (self.at / "slides.csv").write_text("path,patient\n" + "".join(f"s{i}.svs,{patients[i]}\n" for i in range(4)))
 
@@ -99,9 +97,5 @@ class Samples(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--build", type=Path, required=True)
-    options, rest = parser.parse_known_args()
-    BUILD = options.build.resolve()
     torch.set_num_threads(1)
-    unittest.main(argv=[sys.argv[0], *rest])
+    support.main()

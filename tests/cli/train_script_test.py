@@ -1,10 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """TorchScript modules: found like other paths, carried by checkpoints, exported as they are; values from PyTorch."""
-import argparse
 import csv
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
@@ -14,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-BUILD = None
+import support
 
 GRAPH = """
 flowrun: 1
@@ -79,7 +77,7 @@ class Scripts(unittest.TestCase):
     def command(self, graph, out="out"):
         """From another folder than the graph's, which paths are relative to."""
         (self.at / "graph.yaml").write_text(graph)
-        return [BUILD / "bin/flowrun", self.at / "graph.yaml", *(["--set", f"out={self.at / out}"] if "params" in graph else [])]
+        return [support.program(), self.at / "graph.yaml", *(["--set", f"out={self.at / out}"] if "params" in graph else [])]
 
     def run_graph(self, graph, expect=0, out="out"):
         done = subprocess.run(self.command(graph, out), cwd=self.at.parent, capture_output=True, text=True, timeout=300)
@@ -107,7 +105,7 @@ class Scripts(unittest.TestCase):
         moved = self.at.parent / "moved"
         self.at.rename(moved)
         self.at = moved
-        subprocess.run([BUILD / "bin/flowrun", "synth", "s.svs", "--width", "1200", "--height", "900"], cwd=self.at, check=True)
+        subprocess.run([support.program(), "synth", "s.svs", "--width", "1200", "--height", "900"], cwd=self.at, check=True)
         self.module.load_state_dict(torch.load(self.at / "out/best.pt")["model"])
         self.module.eval()
         for model in ("out/best.pt", "out/python/torchscript.pt"):
@@ -149,9 +147,5 @@ class Scripts(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--build", type=Path, required=True)
-    options, rest = parser.parse_known_args()
-    BUILD = options.build.resolve()
     torch.set_num_threads(1)
-    unittest.main(argv=[sys.argv[0], *rest])
+    support.main()

@@ -1,10 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Trainings beside each other in one graph: each ends as it does alone, to the bit, and draws what PyTorch draws."""
-import argparse
 import csv
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
@@ -14,8 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-BUILD = None
-TIMES = 2
+import support
 
 SAMPLES = """
 flowrun: 1
@@ -72,7 +69,7 @@ class Together(unittest.TestCase):
 
     def train(self, out, names, count=2, more=""):
         self.write(out, names, count, more)
-        done = subprocess.run([BUILD / "bin/flowrun", "graph.yaml"], cwd=self.at, capture_output=True, text=True, timeout=600)
+        done = subprocess.run([support.program(), "graph.yaml"], cwd=self.at, capture_output=True, text=True, timeout=600)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done.stdout + done.stderr
 
@@ -81,7 +78,7 @@ class Together(unittest.TestCase):
             self.train("alone", [name])
         files = ("last.pt", "best.pt", "metrics.csv", "curves.png", "curves.svg")
         self.assertNotEqual(*((self.at / "alone" / name / "last.pt").read_bytes() for name in ("script", "script2")))
-        for i in range(TIMES):
+        for i in range(20 if support.LONG else 2):
             self.train(f"together{i}", TRAININGS)
             for name in TRAININGS:
                 for file in files:
@@ -92,7 +89,7 @@ class Together(unittest.TestCase):
     def test_killed_a_module_goes_on_with_its_random_numbers(self):
         self.train("whole", ["script"], count=12)
         self.write("parts", ["script"], count=12)
-        child = subprocess.Popen([BUILD / "bin/flowrun", "graph.yaml"], cwd=self.at, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        child = subprocess.Popen([support.program(), "graph.yaml"], cwd=self.at, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while not (self.at / "parts/script/last.pt").exists() and child.poll() is None:
             time.sleep(0.01)
         child.kill()
@@ -110,10 +107,5 @@ class Together(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--build", type=Path, required=True)
-    parser.add_argument("--times", type=int, default=2)
-    options, rest = parser.parse_known_args()
-    BUILD, TIMES = options.build.resolve(), options.times
     torch.set_num_threads(1)
-    unittest.main(argv=[sys.argv[0], *rest])
+    support.main()

@@ -217,7 +217,8 @@ std::string to_text(const PluginList& list) {
 PluginList parse_list(const std::string& text) {
   try {
     const auto json = nlohmann::json::parse(text);
-    return {json.at("name"), json.at("version"), json.at("nodes"), json.at("commands"), json.value("libraries", std::vector<std::string>())};
+    return {json.at("name"), json.at("version"), json.at("nodes"), json.at("commands"),
+            json.value("libraries", std::vector<std::string>())};
   } catch (const nlohmann::json::exception& problem) {
     throw Error(fmt::format("not a list of nodes ({})", problem.what()));
   }

@@ -16,14 +16,14 @@ class Budget::Hold {
  public:
   Hold(std::shared_ptr<Budget> budget, Point& point, Turn turn, std::uint64_t id)
       : budget_(std::move(budget)), point_(point), turn_(turn), id_(id) {}
-  ~Hold() { budget_->give_back(point_, turn_, id_, !closed); }
+  ~Hold() { budget_->give_back(point_, turn_, id_, closes); }
   Hold(const Hold&) = delete;
   Hold& operator=(const Hold&) = delete;
 
   Point& point() const { return point_; }
   std::pair<Turn, std::uint64_t> key() const { return {turn_, id_}; }
 
-  mutable bool closed = false;  ///< its index may ask again, or has been told that it need not
+  mutable bool closes = true;  ///< its index, when it comes back
 
  private:
   std::shared_ptr<Budget> budget_;
@@ -81,7 +81,7 @@ std::size_t Budget::forget_scope(Point& point, std::uint64_t age) {
 std::size_t Budget::forget(Lease lease) {
   if (lease.use_count() <= 1) return 0;
   const auto& hold = *static_cast<const Hold*>(lease.get());
-  hold.closed = true;
+  hold.closes = false;
   std::size_t bytes = 0;
   {
     std::scoped_lock lock(mutex_);
@@ -191,7 +191,7 @@ void Budget::shrink(const Lease& lease, std::size_t bytes) {
 }
 
 void Budget::return_unused(Lease lease) {
-  static_cast<const Hold*>(lease.get())->closed = true;
+  static_cast<const Hold*>(lease.get())->closes = false;
 }
 
 void Budget::give_back(Point& point, Turn turn, std::uint64_t id, bool closes) {
