@@ -119,8 +119,7 @@ std::string svg_of(const std::string& dot) {
   if (problem == ENOENT)
     throw Error(
         "drawing needs Graphviz's program dot, which is not in PATH; install it (Debian: graphviz), or say "
-        "--dot "
-        "and lay the text out elsewhere");
+        "--dot and lay the text out elsewhere");
   if (problem != 0)
     throw Error(fmt::format("Graphviz's program dot cannot be run: {}", std::strerror(problem)));
   int status = 0;
