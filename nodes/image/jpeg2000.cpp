@@ -69,12 +69,25 @@ bool decoded_whole(const opj_image_t& image, int width, int height) {
          });
 }
 
-/// Checks the marker segment SIZ, which every codestream begins with (ISO 15444-1, A.5.1), before OpenJPEG
-/// allocates what it says.
-void check_header(std::span<const std::uint8_t> data, int width, int height) {
+constexpr std::size_t components = 40;  // where SIZ says how many there are
+
+void check_components(std::span<const std::uint8_t> data) {
+  for (std::size_t at = components + 2; at < jpeg2000_header_bytes; at += 3)
+    if (data[at] != 7 || data[at + 1] != 1 || data[at + 2] != 1)
+      throw Error("JPEG 2000 components that are not of 8 bits and full resolution");
+}
+
+/// `said`: what OpenJPEG says, a line.
+Error damaged(std::string_view said) {
+  while (said.ends_with('\n')) said.remove_suffix(1);
+  return Error(fmt::format("damaged JPEG 2000 data{}{}", said.empty() ? "" : ": ", said));
+}
+
+}  // namespace
+
+void check_jpeg2000_size(std::span<const std::uint8_t> data, int width, int height) {
   constexpr std::array<std::uint8_t, 4> begin{0xff, 0x4f, 0xff, 0x51};  // SOC, SIZ
-  constexpr std::size_t components = 40, length = components + 2 + 3 * 3;
-  if (data.size() < length || !std::equal(begin.begin(), begin.end(), data.begin()))
+  if (data.size() < jpeg2000_header_bytes || !std::equal(begin.begin(), begin.end(), data.begin()))
     throw Error("not a JPEG 2000 codestream");
   const auto number = [&](std::size_t at, std::size_t bytes) {
     std::uint64_t value = 0;
@@ -88,9 +101,6 @@ void check_header(std::span<const std::uint8_t> data, int width, int height) {
     throw Error(fmt::format("JPEG 2000 data of {} x {} pixels in {} components, expected {} x {} in 3",
                             static_cast<std::int64_t>(x_end - x), static_cast<std::int64_t>(y_end - y), count,
                             width, height));
-  for (std::size_t at = components + 2; at < length; at += 3)
-    if (data[at] != 7 || data[at + 1] != 1 || data[at + 2] != 1)
-      throw Error("JPEG 2000 components that are not of 8 bits and full resolution");
   constexpr std::uint64_t most_tiles = 1024;  // OpenJPEG takes about 9 KB for each
   const auto tiles = [](std::uint64_t end, std::uint64_t side) {
     return side == 0 ? most_tiles + 1 : (end + side - 1) / side;
@@ -100,16 +110,9 @@ void check_header(std::span<const std::uint8_t> data, int width, int height) {
     throw Error(fmt::format("JPEG 2000 data that are cut into more than {} tiles", most_tiles));
 }
 
-/// `said`: what OpenJPEG says, a line.
-Error damaged(std::string_view said) {
-  while (said.ends_with('\n')) said.remove_suffix(1);
-  return Error(fmt::format("damaged JPEG 2000 data{}{}", said.empty() ? "" : ": ", said));
-}
-
-}  // namespace
-
 void decode_jpeg2000(std::span<const std::uint8_t> codestream, int width, int height, std::uint8_t* rgb) {
-  check_header(codestream, width, height);
+  check_jpeg2000_size(codestream, width, height);
+  check_components(codestream);
   Source source{codestream};
   std::string problem, warning;
   const Stream stream = stream_over(source);

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "jpeg2000_check.h"
 #include "readers.h"
 
 namespace flowrun::wsi {
@@ -30,14 +31,20 @@ void compose_row(const std::uint32_t* argb, int cols, const std::array<std::uint
 
 class OpenSlideReader final : public PixelReader {
  public:
-  OpenSlideReader(std::shared_ptr<const SlideFacts> facts, OpenSlideHandle handle)
-      : facts_(std::move(facts)), handle_(std::move(handle)) {}
+  OpenSlideReader(std::shared_ptr<const SlideFacts> facts, const std::vector<TiffPage>& pages,
+                  OpenSlideHandle handle)
+      : facts_(std::move(facts)), jpeg2000_(facts_, pages), handle_(std::move(handle)) {}
 
   std::string_view name() const override { return "openslide"; }
 
   void read(int level, std::int64_t x, std::int64_t y, cv::Mat& rgb) override {
     const auto argb = std::make_unique_for_overwrite<std::uint32_t[]>(rgb.total());
-    const Window window{level, x, y, rgb.size()};
+    const Level& size = facts_->levels.at(static_cast<std::size_t>(level));
+    const Window window{level, base_pixel(x, rgb.cols, size.width, size.downsample),
+                        base_pixel(y, rgb.rows, size.height, size.downsample), rgb.size()};
+    jpeg2000_.check(level, {static_cast<double>(window.x) / size.downsample,
+                            static_cast<double>(window.y) / size.downsample, static_cast<double>(rgb.cols),
+                            static_cast<double>(rgb.rows)});
     const Shared shared = current();
     if (!problem_of(shared.get(), window, argb.get())) return compose(argb.get(), rgb);
     // Another thread's read may have failed on that handle. What fails on one of its own is this read.
@@ -57,8 +64,8 @@ class OpenSlideReader final : public PixelReader {
   using Shared = std::shared_ptr<openslide_t>;
   struct Window {
     int level;
-    std::int64_t x, y;  // pixels of the level
-    cv::Size size;
+    std::int64_t x, y;  // level-0 pixels
+    cv::Size size;      // pixels of the level
   };
 
   /// The handle that all threads share, opened if need be.
@@ -69,15 +76,12 @@ class OpenSlideReader final : public PixelReader {
   }
 
   /// What went wrong, also in an earlier read of the handle.
-  std::optional<std::string> problem_of(openslide_t* handle, const Window& window,
-                                        std::uint32_t* argb) const {
+  static std::optional<std::string> problem_of(openslide_t* handle, const Window& window,
+                                               std::uint32_t* argb) {
     // In one piece: OpenSlide takes level-0 coordinates, so at levels with an odd downsample each window is
     // shifted by its own fraction of a pixel, and strips of one would not fit together.
-    const Level& level = facts_->levels.at(static_cast<std::size_t>(window.level));
-    openslide_read_region(handle, argb,
-                          base_pixel(window.x, window.size.width, level.width, level.downsample),
-                          base_pixel(window.y, window.size.height, level.height, level.downsample),
-                          window.level, window.size.width, window.size.height);
+    openslide_read_region(handle, argb, window.x, window.y, window.level, window.size.width,
+                          window.size.height);
     const char* problem = openslide_get_error(handle);
     return problem ? std::optional<std::string>(problem) : std::nullopt;
   }
@@ -99,6 +103,7 @@ class OpenSlideReader final : public PixelReader {
   }
 
   const std::shared_ptr<const SlideFacts> facts_;
+  Jpeg2000Check jpeg2000_;
   std::mutex mutex_;
   Shared handle_;  // null: to be opened
 };
@@ -114,8 +119,8 @@ OpenSlideHandle open_handle(const std::filesystem::path& path) {
 }
 
 std::shared_ptr<PixelReader> openslide_reader(std::shared_ptr<const SlideFacts> facts,
-                                              OpenSlideHandle handle) {
-  return std::make_shared<OpenSlideReader>(std::move(facts), std::move(handle));
+                                              const std::vector<TiffPage>& pages, OpenSlideHandle handle) {
+  return std::make_shared<OpenSlideReader>(std::move(facts), pages, std::move(handle));
 }
 
 }  // namespace flowrun::wsi

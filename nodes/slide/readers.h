@@ -32,8 +32,9 @@ OpenSlideHandle open_handle(const std::filesystem::path& path);
 
 /// Reads any slide that OpenSlide knows. OpenSlide keeps decoded tiles itself, 32 MiB of them. A handle reads
 /// no more once a read has failed (openslide.h): the slide is opened anew then, so that others can be read.
+/// `pages`: of the slide, where it is a TIFF.
 std::shared_ptr<PixelReader> openslide_reader(std::shared_ptr<const SlideFacts> facts,
-                                              OpenSlideHandle handle);
+                                              const std::vector<TiffPage>& pages, OpenSlideHandle handle);
 
 /// Reads tiled TIFFs of 8-bit RGB whose levels are JPEG, Aperio's JPEG 2000, deflate, LZW, PackBits or not
 /// compressed, by libjpeg, OpenJPEG and libtiff. A tile that the file leaves out is background. Throws Error

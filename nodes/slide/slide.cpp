@@ -9,6 +9,7 @@
 #include <cmath>
 #include <utility>
 
+#include "jpeg2000_check.h"
 #include "mpp.h"
 #include "nodes/image/tiff_sizes.h"
 #include "readers.h"
@@ -151,10 +152,11 @@ Slide Slide::open(const fs::path& path, std::string name, std::optional<double> 
         return Slide(std::move(facts), std::move(reader));
     }
   check_tiff_sizes(path);
+  check_first_jpeg2000_tiles(path, pages);
   OpenSlideHandle handle = open_handle(path);
   auto facts = completed(openslide_facts(handle.get(), path));
   auto reader = direct_reader(facts, pages, backend);
-  if (!reader) reader = openslide_reader(facts, std::move(handle));
+  if (!reader) reader = openslide_reader(facts, pages, std::move(handle));
   return Slide(std::move(facts), std::move(reader));
 }
 

@@ -9,8 +9,9 @@
 
 namespace flowrun::wsi {
 
-/// Aperio's own code of compression: JPEG 2000 of red, green and blue.
-constexpr std::uint16_t aperio_rgb_jpeg2000 = 33005;
+/// Aperio's own codes of compression: JPEG 2000 of red, green and blue, and of brightness and colour
+/// differences.
+constexpr std::uint16_t aperio_rgb_jpeg2000 = 33005, aperio_ycbcr_jpeg2000 = 33003;
 
 /// The page of each level. OpenSlide's rules: of Aperio's TIFFs every tiled page is a level, of others the
 /// first, and those that are marked as reduced. Throws Error that says why when that does not tell.

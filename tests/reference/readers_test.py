@@ -192,10 +192,36 @@ class Readers(support.ProgramTest):
         many = bytearray(good)
         many[24:32] = b"\0\0\0\1" * 2  # tiles of 1 x 1 pixel
         for codec, data in ((JPEG_2000, tiffs.jpeg_2000(flat)), (JPEG, tiffs.jpeg(flat)), (JPEG_2000, bytes(many))):
-            slide = self.slide(page(drawn, codec, change={0: lambda _, data=data: data}, t270=tiffs.APERIO % 0.5))
-            found, said = self.tiles(slide, SKIPS)
+            why = r"4096 x 4096 |cut into more than 1024 tiles"
+            first, last = (self.slide(page(drawn, codec, change={number: lambda _, data=data: data},
+                                           t270=tiffs.APERIO % 0.5)) for number in (0, 1))
+            found, said = self.tiles(first, SKIPS)
             self.assertEqual(list(found), [(256, 0)])
-            self.assertRegex(said, r"4096 x 4096 |cut into more than 1024 tiles")
+            self.assertRegex(said, why)
+            if codec == JPEG_2000:
+                found, said = self.tiles(last, SKIPS, backend="openslide")
+                self.assertEqual(list(found), [(0, 0)])
+                self.assertRegex(said, why)
+                self.assertRegex(self.tiles(first, FAILED, backend="openslide")[1], why)
+
+    def test_openslide_is_not_given_a_header_that_takes_memory_from_a_finer_level_either(self):
+        drawn = tiffs.picture(1024, 512)
+        many = bytearray(tiffs.jpeg_2000(drawn[:256, :256]))
+        many[24:32] = b"\0\0\0\1" * 2
+        base = page(drawn, JPEG_2000, change={1: lambda _: bytes(many)}, t270=tiffs.APERIO % 0.5)
+        smaller = page(drawn[::2, ::2].copy(), JPEG_2000, change={0: lambda _: None}, t270="Aperio")
+        found, said = self.tiles(self.slide(base, smaller), SKIPS, level=1)
+        self.assertEqual(list(found), [(512, 0)])
+        self.assertIn("cannot read level 0 at x=256, y=0: JPEG 2000 data that are cut into more than 1024 tiles", said)
+
+    def test_jpeg_2000_of_brightness_and_colour_differences_is_what_openslide_reads(self):
+        drawn = tiffs.picture(512, 256)
+        as_differences = lambda part: tiffs.jpeg_2000(np.array(Image.fromarray(part).convert("YCbCr")))  # noqa: E731
+        slide = self.slide(page(drawn, 33003, encode=as_differences, t270=tiffs.APERIO % 0.5))
+        self.assertEqual(self.said(slide)["read by"], "openslide")
+        wanted = np.array(openslide.OpenSlide(slide).read_region((0, 0), 0, (512, 256)).convert("RGB"))
+        np.testing.assert_allclose(wanted.astype(int), drawn, atol=3)
+        np.testing.assert_array_equal(self.mosaic(slide, 512, 256, 1), wanted)
 
     def test_turned_pages_are_refused(self):
         drawn = tiffs.picture(300, 300)

@@ -31,7 +31,8 @@ void compare_readers(const std::filesystem::path& path) {
   const Slide slide = Slide::open(path, "s");
   const auto direct = open_tiff_reader(slide.share_facts(), tiff_pages(path));
   REQUIRE(direct);
-  const auto reference = openslide_reader(slide.share_facts(), OpenSlideHandle(openslide_open(path.c_str())));
+  const auto reference =
+      openslide_reader(slide.share_facts(), {}, OpenSlideHandle(openslide_open(path.c_str())));
   const std::int64_t w = slide.facts().width(), h = slide.facts().height();
   for (const auto& [x, y] : {std::pair<std::int64_t, std::int64_t>{0, 0},
                              {w / 2 + 3, h / 2 + 7},
