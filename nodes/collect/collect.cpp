@@ -61,6 +61,7 @@ void Collect::describe(Description<Collect>& d) {
       .at_most(1000);
   d.option("backend", &Collect::backend, "what reads pixels, as for the node read")
       .choices({"auto", "openslide", "tiff"});
+  d.option("color", &Collect::color, "as for the node read").choices({"stored", "icc"});
 }
 
 void Collect::plan(Costs& costs) {
@@ -71,7 +72,7 @@ void Collect::plan(Costs& costs) {
 Scopes Collect::open(Inputs&) {
   const collect::CollectOptions options = options_of(*this);
   const collect::CollectResult result = collect::collect(options, {});
-  return scopes_of(list_slides({options.slides}, options.extensions), mpp, backend_named(backend),
+  return scopes_of(list_slides({options.slides}, options.extensions), slide_options(mpp, backend, color),
                    failure_of(result));
 }
 

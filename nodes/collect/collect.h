@@ -17,7 +17,7 @@ struct Collect : Open {
   std::optional<std::filesystem::path> logs;
   std::vector<std::string> extensions;
   std::optional<double> mpp;
-  std::string backend = "auto";
+  std::string backend = "auto", color = "stored";
 
   static void describe(Description<Collect>& d);
   void plan(Costs& costs) override;

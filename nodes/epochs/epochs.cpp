@@ -58,6 +58,7 @@ std::string fingerprint(const Samples& samples, const std::vector<bool>& validat
   for (const auto& slide : samples.slides) {
     add_file(slide.file.path);
     if (slide.file.mpp) hash = mix(hash, fmt::format("{}", *slide.file.mpp));
+    if (slide.file.color == Color::icc) hash = mix(hash, "icc");
   }
   for (std::size_t i = 0; i < samples.rows.size(); ++i) {
     const Samples::Row& row = samples.rows[i];
@@ -101,8 +102,9 @@ void Epochs::describe(Description<Epochs>& d) {
           "Samples are rows of train_csv (and val_csv), or what `index` gathered in the same graph; `load` "
           "reads their pixels. A row is a tile image (columns path, label; paths are relative to the table), "
           "or a place in a slide (slide, x, y, level, size, mpp, label): a tiles.csv of `save` is both, and "
-          "is read straight from the slides when `slides` says where they are. Columns weight and patient "
-          "are optional; of slides the list that names them may have the patient. `validation` splits off "
+          "is read straight from the slides when `slides` says where they are. Columns weight, patient "
+          "and color (stored, icc: as `read` has it) are optional; of slides the list that names them may "
+          "have the patient. `validation` splits off "
           "that share of each class, whole slides or patients at a time (split_by). What is both trained and "
           "validated with (images, slides, patients) is told. "
           "Which samples an epoch has and in which order depends on the seed and the epoch's number "

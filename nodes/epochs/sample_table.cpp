@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 #include <utility>
@@ -77,16 +78,20 @@ class SampleTable {
 
   std::uint32_t slide() {
     const std::string text = slide_ ? table_.field(*slide_) : "";
-    const std::string patient = patient_ ? table_.field(*patient_) : "";
+    std::string patient = patient_ ? table_.field(*patient_) : "";
     if (text.empty() && !path_) table_.fail("the sample has no slide");
-    const auto [it, is_new] = known_.try_emplace({text, patient}, 0);
-    if (is_new) it->second = path_ ? entry({{}, slide_stem(text), {}}, patient) : entry_of(text, patient);
-    return it->second;
+    const std::string color = color_ ? table_.field(*color_) : "";
+    if (!color.empty() && color != "stored" && color != "icc")
+      table_.fail(fmt::format("'color': expected stored or icc, found '{}'", color));
+    const auto [it, is_new] = known_.try_emplace({text, patient, color}, 0);
+    if (!is_new) return it->second;
+    SlideFile file = path_ ? SlideFile{{}, slide_stem(text), {}} : file_of(text, patient);
+    if (color == "icc") file.color = Color::icc;
+    return it->second = entry(std::move(file), patient);
   }
 
-  std::uint32_t entry_of(const std::string& text, const std::string& patient) {
-    if (slides_.empty())
-      return entry({(folder_ / text).lexically_normal(), printable(slide_stem(text)), {}}, patient);
+  SlideFile file_of(const std::string& text, std::string& patient) {
+    if (slides_.empty()) return {(folder_ / text).lexically_normal(), printable(slide_stem(text)), {}};
     const auto found = std::find_if(slides_.begin(), slides_.end(), [&](const ListedSlide& listed) {
       SlideFacts facts;
       facts.path = listed.path;
@@ -95,14 +100,15 @@ class SampleTable {
     });
     if (found == slides_.end())
       table_.fail(fmt::format("none of the {} slides is '{}'", slides_.size(), text));
-    return entry({found->path, found->name, found->mpp}, patient.empty() ? found->patient : patient);
+    if (patient.empty()) patient = found->patient;
+    return {found->path, found->name, found->mpp};
   }
 
   /// Two tables, or two ways to write a name, may mean the same slide.
   std::uint32_t entry(SlideFile file, const std::string& patient) {
     auto& all = samples_.slides;
     const auto same = std::find_if(all.begin(), all.end(), [&](const Samples::SlideEntry& e) {
-      return e.file.path == file.path && e.file.name == file.name;
+      return e.file.path == file.path && e.file.name == file.name && e.file.color == file.color;
     });
     if (same == all.end()) {
       all.push_back({std::move(file), patient});
@@ -125,8 +131,9 @@ class SampleTable {
   std::optional<std::size_t> path_, slide_, x_, y_;
   std::optional<std::size_t> level_ = table_.find({"level"}), size_ = table_.find({"size"}),
                              mpp_ = table_.find({"mpp"}), extent_ = table_.find({"extent"}),
-                             weight_ = table_.find({"weight"}), patient_ = table_.find({"patient"});
-  std::map<std::pair<std::string, std::string>, std::uint32_t> known_;  // texts to slides
+                             weight_ = table_.find({"weight"}), patient_ = table_.find({"patient"}),
+                             color_ = table_.find({"color"});
+  std::map<std::array<std::string, 3>, std::uint32_t> known_;  // texts to slides
 };
 
 }  // namespace

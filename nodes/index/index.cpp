@@ -36,7 +36,7 @@ Action Index::process(Inputs& in, Outputs&) {
   row.mpp = tile.mpp;
   return [&samples = in.state<Samples>(), row, label = tile.label, slide = tile.slide] {
     if (samples.slides.empty())
-      samples.slides.push_back({{slide->path, slide->name, slide->mpp}, slide->patient});
+      samples.slides.push_back({{slide->path, slide->name, slide->mpp, slide->color}, slide->patient});
     samples.rows.push_back(row);
     samples.rows.back().label = Samples::index_of(samples.labels, label);
   };

@@ -22,7 +22,8 @@ void Read::describe(Description<Read>& d) {
       .scope_output<Slide>("slide");
   d.option("path", &Read::path,
            "slide file, glob pattern, folder (with all below it), or list (.txt: a path a line; .csv: a "
-           "column 'path' or 'wsi', and perhaps 'mpp', and 'patient', which `epochs` can split by); or several of these")
+           "column 'path' or 'wsi', and perhaps 'mpp', and 'patient', which `epochs` can split by); or "
+           "several of these")
       .required()
       .input_list();
   d.option("mpp", &Read::mpp,
@@ -34,6 +35,13 @@ void Read::describe(Description<Read>& d) {
        "what reads pixels: OpenSlide, or libtiff directly (tiled RGB TIFFs only); auto takes the faster one "
        "that can")
       .choices({"auto", "openslide", "tiff"});
+  d.option("color", &Read::color,
+           "icc: turns pixels from the colours of the slide's ICC profile into sRGB, as pathologists see "
+           "them on a "
+           "managed screen; what is written from then on is sRGB, and tables and HDF5 files say so (color: "
+           "icc). A slide "
+           "without a profile is read as it is stored, with a note")
+      .choices({"stored", "icc"});
 }
 
 void Read::plan(Costs& costs) {
@@ -41,7 +49,7 @@ void Read::plan(Costs& costs) {
 }
 
 Scopes Read::open(Inputs&) {
-  return scopes_of(list_slides(path), mpp, backend_named(backend));
+  return scopes_of(list_slides(path), slide_options(mpp, backend, color));
 }
 
 }  // namespace flowrun::wsi

@@ -14,7 +14,7 @@ namespace flowrun::wsi {
 struct Read : Open {
   std::vector<std::filesystem::path> path;
   std::optional<double> mpp;
-  std::string backend = "auto";
+  std::string backend = "auto", color = "stored";
 
   static void describe(Description<Read>& d);
   void plan(Costs& costs) override;

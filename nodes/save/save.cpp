@@ -25,14 +25,20 @@
 namespace flowrun::wsi {
 namespace {
 
+/// Where pixels are as the file stores them, tables say nothing of colours.
+bool is_srgb(const Tile& tile) {
+  return tile.slide && tile.slide->color == Color::icc;
+}
+
 TableText columns_of(const Save& options, const Tile* tile) {
   std::vector<std::string> names{"slide", "x", "y", "level", "size", "mpp", "coverage", "label"};
   if (options.format == "none")
     names.push_back("dropped_because");
   else
     names.insert(names.begin(), "path");
-  if (tile)
-    for (const auto& [name, value] : tile->values) names.push_back(name);
+  if (!tile) return {TableText::format(options.table), std::move(names)};
+  if (is_srgb(*tile)) names.push_back("color");
+  for (const auto& [name, value] : tile->values) names.push_back(name);
   return {TableText::format(options.table), std::move(names)};
 }
 
@@ -130,7 +136,8 @@ void Save::describe(Description<Save>& d) {
       .details(
           "For each slide a folder: <slide>_x<x>_y<y>.png (or .jpg) for each tile, x and y in level-0 "
           "pixels; tiles.csv (or .tsv, .jsonl) with path (relative to the table), slide, x, y, level, size, "
-          "mpp, coverage, label, in the order of the grid; with `mask` connected mask.png (one bit a pixel, "
+          "mpp, coverage, label, and color where pixels were turned into sRGB, in the order of the grid; "
+          "with `mask` connected mask.png (one bit a pixel, "
           "white = tissue); with `slide` connected overview.jpg, the slide with the mask's outline and the "
           "kept tiles. Samples of an epoch come from many slides and may be drawn twice: their files are "
           "called <epoch>_<number of the sample>, and `slide` says where each is from. The folder appears "
@@ -189,6 +196,7 @@ Action Save::process(Inputs& in, Outputs&) {
     cells.push_back(tile.dropped_because);
   else
     cells.insert(cells.begin(), name);
+  if (is_srgb(tile)) cells.emplace_back("icc");
   for (const auto& [value_name, value] : tile.values) cells.emplace_back(value);
   const TableText columns = columns_of(*this, &tile);
   return [&files, columns, row = columns.row(cells), x = tile.x, y = tile.y, extent = tile.extent, opened,

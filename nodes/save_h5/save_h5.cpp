@@ -43,9 +43,12 @@ std::filesystem::path unit_of(const SaveH5& options, const SlideFacts& slide, co
 }
 
 H5Attributes attributes_of(const SaveH5& options, const TileShape& shape, const SlideFacts& slide) {
-  if (options.layout == "clam") return clam_attributes(shape, slide, patches);
-  if (options.layout == "stamp") return stamp_attributes(shape, slide);
-  return trident_attributes(shape, slide, ".", options.magnification);
+  H5Attributes attributes = options.layout == "clam" ? clam_attributes(shape, slide, patches)
+                            : options.layout == "stamp"
+                                ? stamp_attributes(shape, slide)
+                                : trident_attributes(shape, slide, ".", options.magnification);
+  if (slide.color == Color::icc) attributes.emplace_back("color", "icc");
+  return attributes;
 }
 
 /// The file with its datasets, without rows.

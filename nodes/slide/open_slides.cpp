@@ -7,7 +7,7 @@ std::shared_ptr<const Slide> OpenSlides::get(std::uint32_t number) {
   const std::shared_ptr<Entry> entry = find(number);
   std::scoped_lock lock(entry->opening);
   const SlideFile& file = files_.at(number);
-  if (!entry->slide) entry->slide = Slide::open(file.path, file.name, file.mpp);
+  if (!entry->slide) entry->slide = Slide::open(file.path, file.name, {.mpp = file.mpp, .color = file.color});
   return {entry, &*entry->slide};
 }
 

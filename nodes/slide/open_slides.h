@@ -21,6 +21,7 @@ struct SlideFile {
   std::filesystem::path path;
   std::string name;           ///< fit for a file name
   std::optional<double> mpp;  ///< microns per level-0 pixel, instead of what the file says
+  Color color = Color::stored;
 };
 
 /// Slides that are read here and there: of many, those used last stay open. Thread-safe.

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <utility>
 
+#include "icc_reader.h"
 #include "jpeg2000_check.h"
 #include "mpp.h"
 #include "nodes/image/tiff_sizes.h"
@@ -103,6 +104,17 @@ std::shared_ptr<PixelReader> direct_reader(const std::shared_ptr<const SlideFact
   }
 }
 
+/// `reader` in sRGB, which the facts then say; a slide without a profile is noted.
+std::shared_ptr<PixelReader> in_srgb(SlideFacts& facts, std::shared_ptr<PixelReader> reader) {
+  const std::vector<std::uint8_t> profile = icc_profile_of(facts);
+  if (profile.empty()) {
+    facts.notes.emplace_back("no ICC profile was found: its colours are those that the file stores");
+    return reader;
+  }
+  facts.color = Color::icc;
+  return icc_reader(facts, profile, std::move(reader));
+}
+
 }  // namespace
 
 std::optional<double> positive_number(std::string_view text) {
@@ -129,35 +141,39 @@ double SlideFacts::objective_power_or_throw() const {
 Slide::Slide(std::shared_ptr<const SlideFacts> facts, std::shared_ptr<PixelReader> reader)
     : facts_(std::move(facts)), reader_(std::move(reader)) {}
 
-Slide Slide::open(const fs::path& path, std::string name, std::optional<double> mpp, Backend backend,
-                  std::string patient) {
+Slide Slide::open(const fs::path& path, std::string name, const SlideOptions& options) {
+  const Backend backend = options.backend;
   check_file(path);
   const std::vector<TiffPage> pages = tiff_pages(path);
   const auto completed = [&](SlideFacts facts) {
     facts.path = path;
     facts.name = name;
-    facts.patient = patient;
-    if (mpp) {
-      facts.mpp = mpp;
+    facts.patient = options.patient;
+    if (options.mpp) {
+      facts.mpp = options.mpp;
       facts.notes.clear();  // they are of the MPP that the file says
-      doubt_mpp(*mpp, *mpp, facts.notes);
+      doubt_mpp(*options.mpp, *options.mpp, facts.notes);
     }
     check_levels(facts, pages);
-    return std::make_shared<const SlideFacts>(std::move(facts));
+    return std::make_shared<SlideFacts>(std::move(facts));
+  };
+  const auto slide = [&](const std::shared_ptr<SlideFacts>& facts, std::shared_ptr<PixelReader> reader) {
+    if (options.color == Color::icc) reader = in_srgb(*facts, std::move(reader));
+    return Slide(facts, std::move(reader));
   };
   if (backend != Backend::openslide)
     if (auto of_file = aperio_facts(pages)) {
-      auto facts = completed(*std::move(of_file));
+      const auto facts = completed(*std::move(of_file));
       if (auto reader = direct_reader(facts, pages, Backend::automatic))
-        return Slide(std::move(facts), std::move(reader));
+        return slide(facts, std::move(reader));
     }
   check_tiff_sizes(path);
   check_first_jpeg2000_tiles(path, pages);
   OpenSlideHandle handle = open_handle(path);
-  auto facts = completed(openslide_facts(handle.get(), path));
+  const auto facts = completed(openslide_facts(handle.get(), path));
   auto reader = direct_reader(facts, pages, backend);
   if (!reader) reader = openslide_reader(facts, pages, std::move(handle));
-  return Slide(std::move(facts), std::move(reader));
+  return slide(facts, std::move(reader));
 }
 
 int Slide::level_for(double downsample) const {

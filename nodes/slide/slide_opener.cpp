@@ -9,22 +9,27 @@
 #include "slide_files.h"
 
 namespace flowrun::wsi {
-Backend backend_named(const std::string& name) {
-  return name == "tiff" ? Backend::tiff : name == "openslide" ? Backend::openslide : Backend::automatic;
+
+SlideOptions slide_options(std::optional<double> mpp, const std::string& backend, const std::string& color) {
+  SlideOptions options{.mpp = mpp};
+  if (backend != "auto") options.backend = backend == "tiff" ? Backend::tiff : Backend::openslide;
+  if (color == "icc") options.color = Color::icc;
+  return options;
 }
 
-Scopes scopes_of(std::vector<ListedSlide> slides, std::optional<double> mpp, Backend backend,
-                 std::string failure) {
+Scopes scopes_of(std::vector<ListedSlide> slides, const SlideOptions& options, std::string failure) {
   const std::size_t count = slides.size() + (failure.empty() ? 0 : 1);
-  auto next = [slides = std::move(slides), at = std::size_t{0}, mpp, backend,
+  auto next = [slides = std::move(slides), at = std::size_t{0}, options,
                failure = std::move(failure)]() mutable -> std::optional<NewScope> {
     if (at < slides.size()) {
       const ListedSlide& slide = slides[at++];
       auto identity = file_identity(slide.path);
       if (slide.mpp) identity["mpp"] = fmt::format("{}", *slide.mpp);
-      return NewScope{slide.name, std::move(identity), [slide, mpp, backend](Outputs& out) {
-                        Slide opened = Slide::open(slide.path, slide.name, slide.mpp ? slide.mpp : mpp,
-                                                   backend, slide.patient);
+      SlideOptions own = options;
+      if (slide.mpp) own.mpp = slide.mpp;
+      own.patient = slide.patient;
+      return NewScope{slide.name, std::move(identity), [slide, own = std::move(own)](Outputs& out) {
+                        Slide opened = Slide::open(slide.path, slide.name, own);
                         for (const std::string& note : opened.facts().notes)
                           out.note(fmt::format("{}: {}", slide.name, note));
                         out.emit("slide", std::move(opened));

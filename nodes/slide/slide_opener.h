@@ -16,15 +16,15 @@ namespace flowrun::wsi {
 /// Bytes of an open slide: handles, tile tables and the like come on top of the pixels.
 constexpr std::size_t open_slide_bytes = Slide::cache_bytes + (std::size_t{2} << 20);
 
-/// The backend for an option's value: auto, openslide or tiff.
-Backend backend_named(const std::string& name);
+/// How slides are opened, by the options mpp, backend (auto, openslide, tiff) and color (stored, icc) of a
+/// node.
+SlideOptions slide_options(std::optional<double> mpp, const std::string& backend, const std::string& color);
 
 /// Opens slides in the order of a list, each in a scope of its own, and emits them on port `slide`. A slide's
 /// identity is its path, its size, the time of its last change, and its MPP where the list has it. The list's
-/// MPP comes first, then `mpp`, then what the file says; what is doubtful about it becomes a note. `failure`:
-/// what went wrong in finding the slides; it is reported after them, as the failure of a scope called "not
-/// collected".
-Scopes scopes_of(std::vector<ListedSlide> slides, std::optional<double> mpp, Backend backend,
-                 std::string failure = {});
+/// MPP comes first, then that of `options`, then what the file says; what is doubtful about it becomes a
+/// note. `failure`: what went wrong in finding the slides; it is reported after them, as the failure of a
+/// scope called "not collected".
+Scopes scopes_of(std::vector<ListedSlide> slides, const SlideOptions& options, std::string failure = {});
 
 }  // namespace flowrun::wsi

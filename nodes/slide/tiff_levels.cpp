@@ -51,6 +51,7 @@ bool is_readable(const TiffPage& page) {
   const auto fits = [](std::int64_t side) { return side >= 1 && side <= largest_side; };
   if (!page.tiled || !fits(page.tile_width) || !fits(page.tile_height) || page.depth != 1) return false;
   if (page.channels != 3 || page.bits != 8 || !page.contiguous) return false;
+  if (page.predictor != PREDICTOR_NONE && page.predictor != PREDICTOR_HORIZONTAL) return false;
   const bool rgb = page.photometric == PHOTOMETRIC_RGB;
   switch (page.compression) {
     case COMPRESSION_JPEG:

@@ -7,9 +7,18 @@
 #include <CLI/CLI.hpp>
 
 #include "nodes/base/say.h"
+#include "nodes/image/icc.h"
+#include "nodes/slide/icc_reader.h"
 
 namespace flowrun::wsi {
 namespace {
+
+std::string profile_in_words(const SlideFacts& facts) try {
+  const std::vector<std::uint8_t> profile = icc_profile_of(facts);
+  return profile.empty() ? "none" : icc_description(profile);
+} catch (const Error& problem) {
+  return problem.what();
+}
 
 void print(const Slide& slide) {
   const SlideFacts& facts = slide.facts();
@@ -25,6 +34,7 @@ void print(const Slide& slide) {
          facts.bounds.x, facts.bounds.y);
   say_to(stdout, "  background       #{:02x}{:02x}{:02x}\n", facts.background[0], facts.background[1],
          facts.background[2]);
+  say_to(stdout, "  ICC profile      {}\n", profile_in_words(facts));
   for (std::size_t i = 0; i < facts.levels.size(); ++i) {
     const Level& level = facts.levels[i];
     say_to(stdout, "  level {:<10} {} x {}, downsample {:.4g}, tiles {} x {}\n", i, level.width, level.height,

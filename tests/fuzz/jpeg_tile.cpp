@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const auto backend : {wsi::Backend::tiff, wsi::Backend::openslide}) try {
       const fuzz::Lease lease(wsi::Slide::cache_bytes +
                               side * side * (3 + wsi::PixelReader::scratch_per_pixel));
-      const wsi::Slide slide = wsi::Slide::open(file.path(), "slide", 0.5, backend);
+      const wsi::Slide slide = wsi::Slide::open(file.path(), "slide", {.mpp = 0.5, .backend = backend});
       cv::Mat rgb(side, side, CV_8UC3);
       slide.read(0, 0, 0, rgb);
     } catch (const Error&) {

@@ -40,7 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const auto backend : {wsi::Backend::tiff, wsi::Backend::openslide}) try {
       const fuzz::Lease lease(wsi::Slide::cache_bytes +
                               side * side * (3 + wsi::PixelReader::scratch_per_pixel));
-      read_some(wsi::Slide::open(file.path(), "slide", {}, backend));
+      read_some(wsi::Slide::open(file.path(), "slide", {.backend = backend}));
     } catch (const Error&) {
     }
   return 0;

@@ -19,6 +19,7 @@ from PIL import Image
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 import support  # noqa: E402
 import tiffs  # noqa: E402
+from drawn_slides import DrawnSlides  # noqa: E402
 from support import DONE, FAILED, SKIPS, flowrun  # noqa: E402
 from tiffs import DEFLATE, JPEG, JPEG_2000, LZW, NONE, page, write  # noqa: E402
 
@@ -72,35 +73,8 @@ def one_bit(data):
     return bytes(bad)
 
 
-class Readers(support.ProgramTest):
-    def tiles(self, slide, code=DONE, size=256, graph=GRAPH, **values):
-        """The tiles that are written, by place, and what was said."""
-        out = self.fresh("out")
-        ended = flowrun("run", self.write(graph), *support.settings(slide=slide, size=size, out=out, **values))
-        self.assert_ended(ended, code)
-        folder, found = out / slide.stem, {}
-        if (folder / "tiles.csv").exists():
-            with open(folder / "tiles.csv", newline="") as table:
-                for row in csv.DictReader(table):
-                    found[int(row["x"]), int(row["y"])] = np.array(Image.open(folder / row["path"])).astype(int)
-        return found, ended.out + ended.err
-
-    def mosaic(self, slide, width, height, downsample=1, **values):
-        whole = np.full((height + 256, width + 256, 3), -1)
-        for (x, y), tile in self.tiles(slide, **values)[0].items():
-            x, y = round(x / downsample), round(y / downsample)
-            whole[y:y + tile.shape[0], x:x + tile.shape[1]] = tile
-        return whole[:height, :width]
-
-    def said(self, slide):
-        ended = flowrun("slide", slide)
-        self.assert_ended(ended, DONE)
-        return dict(re.findall(r"^  ([a-zA-Z]+(?: by| power)?) {2,}(.+)$", ended.out, re.M))
-
-    def slide(self, *pages, name="s.tif"):
-        folder = self.fresh("slides")
-        folder.mkdir()
-        return write(folder / name, *pages)
+class Readers(DrawnSlides):
+    graph = GRAPH
 
     def test_the_stream_says_how_it_is_sampled(self):
         drawn = tiffs.picture(600, 500)
@@ -125,6 +99,10 @@ class Readers(support.ProgramTest):
                 wanted = np.array(openslide.OpenSlide(whole).read_region((0, 0), 0, (600, 500)).convert("RGB"))
                 wanted[:256, :256] = wanted[256:, 256:512] = 255
                 np.testing.assert_array_equal(self.mosaic(slide, 600, 500), wanted)
+
+    def test_a_predictor_of_floating_point_numbers_is_not_for_bytes(self):
+        slide = self.slide(page(tiffs.picture(600, 500), DEFLATE, t317=3))
+        self.assertIn("cannot read level 0 at x=0, y=0", self.tiles(slide, SKIPS)[1])
 
     def test_a_list_of_tiles_that_is_too_short_is_damage(self):
         for name, more in (("s.tif", {}), ("s.svs", {"t270": tiffs.APERIO % 0.5})):

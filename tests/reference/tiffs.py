@@ -94,6 +94,8 @@ def write(path, *pages):
             values = value if isinstance(value, list) else [value]
             if isinstance(value, str):
                 kind, data, count = 2, value.encode() + b"\0", len(value) + 1
+            elif isinstance(value, bytes):
+                kind, data, count = 7, value, len(value)
             elif tag in (282, 283):
                 kind, data, count = 5, struct.pack("<II", round(value * 1000), 1000), 1
             else:

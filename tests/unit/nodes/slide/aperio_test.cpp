@@ -16,8 +16,8 @@ namespace {
 /// What the TIFF directories say is what OpenSlide says, to the last digit.
 void compare_facts(const std::filesystem::path& path) {
   REQUIRE(aperio_facts(tiff_pages(path)));
-  const Slide direct = Slide::open(path, "s", {}, Backend::tiff);
-  const Slide reference = Slide::open(path, "s", {}, Backend::openslide);
+  const Slide direct = Slide::open(path, "s", {.backend = Backend::tiff});
+  const Slide reference = Slide::open(path, "s", {.backend = Backend::openslide});
   const SlideFacts &ours = direct.facts(), &theirs = reference.facts();
   CHECK(ours.vendor == theirs.vendor);
   CHECK(ours.mpp == theirs.mpp);
@@ -80,7 +80,8 @@ TEST_CASE("Aperio's facts are OpenSlide's") {
     CAPTURE(properties);
     const auto path = described(properties);
     CHECK(!aperio_facts(tiff_pages(path)));  // then OpenSlide says what else the file has
-    CHECK(Slide::open(path, "s").facts().mpp == Slide::open(path, "s", {}, Backend::openslide).facts().mpp);
+    CHECK(Slide::open(path, "s").facts().mpp ==
+          Slide::open(path, "s", {.backend = Backend::openslide}).facts().mpp);
   }
   if (const auto path = real_slide("TCGA-CR-7395-01A-01-TS1.svs"); !path.empty())
     CHECK(!aperio_facts(tiff_pages(path)));

@@ -109,7 +109,7 @@ TEST_CASE("JPEG tiles of red, green and blue are those of OpenSlide; a broken on
   compare_readers(folder / "broken.svs");
   cv::Mat rgb(10, 10, CV_8UC3);
   for (const Backend backend : {Backend::tiff, Backend::openslide}) {
-    const Slide slide = Slide::open(folder / "broken.svs", "s", {}, backend);
+    const Slide slide = Slide::open(folder / "broken.svs", "s", {.backend = backend});
     for (int again = 0; again < 2; ++again) {
       CHECK_THROWS_WITH_AS(slide.read(0, 5, 245, rgb), doctest::Contains("cannot read level 0 at x="), Error);
       slide.read(0, 5, 5, rgb);
@@ -120,7 +120,7 @@ TEST_CASE("JPEG tiles of red, green and blue are those of OpenSlide; a broken on
 TEST_CASE("threads that read whole tiles through OpenSlide do not mind one that reads a broken one") {
   TemporaryFolder folder;
   write_rgb_jpeg(folder / "broken.svs", 240, 3);
-  const Slide slide = Slide::open(folder / "broken.svs", "s", {}, Backend::openslide);
+  const Slide slide = Slide::open(folder / "broken.svs", "s", {.backend = Backend::openslide});
   std::atomic<int> whole = 0, broken = 0, wrong = 0;
   cv::Mat expected(100, 100, CV_8UC3);
   slide.read(0, 250, 100, expected);
@@ -157,7 +157,7 @@ TEST_CASE("a JPEG tile of four components is refused") {
     REQUIRE(TIFFWriteRawTile(file.get(), 0, to, static_cast<tmsize_t>(bytes)) > 0);
   }
   cv::Mat rgb(100, 100, CV_8UC3);
-  CHECK_THROWS_WITH_AS(Slide::open(folder / "s.svs", "s", {}, Backend::tiff).read(0, 0, 0, rgb),
+  CHECK_THROWS_WITH_AS(Slide::open(folder / "s.svs", "s", {.backend = Backend::tiff}).read(0, 0, 0, rgb),
                        doctest::Contains("cannot read level 0 at x=0, y=0"), Error);
 }
 
@@ -180,7 +180,7 @@ TEST_CASE("a slide's facts come from the file, and MPP can be given by hand") {
   CHECK(slide.facts().height() == 1900);
   CHECK(slide.facts().mpp_or_throw() == doctest::Approx(0.5));
   CHECK(slide.facts().objective_power == 20);
-  CHECK(Slide::open(small_slide(), "s", 0.25).facts().mpp == 0.25);
+  CHECK(Slide::open(small_slide(), "s", {.mpp = 0.25}).facts().mpp == 0.25);
   CHECK(slide.level_for(1) == 0);
   CHECK(slide.level_for(3.9) == 0);
   CHECK(slide.level_for(4) == 1);
@@ -191,12 +191,12 @@ TEST_CASE("a slide's facts come from the file, and MPP can be given by hand") {
 
 TEST_CASE("a backend can be forced, and one that cannot read the slide says why") {
   cv::Mat direct(300, 300, CV_8UC3), through_openslide = direct.clone();
-  Slide::open(small_slide(), "s", {}, Backend::tiff).read(0, 100, 100, direct);
-  Slide::open(small_slide(), "s", {}, Backend::openslide).read(0, 100, 100, through_openslide);
+  Slide::open(small_slide(), "s", {.backend = Backend::tiff}).read(0, 100, 100, direct);
+  Slide::open(small_slide(), "s", {.backend = Backend::openslide}).read(0, 100, 100, through_openslide);
   CHECK(equal(direct, through_openslide));
   auto other = std::make_shared<SlideFacts>(Slide::open(small_slide(), "s").facts());
   CHECK(Slide::open(small_slide(), "s").reader_name() == "tiff");
-  CHECK(Slide::open(small_slide(), "s", {}, Backend::openslide).reader_name() == "openslide");
+  CHECK(Slide::open(small_slide(), "s", {.backend = Backend::openslide}).reader_name() == "openslide");
   other->vendor = "hamamatsu";
   CHECK_THROWS_WITH_AS(open_tiff_reader(other, tiff_pages(small_slide())),
                        doctest::Contains("its format is hamamatsu; it reads tiled RGB TIFFs"), Error);
@@ -220,7 +220,7 @@ TEST_CASE("the file's own JPEG tiles can be copied and show the same pixels") {
     CHECK(!slide.copy_jpeg_tile(0, 2 * size + 1, 0, size, jpeg));
     CHECK(!slide.copy_jpeg_tile(0, 0, 0, 2 * size, jpeg));
     CHECK(!slide.copy_jpeg_tile(0, slide.facts().width() / size * size, 0, size, jpeg));  // cut by the edge
-    CHECK(!Slide::open(path, "s", {}, Backend::openslide).copy_jpeg_tile(0, 0, 0, size, jpeg));
+    CHECK(!Slide::open(path, "s", {.backend = Backend::openslide}).copy_jpeg_tile(0, 0, 0, size, jpeg));
   }
 }
 

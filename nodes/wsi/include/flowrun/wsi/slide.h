@@ -22,6 +22,9 @@ struct Level {
   int tile_height = 256;    ///< likewise
 };
 
+/// What the colours of pixels are: as the file stores them, or turned from the file's ICC profile into sRGB.
+enum class Color { stored, icc };
+
 /// What is known of a slide without reading pixels.
 struct SlideFacts {
   std::filesystem::path path;
@@ -33,6 +36,7 @@ struct SlideFacts {
   std::optional<double> objective_power;                  ///< magnification, e.g. 20
   cv::Rect2d bounds;                                      ///< where there is anything, level-0 pixels
   std::array<std::uint8_t, 3> background{255, 255, 255};  ///< RGB, behind transparent pixels
+  Color color = Color::stored;                            ///< of the pixels that are read
   std::vector<std::string> notes;  ///< what of this is doubtful, and what was made of it, for the user
 
   std::int64_t width() const { return levels.front().width; }
@@ -70,6 +74,15 @@ class PixelReader {
 /// pixels several times as fast. `automatic` takes what can.
 enum class Backend { automatic, openslide, tiff };
 
+/// How a slide is opened.
+struct SlideOptions {
+  std::optional<double> mpp{};  ///< microns per level-0 pixel, instead of what the file says
+  Backend backend = Backend::automatic;
+  std::string patient{};  ///< becomes SlideFacts::patient
+  Color color =
+      Color::stored;  ///< icc: a slide without a profile is read as it is stored, and a note says so
+};
+
 /// An open whole-slide image. Files are closed with the last copy. Thread-safe.
 class Slide {
  public:
@@ -80,10 +93,8 @@ class Slide {
 
   /// Opens `path`. OpenSlide says what kind of slide it is, unless the tiff backend reads it and it is
   /// Aperio's and says its MPP: then its TIFF directories do, to the same effect and faster. `name` becomes
-  /// facts().name, `patient` facts().patient; `mpp` overrides what the file says. Throws Error when it is not
-  /// a slide, or not one for the backend.
-  static Slide open(const std::filesystem::path& path, std::string name, std::optional<double> mpp = {},
-                    Backend backend = Backend::automatic, std::string patient = {});
+  /// facts().name. Throws Error when it is not a slide, or not one for the backend.
+  static Slide open(const std::filesystem::path& path, std::string name, const SlideOptions& options = {});
   /// A slide of any other kind: what is known of it, with at least one level, and what reads its pixels. Use
   /// it for a scanner's format that OpenSlide does not know.
   Slide(std::shared_ptr<const SlideFacts> facts, std::shared_ptr<PixelReader> reader);
