@@ -10,7 +10,7 @@ DEMO := build/demo
 # A step for each core, and no more: so what tools/build_time.py says is time of a core.
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
 
-.PHONY: build tests test demo bench install clean
+.PHONY: build tests test demo bench install tarball clean
 build: build/.packages-build $(if $(filter torch,$(PLUGINS)),build/.packages-torch)
 	@$(call configure,$(PLUGINS),OFF)
 	@cmake --build $(BUILD)
@@ -62,6 +62,13 @@ bench: tests
 	@tests/bench/knobs.py --build $(BUILD)
 	@tests/bench/train.py --build $(BUILD)
 	@tests/bench/train.py --build $(BUILD) --memory
+
+# A folder that runs on any Linux with this glibc or a later one, packed as build/flowrun-VERSION-linux-x86_64.tar.zst.
+tarball: build/.packages-build
+	@grep -qs '^FLOWRUN_PLUGINS:.*wsi' $(CACHE) || $(call configure,wsi,OFF)
+	@cmake --build $(BUILD) --target flowrun flowrun_plugin_wsi
+	@cpack --config $(BUILD)/CPackConfig.cmake -G TZST -B build/pack
+	@mv build/pack/*.tar.zst build/ && rm -rf build/pack
 
 install: build
 	@cmake --install $(BUILD) --prefix $(PREFIX)

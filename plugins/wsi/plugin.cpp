@@ -2,7 +2,10 @@
 #include <flowrun/plugin.h>
 #include <fmt/format.h>
 #include <openslide/openslide.h>
+#include <stdlib.h>
 
+#include <boost/dll/runtime_symbol_info.hpp>
+#include <filesystem>
 #include <opencv2/core/utility.hpp>
 
 #include "nodes/augment/augment.h"
@@ -32,8 +35,19 @@
 #include "nodes/slide_facts/slide_command.h"
 #include "nodes/synth/synth_command.h"
 
+namespace {
+/// Where flowrun brings GdkPixbuf along, by which OpenSlide 3 reads BMP, this tells it what loaders there
+/// are.
+void use_own_pixbuf_loaders() {
+  const std::filesystem::path library = boost::dll::this_line_location();  // PREFIX/lib/flowrun/wsi.so
+  const auto list = library.parent_path().parent_path().parent_path() / "share/flowrun/gdk-pixbuf.loaders";
+  if (std::filesystem::exists(list)) setenv("GDK_PIXBUF_MODULE_FILE", list.c_str(), 1);
+}
+}  // namespace
+
 FLOWRUN_PLUGIN("wsi", FLOWRUN_VERSION, registry) {
   using namespace flowrun::wsi;
+  use_own_pixbuf_loaders();
   // OpenCV's own threads would run other packets' work in the middle of a call.
   cv::setNumThreads(1);
   registry.node<Augment>("augment");
