@@ -33,10 +33,10 @@ if(BUNDLE_LOADERS)
   file(WRITE ${prefix}/share/flowrun/gdk-pixbuf.loaders "${list}")
 endif()
 
-# Headers that those of the SDK include, and who wrote all of it.
+# Headers that those of the SDK and the stages with models include, and who wrote all of it.
 foreach(folder ${BUNDLE_HEADERS})
   string(REGEX REPLACE "^/usr/include/" "" name ${folder})
-  get_filename_component(above include/${name} DIRECTORY)
+  get_filename_component(above include/bundled/${name} DIRECTORY)
   file(COPY ${folder} DESTINATION ${prefix}/${above})
 endforeach()
 set(packages)

@@ -3,10 +3,11 @@
 
 #include <flowrun/error.h>
 #include <fmt/format.h>
-#include <libdeflate.h>
 
 #include <algorithm>
 #include <cstring>
+
+#include "nodes/base/checksum.h"
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -119,7 +120,7 @@ void ZipReader::read(const std::string& name, char* to) {
   if (!header.starts_with("PK\3\4"sv) || begin > size_ || found.bytes > size_ - begin) fail();
   in_.seekg(static_cast<std::streamoff>(begin));
   if (!in_.read(to, static_cast<std::streamsize>(found.bytes))) throw Error("it cannot be read");
-  if (libdeflate_crc32(0, to, found.bytes) != found.crc)
+  if (wsi::crc32({to, found.bytes}) != found.crc)
     throw Error(
         fmt::format("its entry {} is damaged: it has another check sum than the directory says (torch writes "
                     "wrong ones after "

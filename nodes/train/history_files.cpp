@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "history_files.h"
 
-#include <boost/crc.hpp>
-#include <cmath>
-
+#include "event.h"
 #include "nodes/table/table_text.h"
-#include "train/event.pb.h"
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -31,26 +28,6 @@ std::string table(const History& history, wsi::TableText::Format format) {
   return out;
 }
 
-std::uint32_t masked_crc(const std::string& data) {
-  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;  // CRC-32C
-  crc.process_bytes(data.data(), data.size());
-  const std::uint32_t value = crc.checksum();
-  return ((value >> 15) | (value << 17)) + 0xa282ead8u;
-}
-
-template <class T>
-std::string little_endian(T value) {
-  std::string out;
-  for (std::size_t i = 0; i < sizeof value; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
-  return out;
-}
-
-std::string record(const tensorboard::Event& event) {
-  const std::string data = event.SerializeAsString();
-  const std::string length = little_endian(static_cast<std::uint64_t>(data.size()));
-  return length + little_endian(masked_crc(length)) + data + little_endian(masked_crc(data));
-}
-
 /// "train_loss" -> "train/loss": TensorBoard groups by what is before the slash.
 std::string tag_of(const std::string& column) {
   if (column.starts_with("train_")) return "train/" + column.substr(6);
@@ -70,21 +47,15 @@ std::string metrics_jsonl(const History& history) {
 }
 
 std::string tensorboard_events(const History& history) {
-  tensorboard::Event event;
-  event.set_file_version("brain.Event:2");
-  std::string out = record(event);
+  std::string out = Event::first();
   for (const History::Row& row : history.rows()) {
-    event.Clear();
     const auto epoch = row.at("epoch").get<std::int64_t>();
-    event.set_step(epoch + 1);
-    event.set_wall_time(static_cast<double>(epoch + 1));
+    Event event(static_cast<double>(epoch + 1), epoch + 1);
     for (const auto& [column, value] : row.items()) {
       if (!value.is_number() || column == "epoch" || column == "steps") continue;
-      auto& number = *event.mutable_summary()->add_value();
-      number.set_tag(tag_of(column));
-      number.set_simple_value(value.get<float>());
+      event.add(tag_of(column), value.get<float>());
     }
-    out += record(event);
+    out += event.record();
   }
   return out;
 }

@@ -59,7 +59,7 @@ void Train::describe(Description<Train>& d) {
           "Each epoch leaves in `dir`: last.pt, the whole training (model, optimizer, loss scaling, random "
           "state, history); best.pt, the same of the epoch with the best `metric`; metrics.csv and "
           "metrics.jsonl, a row an epoch; events.out.tfevents.flowrun for TensorBoard; curves.png and "
-          "curves.svg. They appear together, when the epoch is done; a run that was killed goes on after the "
+          "curves.svg, unless the plugin was built without PLplot. They appear together, when the epoch is done; a run that was killed goes on after the "
           "last whole epoch and ends with the same weights (bit by bit on the CPU, with as many threads for "
           "the model; last.pt and best.pt may be one file under two names: copy before you change one). "
           "Metrics are those of validation; slide_* average a slide's tiles and are given when all tiles of "
@@ -244,8 +244,10 @@ void Train::end_epoch(Inputs& in) {
   wsi::write_file(hand_on("metrics.csv"), metrics_csv(history));
   wsi::write_file(hand_on("metrics.jsonl"), metrics_jsonl(history));
   wsi::write_file(hand_on("events.out.tfevents.flowrun"), tensorboard_events(history));
+#ifdef FLOWRUN_PLPLOT
   draw_curves(history, hand_on("curves.png"));
   draw_curves(history, hand_on("curves.svg"));
+#endif
   idle_since_ = {};  // between epochs nobody waits for batches
 }
 

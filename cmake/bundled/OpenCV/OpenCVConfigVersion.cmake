@@ -1,4 +1,4 @@
-file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/../../../include/opencv4/opencv2/core/version.hpp _opencv_lines
+file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/../../../include/bundled/opencv4/opencv2/core/version.hpp _opencv_lines
      REGEX "#define CV_VERSION_(MAJOR|MINOR|REVISION) ")
 string(REGEX REPLACE "[^0-9;]" "" _opencv_lines "${_opencv_lines}")
 string(REPLACE ";" "." PACKAGE_VERSION "${_opencv_lines}")

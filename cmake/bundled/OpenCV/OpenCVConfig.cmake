@@ -1,6 +1,6 @@
 # OpenCV as flowrun brings it along: the modules that its own stages use.
 get_filename_component(_opencv_prefix ${CMAKE_CURRENT_LIST_DIR}/../../.. ABSOLUTE)
-set(OpenCV_INCLUDE_DIRS ${_opencv_prefix}/include/opencv4)
+set(OpenCV_INCLUDE_DIRS ${_opencv_prefix}/include/bundled/opencv4)
 set(OpenCV_LIBS)
 foreach(_opencv_module core imgproc)
   file(GLOB _opencv_library ${_opencv_prefix}/lib/libopencv_${_opencv_module}.so.*)

@@ -1,0 +1,42 @@
+# What the stages with models share, and these stages, against flowrun::wsi: of this tree, or where it is installed
+# (plugins/torch). Torch's headers are slow to compile: few files include them, and those share a precompiled one.
+get_filename_component(tree ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)
+file(GLOB torch_sources CONFIGURE_DEPENDS ${tree}/nodes/torch/*.cpp)
+add_library(flowrun_torch SHARED ${torch_sources})
+add_library(flowrun::torch ALIAS flowrun_torch)
+set_target_properties(flowrun_torch PROPERTIES EXPORT_NAME torch ${flowrun_soname})
+target_include_directories(
+  flowrun_torch PUBLIC $<BUILD_INTERFACE:${tree}/nodes/torch/include> $<INSTALL_INTERFACE:include>
+                       $<BUILD_INTERFACE:${tree}>)
+target_link_libraries(
+  flowrun_torch
+  PUBLIC flowrun::wsi torch
+  PRIVATE warnings fmt::fmt nlohmann_json::nlohmann_json gomp)
+# Whether libtorch has CUDA is what its own CMake package says: headers of CUDA may lie beside one without.
+if(TARGET torch_cuda)
+  target_compile_definitions(flowrun_torch PRIVATE FLOWRUN_TORCH_CUDA)
+endif()
+set(torch_common_headers <algorithm> <array> <cmath> <filesystem> <fmt/format.h> <functional> <map> <memory> <mutex>
+                         <optional> <set> <string> <vector> <opencv2/core.hpp> <ATen/ATen.h>)
+target_precompile_headers(flowrun_torch PRIVATE ${torch_common_headers} <torch/csrc/autograd/autograd.h>)
+
+set(torch_stage_sources)
+foreach(stage export predict to_tensor train)
+  file(GLOB sources CONFIGURE_DEPENDS ${tree}/nodes/${stage}/*.cpp)
+  list(APPEND torch_stage_sources ${sources})
+endforeach()
+add_library(torch_nodes STATIC ${torch_stage_sources})
+target_include_directories(torch_nodes PUBLIC ${tree})
+target_link_libraries(
+  torch_nodes
+  PUBLIC flowrun_torch
+  PRIVATE warnings fmt::fmt nlohmann_json::nlohmann_json)
+# Curves of a training are drawn where there is PLplot.
+if(NOT PLPLOT_FOUND)
+  set_source_files_properties(${tree}/nodes/train/curves.cpp PROPERTIES HEADER_FILE_ONLY ON)
+else()
+  target_link_libraries(torch_nodes PRIVATE PkgConfig::PLPLOT)
+  target_compile_definitions(torch_nodes PUBLIC FLOWRUN_PLPLOT)
+endif()
+target_precompile_headers(torch_nodes PRIVATE ${torch_common_headers})
+install(TARGETS flowrun_torch EXPORT flowrun_torch LIBRARY DESTINATION lib COMPONENT torch)
