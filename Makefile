@@ -10,7 +10,7 @@ DEMO := build/demo
 # A step for each core, and no more: so what tools/build_time.py says is time of a core.
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
 
-.PHONY: build tests test demo bench install tarball clean
+.PHONY: build tests test demo bench install tarball package clean
 build: build/.packages-build $(if $(filter torch,$(PLUGINS)),build/.packages-torch)
 	@$(call configure,$(PLUGINS),OFF)
 	@cmake --build $(BUILD)
@@ -66,9 +66,16 @@ bench: tests
 # A folder that runs on any Linux with this glibc or a later one, packed as build/flowrun-VERSION-linux-x86_64.tar.zst.
 tarball: build/.packages-build
 	@grep -qs '^FLOWRUN_PLUGINS:.*wsi' $(CACHE) || $(call configure,wsi,OFF)
-	@cmake --build $(BUILD) --target flowrun flowrun_plugin_wsi
+	@cmake --build $(BUILD) --target flowrun flowrun_plugin_wsi manual
 	@cpack --config $(BUILD)/CPackConfig.cmake -G TZST -B build/pack
 	@mv build/pack/*.tar.zst build/ && rm -rf build/pack
+
+# Debian's packages flowrun, flowrun-torch and flowrun-dev, in build/.
+package: build/.packages-build build/.packages-torch
+	@grep -qs '^FLOWRUN_PLUGINS:.*wsi;torch' $(CACHE) || $(call configure,wsi torch,OFF)
+	@cmake --build $(BUILD) --target flowrun flowrun_plugin_wsi flowrun_plugin_torch manual
+	@cpack --config $(BUILD)/CPackConfig.cmake -G DEB -B build/pack
+	@mv build/pack/*.deb build/ && rm -rf build/pack
 
 install: build
 	@cmake --install $(BUILD) --prefix $(PREFIX)

@@ -11,7 +11,7 @@
 namespace flowrun::cli {
 namespace {
 
-const std::vector<std::string> own_commands{"run", "check", "doctor",  "draw",
+const std::vector<std::string> own_commands{"run", "check", "doctor",  "draw",  "man",
                                             "new", "nodes", "plugins", "schema"};
 
 /// CLI11 takes arguments in reverse.
@@ -127,6 +127,7 @@ int run_program(const std::vector<std::string>& given) {
   draw_app->add_flag("--dot", dot, "in Graphviz's language, not laid out");
   CLI::App* schema_app = app.add_subcommand(
       "schema", "Prints the JSON Schema of graph files, by which editors complete and check them.");
+  CLI::App* man_app = app.add_subcommand("man", "Prints the manual page, for man -l.");
   CLI::App* new_app = app.add_subcommand("new", "Makes a project to begin with.")->require_subcommand(1);
   std::string new_name;
   CLI::App* new_plugin_app =
@@ -169,6 +170,7 @@ int run_program(const std::vector<std::string>& given) {
   if (*doctor_app) return examine_machine(plugin_folders, folder);
   if (*draw_app) return draw_graph(run, dot);
   if (*schema_app) return print_schema(plugins);
+  if (*man_app) return print_manual(app, plugins);
   if (*new_plugin_app) return new_plugin(plugins, new_name);
   if (*nodes_app)
     return print_nodes(plugins, type, json ? NodesAs::json : (markdown ? NodesAs::markdown : NodesAs::text));

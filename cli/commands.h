@@ -8,6 +8,10 @@
 
 #include "plan/plan.h"
 
+namespace CLI {
+class App;
+}
+
 namespace flowrun::cli {
 
 /// The whole program; returns its exit code.
@@ -46,6 +50,8 @@ enum class NodesAs { text, markdown, json };
 int new_plugin(const Plugins& plugins, const std::string& name);
 /// `flowrun nodes [TYPE]`.
 int print_nodes(Plugins& plugins, const std::string& type, NodesAs as);
+/// `flowrun man`: the manual page, in troff, of what --help says.
+int print_manual(const CLI::App& app, Plugins& plugins);
 /// `flowrun plugins`: every library tried, and why it was refused.
 int print_plugins(const std::vector<std::filesystem::path>& plugin_folders);
 /// `flowrun --version`: of the program, of all plugins and of the libraries that they work with.
