@@ -34,7 +34,7 @@ configure = { grep -qsxF 'FLOWRUN_PLUGINS:STRING=$(listed)' $(CACHE) && \
     { [ $(2) = OFF ] || grep -qsxF FLOWRUN_TESTS:BOOL=ON $(CACHE); }; } || \
   cmake --preset $(PRESET) -DFLOWRUN_PLUGINS:STRING='$(listed)' -DFLOWRUN_TESTS:BOOL=$(2)
 
-tests: build/.packages-build build/.packages-torch build/.packages-test
+tests: build/.packages-build build/.packages-torch build/.packages-package build/.packages-test
 	@$(call configure,wsi torch,ON)
 	@cmake --build $(BUILD)
 
@@ -71,7 +71,7 @@ tarball: build/.packages-build
 	@mv build/pack/*.tar.zst build/ && rm -rf build/pack
 
 # Debian's packages flowrun, flowrun-torch and flowrun-dev, in build/.
-package: build/.packages-build build/.packages-torch
+package: build/.packages-build build/.packages-torch build/.packages-package
 	@grep -qs '^FLOWRUN_PLUGINS:.*wsi;torch' $(CACHE) || $(call configure,wsi torch,OFF)
 	@cmake --build $(BUILD) --target flowrun flowrun_plugin_wsi flowrun_plugin_torch manual
 	@cpack --config $(BUILD)/CPackConfig.cmake -G DEB -B build/pack
