@@ -64,7 +64,7 @@ bench: tests
 	@tests/bench/train.py --build $(BUILD) --memory
 
 # A folder that runs on any Linux with this glibc or a later one, packed as build/flowrun-VERSION-linux-x86_64.tar.zst.
-tarball: build/.packages-build
+tarball: build/.packages-build build/.packages-tarball
 	@grep -qs '^FLOWRUN_PLUGINS:.*wsi' $(CACHE) || $(call configure,wsi,OFF)
 	@cmake --build $(BUILD) --target flowrun flowrun_plugin_wsi manual
 	@cpack --config $(BUILD)/CPackConfig.cmake -G TZST -B build/pack
