@@ -139,7 +139,7 @@ TEST_CASE("tiles without stain come out unchanged and are counted") {
         CAPTURE(colour);
         const cv::Mat pixels(side, side, CV_8UC3, colour);
         testing::NodeRunner<Normalize> runner;
-        const Tile& tile =
+        const Tile tile =
             normalized(runner, of_tiles(method), [&](auto& r) { r.input("tile", tile_of(pixels)); });
         CHECK(tile.pixels.data == pixels.data);
         CHECK(cv::norm(tile.pixels, cv::Mat(side, side, CV_8UC3, colour), cv::NORM_INF) == 0);
