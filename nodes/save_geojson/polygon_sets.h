@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#define BOOST_ALLOW_DEPRECATED_HEADERS  // Boost 1.74 includes some itself
+// clang-format off: this says how Boost is to compute, and so comes first
+#include "nodes/region/rtree.h"
+// clang-format on
 #include <boost/geometry.hpp>
 #include <boost/geometry/geometries/register/point.hpp>
 #include <opencv2/core/types.hpp>

@@ -7,6 +7,9 @@
 #include <cmath>
 #include <numbers>
 #include <opencv2/core.hpp>
+#include <random>
+#include <utility>
+#include <vector>
 
 #include "../exact_polygons.h"
 #include "nodes/region/geojson_file.h"
@@ -32,6 +35,40 @@ double signed_area(const Ring& ring) {
 
 double area(const Ring& ring) {
   return std::abs(signed_area(ring));
+}
+
+/// What a ring covers, by the even-odd rule or the winding number: between two neighbouring heights at which
+/// edges end or cross it is trapezoids.
+double area_in_strips(const Ring& ring, bool winding) {
+  const auto end = [&](std::size_t i) { return ring[(i + 1) % ring.size()]; };
+  std::vector<double> heights;
+  for (std::size_t i = 0; i < ring.size(); ++i) {
+    heights.push_back(ring[i].y);
+    for (std::size_t j = 0; j < i; ++j) {
+      const cv::Point2d a = end(i) - ring[i], b = end(j) - ring[j];
+      const double along = (ring[j] - ring[i]).cross(b) / a.cross(b);
+      if (along > 0 && along < 1) heights.push_back(ring[i].y + along * a.y);
+    }
+  }
+  std::sort(heights.begin(), heights.end());
+  double sum = 0;
+  for (std::size_t strip = 1; strip < heights.size(); ++strip) {
+    const double middle = (heights[strip - 1] + heights[strip]) / 2;
+    std::vector<std::pair<double, int>> crossed;  // x, and which way the edge goes
+    for (std::size_t i = 0; i < ring.size(); ++i) {
+      const cv::Point2d a = ring[i], b = end(i);
+      if ((a.y > middle) != (b.y > middle))
+        crossed.emplace_back(a.x + (middle - a.y) / (b.y - a.y) * (b.x - a.x), b.y > a.y ? 1 : -1);
+    }
+    std::sort(crossed.begin(), crossed.end());
+    int around = 0;
+    for (std::size_t i = 0; i + 1 < crossed.size(); ++i) {
+      around += crossed[i].second;
+      if (winding ? around != 0 : i % 2 == 0)
+        sum += (crossed[i + 1].first - crossed[i].first) * (heights[strip] - heights[strip - 1]);
+    }
+  }
+  return sum;
 }
 
 double area(const std::vector<RegionPolygon>& polygons) {
@@ -126,6 +163,22 @@ TEST_CASE("an outline that crosses itself is taken apart where it does") {
   CHECK(area(outline(classes({{1, {star}}}), 0).polygons) == doctest::Approx(all - middle));
   CHECK(area(outline(classes({{1, {star}, 0, false, true}}), 0).polygons) == doctest::Approx(all));
   CHECK(area(outline(classes({{1, {bow}, 0, false, true}}), 0).polygons) == doctest::Approx(80000));
+}
+
+TEST_CASE("outlines that cross themselves cover what their edges say, strip by strip") {
+  std::mt19937 random(7);
+  std::uniform_int_distribution<int> place(0, 500);
+  for (int n = 0; n < 150; ++n) {
+    Ring ring(static_cast<std::size_t>(4 + n % 6));
+    for (cv::Point2d& p : ring) p = {place(random) / 3.0, place(random) / 7.0};
+    for (const bool winding : {false, true}) {
+      const auto [polygons, drawn] = outline(classes({{1, {ring}, 0, false, winding}}), 0);
+      CAPTURE(n);
+      CAPTURE(winding);
+      if (!drawn) CHECK(area(polygons) == doctest::Approx(area_in_strips(ring, winding)));
+      if (!winding) CHECK(!drawn);
+    }
+  }
 }
 
 TEST_CASE("spikes, edges gone back and forth, and points met twice") {
