@@ -8,11 +8,12 @@ namespace flowrun::torch_nodes {
 namespace {
 
 std::string table(const History& history, wsi::TableText::Format format) {
-  const wsi::TableText text(format, History::columns());
+  const std::vector<std::string> columns = history.columns();
+  const wsi::TableText text(format, columns);
   std::string out = text.header();
   for (const History::Row& row : history.rows()) {
     std::vector<wsi::TableCell> cells;
-    for (const std::string& name : History::columns()) {
+    for (const std::string& name : columns) {
       const auto& value = row.at(name);
       if (value.is_null())
         cells.emplace_back(std::nullopt);

@@ -2,19 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
-#include <string>
 #include <vector>
 
-namespace flowrun::torch_nodes {
+#include "scored.h"
 
-/// What a model said of one sample.
-struct Scored {
-  std::string slide;  ///< empty: of no slide
-  std::int64_t label = 0;
-  std::vector<float> probabilities;  ///< by class
-};
+namespace flowrun::torch_nodes {
 
 /// How good the predictions of a classifier are. With two classes sensitivity, specificity, precision, recall
 /// and F1 are those of the second, at the model's decision (the class with the highest probability); with
@@ -33,10 +26,7 @@ struct Metrics {
   std::vector<std::vector<std::uint64_t>> confusion;
 };
 
+/// Of samples whose target is the index of their class.
 Metrics metrics_of(const std::vector<Scored>& samples, std::size_t classes);
-
-/// One entry a slide: the mean probabilities of its samples. Nothing when a slide has samples with different
-/// labels, or samples are of no slide: then slides have no label to compare with.
-std::optional<std::vector<Scored>> by_slide(const std::vector<Scored>& samples);
 
 }  // namespace flowrun::torch_nodes

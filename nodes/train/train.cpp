@@ -202,7 +202,7 @@ void Train::take(const Batch& batch) {
   const ModelThreads share(model_threads());
   if (!trainer_) {
     keep_tensor_memory();
-    trainer_ = std::make_unique<Trainer>(*this, batch);
+    trainer_ = std::make_unique<Trainer>(*this, make_task(*this, batch), batch);
     if (batch.epoch > 0) trainer_->resume(dir / "last.pt");
   } else if (idle_since_ != Clock::time_point{} && !batch.validation) {
     waiting_seconds_ += seconds_since(idle_since_);

@@ -13,7 +13,6 @@
 #include <string_view>
 #include <utility>
 
-#include "loss.h"
 #include "nodes/torch/autocast.h"
 #include "nodes/torch/device.h"
 #include "nodes/torch/script_network.h"
@@ -22,11 +21,11 @@
 namespace flowrun::torch_nodes {
 namespace {
 
-std::unique_ptr<Network> make(const TrainingOptions& options, std::size_t classes) {
+std::unique_ptr<Network> make(const TrainingOptions& options, std::size_t outputs) {
   const auto seed = static_cast<std::uint64_t>(options.seed);
   if (!options.model.script.empty())
     return load_script(read_script(options.model.script), options.output, seed);
-  return make_network(options.model.text, static_cast<std::int64_t>(classes), seed);
+  return make_network(options.model.text, static_cast<std::int64_t>(outputs), seed);
 }
 
 /// What is learnt: all parameters, or those of the last layer.
@@ -56,26 +55,21 @@ bool is_of_one_value(const std::exception& problem) {
 
 }  // namespace
 
-Trainer::Trainer(TrainingOptions options, const Batch& first)
+Trainer::Trainer(TrainingOptions options, std::unique_ptr<const Task> task, const Batch& first)
     : options_(std::move(options)),
+      task_(std::move(task)),
       device_(choose_device(options_.device)),
-      network_(make(options_, first.classes->size())) {
+      network_(make(options_, task_->outputs().size())) {
   const bool ours = options_.model.script.empty();
   facts_ = {ours ? options_.model.text : script_architecture,
-            *first.classes,
+            task_->outputs(),
             first.images.size(3),
             first.images.size(2),
             first.mean,
             first.std,
             ours ? "logits" : options_.output};
-  if (facts_.classes.size() < 2)
-    throw Error(fmt::format("there is only one class ({}); a classifier needs two or more",
-                            facts_.classes.empty() ? "none at all" : facts_.classes.front()));
   if (options_.precision == "fp16" && device_.is_cpu())
     throw Error("precision: fp16 needs a GPU; say fp32 or bf16");
-  at::Tensor weights = class_weights(options_, facts_.classes,
-                                     first.class_draws ? *first.class_draws : std::vector<std::uint64_t>{});
-  if (weights.defined()) class_weights_ = weights.to(device_);
   load_weights_of_options();
   for (const auto& [name, tensor] : network_->buffers())
     if (!tensor.isfinite().all().item<bool>()) not_finite_.insert(name);
@@ -106,17 +100,12 @@ void Trainer::check(const Batch& batch) const {
   if (batch.images.size(2) != facts_.height || batch.images.size(3) != facts_.width)
     throw Error(fmt::format("images are {} x {} pixels, but the first were {} x {}; give all one size",
                             batch.images.size(3), batch.images.size(2), facts_.width, facts_.height));
-  const auto classes = static_cast<std::int64_t>(facts_.classes.size());
-  const std::int64_t low = batch.labels.min().item<std::int64_t>(),
-                     high = batch.labels.max().item<std::int64_t>();
-  if (low < 0 || high >= classes)
-    throw Error(fmt::format("label {} is out of range: there are the classes 0 to {}", low < 0 ? low : high,
-                            classes - 1));
 }
 
 void Trainer::take(const Batch& batch) {
   check(batch);
-  batch.validation ? validate(batch) : train(batch);
+  const at::Tensor targets = task_->targets(batch);
+  batch.validation ? validate(batch, targets) : train(batch.images, targets);
 }
 
 at::Tensor Trainer::on_device(const at::Tensor& tensor, bool images) const {
@@ -126,16 +115,17 @@ at::Tensor Trainer::on_device(const at::Tensor& tensor, bool images) const {
 }
 
 /// Adds the gradients of the mean loss, times `share`.
-void Trainer::backward(const at::Tensor& images, const at::Tensor& labels, double share) {
-  at::Tensor logits, loss;
+void Trainer::backward(const at::Tensor& images, const at::Tensor& targets, double share) {
+  at::Tensor outputs, loss;
   {
     const Autocast precision({device_.type(), half_of(options_)});
-    logits = network_->forward(images);
+    outputs = network_->forward(images);
   }
-  if (logits.dim() != 2 || logits.size(1) != static_cast<std::int64_t>(facts_.classes.size()))
-    throw Error(fmt::format("{} gives {} numbers an image, but there are {} classes", options_.model.text,
-                            logits.dim() == 2 ? logits.size(1) : 0, facts_.classes.size()));
-  loss = loss_of(options_, logits, labels, class_weights_);
+  if (outputs.dim() != 2 || outputs.size(1) != static_cast<std::int64_t>(task_->outputs().size()))
+    throw Error(fmt::format("{} gives {} numbers an image, but there are {} {}", options_.model.text,
+                            outputs.dim() == 2 ? outputs.size(1) : 0, task_->outputs().size(),
+                            task_->outputs_are()));
+  loss = task_->loss(outputs, targets);
   const double value = loss.detach().item<double>();
   if (!std::isfinite(value))
     throw Error(
@@ -144,23 +134,23 @@ void Trainer::backward(const at::Tensor& images, const at::Tensor& labels, doubl
                     value, next_epoch() + 1, batches_ + 1));
   const double scale = options_.precision == "fp16" ? scale_.factor : 1;
   torch::autograd::backward({loss * (share * scale)}, {});
-  const double weight = weight_of(labels, class_weights_);
+  const double weight = task_->weight(targets);
   sums_.loss += value * weight;
   sums_.weight += weight;
   sums_.samples += static_cast<std::uint64_t>(images.size(0));
-  sums_.right += static_cast<std::uint64_t>(logits.detach().argmax(1).eq(labels).sum().item<std::int64_t>());
+  sums_.metric += task_->training_sum(outputs.detach(), targets);
 }
 
-void Trainer::train(const Batch& batch) {
+void Trainer::train(const at::Tensor& images, const at::Tensor& targets) {
   network_->train(!options_.freeze_backbone);  // or else running statistics would move
-  const double weight = weight_of(on_device(batch.labels, false), class_weights_);
+  const double weight = task_->weight(on_device(targets, false));
   std::vector<std::pair<at::Tensor, at::Tensor>> statistics;  // of layers before one that refuses the batch
-  if (batch.images.size(0) == 1)
+  if (images.size(0) == 1)
     for (const auto& [name, tensor] : network_->buffers()) statistics.emplace_back(tensor, tensor.clone());
   while (weight > 0) {
     const Sums before = sums_;
     try {
-      backward_in_parts(batch, weight);
+      backward_in_parts(images, targets, weight);
       break;
     } catch (const std::exception& problem) {
       if (is_of_one_value(problem) && !statistics.empty()) {
@@ -169,7 +159,7 @@ void Trainer::train(const Batch& batch) {
       }
       if (!is_out_of_memory(problem)) throw;
       sums_ = before;
-      split_after(problem, batch);
+      split_after(problem, images, targets);
     }
   }
   window_weight_ += weight;
@@ -192,7 +182,7 @@ void Trainer::take_step() {
   const c10::NoGradGuard no_grad;
   in_window_ = 0;
   const double weight = std::exchange(window_weight_, 0), unit = std::exchange(unit_, 0);
-  if (weight == 0) return;  // all of classes that weigh nothing
+  if (weight == 0) return;  // all of targets that weigh nothing
   const std::vector<at::Tensor> gradients = gradients_of(optimizer_->parameters());
   if (unit != weight)
     for (const at::Tensor& gradient : gradients) gradient.mul_(unit / weight);
@@ -216,34 +206,34 @@ void Trainer::take_step() {
     empty_cache(device_);
 }
 
-void Trainer::validate(const Batch& batch) {
+void Trainer::validate(const Batch& batch, const at::Tensor& targets) {
   if (in_window_ > 0) take_step();
   const c10::NoGradGuard no_grad;
   network_->train(false);
-  at::Tensor logits;
+  at::Tensor outputs;
   {
     const Autocast precision({device_.type(), half_of(options_)});
-    logits = network_->forward(on_device(batch.images, true));
+    outputs = network_->forward(on_device(batch.images, true));
   }
-  const at::Tensor labels = on_device(batch.labels, false);
   const std::int64_t count = batch.images.size(0);
-  // Of the validation's samples the loss is not weighted: it compares epochs and runs.
   validation_loss_sum_ +=
-      at::cross_entropy_loss(logits.to(at::kFloat), labels).item<double>() * static_cast<double>(count);
-  const at::Tensor probabilities = at::softmax(logits.to(at::kFloat), 1).to(at::kCPU).contiguous();
-  if (!probabilities.isfinite().all().item<bool>())
-    throw Error(fmt::format(
-        "the model's probabilities of validation are not finite in epoch {}: lower learning_rate, "
-        "or set clip_norm",
-        next_epoch() + 1));
-  const float* row = probabilities.data_ptr<float>();
-  const std::int64_t* label = batch.labels.data_ptr<std::int64_t>();
-  for (std::int64_t i = 0; i < count; ++i, row += probabilities.size(1))
+      task_->validation_loss(outputs, on_device(targets, false)).item<double>() * static_cast<double>(count);
+  const at::Tensor predictions = task_->predictions(outputs).to(at::kCPU).contiguous();
+  if (!predictions.isfinite().all().item<bool>())
+    throw Error(
+        fmt::format("the model's predictions of validation are not finite in epoch {}: lower learning_rate, "
+                    "or set clip_norm",
+                    next_epoch() + 1));
+  const at::Tensor right = targets.to(at::kFloat).reshape({count, -1}).contiguous();
+  const auto row_of = [](const at::Tensor& rows, std::int64_t i) {
+    const float* row = rows.data_ptr<float>() + i * rows.size(1);
+    return std::vector<float>(row, row + rows.size(1));
+  };
+  for (std::int64_t i = 0; i < count; ++i)
     scored_.push_back({i < static_cast<std::int64_t>(batch.samples.size())
                            ? batch.samples[static_cast<std::size_t>(i)].slide
                            : std::string(),
-                       label[i],
-                       {row, row + probabilities.size(1)}});
+                       row_of(right, i), row_of(predictions, i)});
 }
 
 void Trainer::check_finite() const {
@@ -255,6 +245,23 @@ void Trainer::check_finite() const {
           name, next_epoch() + 1));
 }
 
+/// `slides`: null where tiles of one slide differ.
+void Trainer::note_missing_metric(const History::Row& row, const std::vector<Scored>* slides) {
+  const std::string& metric = options_.metric;
+  if (scored_.empty()) {
+    if (options_.patience && !std::exchange(no_metric_, true))
+      notes_.push_back("there is nothing to validate with, so patience has no effect");
+    return;
+  }
+  if (!row.at(metric).is_null() || std::exchange(no_metric_, true)) return;
+  constexpr std::string_view of_slides = "slide_";
+  const std::string why = !metric.starts_with(of_slides) ? task_->why_missing(metric, scored_, "sample")
+                          : slides ? task_->why_missing(metric.substr(of_slides.size()), *slides, "slide")
+                                   : "tiles of one slide have several labels, or their slide is not known";
+  notes_.push_back(
+      fmt::format("epoch {} has no {}, so it cannot be the best: {}", next_epoch() + 1, metric, why));
+}
+
 void Trainer::end_epoch() {
   if (in_window_ > 0) take_step();
   if (sums_.samples == 0)
@@ -264,30 +271,25 @@ void Trainer::end_epoch() {
                                         facts_.width, facts_.height)
                           : "an epoch had no training samples");
   check_finite();
-  EpochRecord record;
-  record.epoch = next_epoch();
-  record.steps = static_cast<std::uint64_t>(optimizer_->steps());
-  record.learning_rate = learning_rate(options_, course_, record.steps > 0 ? record.steps - 1 : 0);
-  record.train_loss = sums_.loss / sums_.weight;
-  record.train_accuracy = static_cast<double>(sums_.right) / static_cast<double>(sums_.samples);
-  if (!scored_.empty()) {
-    record.loss = validation_loss_sum_ / static_cast<double>(scored_.size());
-    record.tiles = metrics_of(scored_, facts_.classes.size());
-    if (const auto slides = by_slide(scored_)) record.slides = metrics_of(*slides, facts_.classes.size());
-  }
-  history_.add(record);
-  const std::string missing = why_missing(record, options_.metric, facts_.classes);
-  if (!missing.empty() && !std::exchange(no_metric_, true))
-    notes_.push_back(fmt::format("epoch {} has no {}, so it cannot be the best: {}", record.epoch + 1,
-                                 options_.metric, missing));
-  if (!record.tiles && options_.patience && !std::exchange(no_metric_, true))
-    notes_.push_back("there is nothing to validate with, so patience has no effect");
+  const auto slides = by_slide(scored_);
+  const auto steps = static_cast<std::uint64_t>(optimizer_->steps());
+  History::Row row{{"epoch", next_epoch()},
+                   {"steps", steps},
+                   {"learning_rate", learning_rate(options_, course_, steps > 0 ? steps - 1 : 0)},
+                   {"train_loss", sums_.loss / sums_.weight},
+                   {task_->training_metric(), sums_.metric / static_cast<double>(sums_.samples)},
+                   {"loss", nullptr}};
+  if (!scored_.empty()) row["loss"] = validation_loss_sum_ / static_cast<double>(scored_.size());
+  task_->add_metrics(scored_, "", row);
+  task_->add_metrics(slides.value_or(std::vector<Scored>{}), "slide_", row);
+  note_missing_metric(row, slides ? &*slides : nullptr);
+  history_.add(std::move(row));
   if (skipped_ > 0)
     notes_.push_back(
         fmt::format("epoch {}: {} steps were left out, as their gradients were not finite in fp16; the loss "
                     "is scaled by {} "
                     "now",
-                    record.epoch + 1, std::exchange(skipped_, 0), scale_.factor));
+                    next_epoch(), std::exchange(skipped_, 0), scale_.factor));
   sums_ = {};
   validation_loss_sum_ = 0;
   batches_ = 0;

@@ -14,16 +14,17 @@
 #include "history.h"
 #include "optimizer.h"
 #include "schedule.h"
+#include "task.h"
 #include "training_options.h"
 
 namespace flowrun::torch_nodes {
 
-/// A model in training. Not thread-safe.
+/// A model in training: what all tasks have in common. Not thread-safe.
 class Trainer {
  public:
-  /// Makes the model for the classes and images of `first`, with the weights that the options name, or random
-  /// ones of the seed. Throws Error.
-  Trainer(TrainingOptions options, const Batch& first);
+  /// Makes the model for the task's outputs and the images of `first`, with the weights that the options
+  /// name, or random ones of the seed. Throws Error.
+  Trainer(TrainingOptions options, std::unique_ptr<const Task> task, const Batch& first);
 
   /// A training or validation batch of the epoch under way. Throws Error when it does not fit the first one
   /// or the loss is no number; when the device's memory is not enough, saying what would be.
@@ -48,22 +49,23 @@ class Trainer {
   void load_weights_of_options();
   void check(const Batch& batch) const;
   void check_finite() const;
-  void train(const Batch& batch);
+  void note_missing_metric(const History::Row& row, const std::vector<Scored>* slides);
+  void train(const at::Tensor& images, const at::Tensor& targets);
   void leave_out();
-  void split_after(const std::exception& problem, const Batch& batch);
-  void validate(const Batch& batch);
-  void backward(const at::Tensor& images, const at::Tensor& labels, double share);
-  void backward_in_parts(const Batch& batch, double weight);
+  void split_after(const std::exception& problem, const at::Tensor& images, const at::Tensor& targets);
+  void validate(const Batch& batch, const at::Tensor& targets);
+  void backward(const at::Tensor& images, const at::Tensor& targets, double share);
+  void backward_in_parts(const at::Tensor& images, const at::Tensor& targets, double weight);
   void take_step();
-  std::string what_fits(const at::Tensor& images, const at::Tensor& labels);
+  std::string what_fits(const at::Tensor& images, const at::Tensor& targets);
   at::Tensor on_device(const at::Tensor& tensor, bool images) const;
 
   TrainingOptions options_;
+  std::unique_ptr<const Task> task_;
   ModelFacts facts_;
   c10::Device device_;
   std::unique_ptr<Network> network_;
   std::unique_ptr<Optimizer> optimizer_;
-  at::Tensor class_weights_;
   Course course_;
   History history_;
   std::vector<std::string> notes_;
@@ -71,7 +73,7 @@ class Trainer {
   std::int64_t part_ = 0;  // samples computed at once; 0: whole batches
   // Of the step under way:
   std::int64_t in_window_ = 0;  // batches taken
-  double window_weight_ = 0;    // of their labels
+  double window_weight_ = 0;    // of their targets
   double unit_ = 0;             // of the first of them: what gradients are divided by until all is known
 
   std::uint64_t batches_ = 0;         // of training, in this epoch
@@ -82,8 +84,9 @@ class Trainer {
 
   // Of the epoch under way.
   struct Sums {
-    double loss = 0, weight = 0;  // of labels
-    std::uint64_t samples = 0, right = 0;
+    double loss = 0, weight = 0;  // of targets
+    double metric = 0;            // Task::training_sum()
+    std::uint64_t samples = 0;
   } sums_;
   double validation_loss_sum_ = 0;
   std::uint64_t skipped_ = 0;  // steps, in fp16

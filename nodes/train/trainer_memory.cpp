@@ -8,7 +8,6 @@
 
 #include <algorithm>
 
-#include "loss.h"
 #include "nodes/torch/device.h"
 #include "trainer.h"
 
@@ -22,10 +21,11 @@ std::string first_line(const std::exception& problem) {
 
 }  // namespace
 
-void Trainer::split_after(const std::exception& problem, const Batch& batch) {
+void Trainer::split_after(const std::exception& problem, const at::Tensor& images,
+                          const at::Tensor& targets) {
   optimizer_->forget_gradients();
   empty_cache(device_);
-  const std::int64_t part = part_ ? part_ : batch.images.size(0);
+  const std::int64_t part = part_ ? part_ : images.size(0);
   if (options_.on_oom != "split" || part == 1)
     throw Error(fmt::format(
         "out of memory with {} images of {} x {} pixels at once: {}{}; {}", part, facts_.width, facts_.height,
@@ -36,7 +36,7 @@ void Trainer::split_after(const std::exception& problem, const Batch& batch) {
                                       format_bytes(memory->reserved))
                         : std::string();
         }(),
-        what_fits(batch.images, batch.labels)));
+        what_fits(images, targets)));
   part_ = (part + 1) / 2;
   const bool normalises = std::ranges::any_of(
       network_->buffers(), [](const auto& buffer) { return buffer.first.ends_with("running_mean"); });
@@ -53,23 +53,23 @@ void Trainer::split_after(const std::exception& problem, const Batch& batch) {
 
 /// So that the gradients of all parts, and of all batches of a step, are those of one mean over their
 /// samples.
-void Trainer::backward_in_parts(const Batch& batch, double weight) {
+void Trainer::backward_in_parts(const at::Tensor& images, const at::Tensor& targets, double weight) {
   if (unit_ == 0) unit_ = weight;
-  const std::int64_t all = batch.images.size(0);
+  const std::int64_t all = images.size(0);
   const std::int64_t parts = part_ ? (all + part_ - 1) / part_ : 1;
   for (std::int64_t i = 0; i < parts; ++i) {  // of about one size, as one image may be too few
     const std::int64_t from = all * i / parts, count = all * (i + 1) / parts - from;
-    const at::Tensor labels = on_device(batch.labels.narrow(0, from, count), false);
-    if (const double of_part = weight_of(labels, class_weights_); of_part > 0)
-      backward(on_device(batch.images.narrow(0, from, count), true), labels, of_part / unit_);
+    const at::Tensor of_part = on_device(targets.narrow(0, from, count), false);
+    if (const double part_weight = task_->weight(of_part); part_weight > 0)
+      backward(on_device(images.narrow(0, from, count), true), of_part, part_weight / unit_);
   }
 }
 
 /// Tries, with the batch that was too large, what could be told to use instead.
-std::string Trainer::what_fits(const at::Tensor& images, const at::Tensor& labels) {
+std::string Trainer::what_fits(const at::Tensor& images, const at::Tensor& targets) {
   const auto fits = [&](std::int64_t count) {
     try {
-      backward(on_device(images.narrow(0, 0, count), true), on_device(labels.narrow(0, 0, count), false), 1);
+      backward(on_device(images.narrow(0, 0, count), true), on_device(targets.narrow(0, 0, count), false), 1);
     } catch (const std::exception& problem) {
       if (!is_out_of_memory(problem)) throw;
       count = 0;

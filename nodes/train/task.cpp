@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "task.h"
+
+namespace flowrun::torch_nodes {
+
+std::unique_ptr<Task> make_task(const TrainingOptions& options, const Batch& first) {
+  return make_classification(options, first);
+}
+
+}  // namespace flowrun::torch_nodes
