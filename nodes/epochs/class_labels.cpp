@@ -73,6 +73,15 @@ ClassLabels class_labels(const Samples& samples, std::vector<std::string> classe
   return out;
 }
 
+ClassLabels any_labels(const Samples& samples) {
+  ClassLabels out{samples.labels, {}};
+  sort_labels(out.classes);
+  for (const std::string& label : samples.labels)
+    out.label.push_back(
+        static_cast<std::uint32_t>(std::ranges::find(out.classes, label) - out.classes.begin()));
+  return out;
+}
+
 std::vector<std::uint64_t> class_samples(const Samples& samples, const ClassLabels& labels,
                                          const std::vector<bool>& validation) {
   std::vector<std::uint64_t> counts(labels.classes.size());

@@ -20,6 +20,9 @@ struct ClassLabels {
 /// labels are one number ("1" and "1.0").
 ClassLabels class_labels(const Samples& samples, std::vector<std::string> classes);
 
+/// The same of samples that are to be predicted something else: any labels, also none.
+ClassLabels any_labels(const Samples& samples);
+
 /// Samples of each class that are for training (not in `validation`). Throws Error when a class has none.
 std::vector<std::uint64_t> class_samples(const Samples& samples, const ClassLabels& labels,
                                          const std::vector<bool>& validation);

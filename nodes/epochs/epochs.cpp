@@ -66,6 +66,7 @@ std::string fingerprint(const Samples& samples, const std::vector<bool>& validat
     hash = mix(hash, fmt::format("{} {} {} {} {} {} {} {} {} {}", row.slide, samples.labels[row.label], row.x,
                                  row.y, row.level, row.size, row.extent.value_or(0), row.mpp.value_or(0),
                                  row.weight, validation[i] ? "validation" : "training"));
+    for (const float target : samples.targets_of(i)) hash = mix(hash, fmt::format("{}", target));
   }
   return fmt::format("{:016x}", hash);
 }
@@ -124,6 +125,11 @@ void Epochs::describe(Description<Epochs>& d) {
       "classes", &Epochs::classes,
       "names in the order of the model's outputs; not given: all labels, sorted, of which no two may be one "
       "number (1, 1.0)");
+  d.option(
+      "targets", &Epochs::targets,
+      "columns of the tables with numbers to be predicted: labels, of which a sample has (1) any number or "
+      "not (0), for train with task: multilabel, or any numbers, for task: regression; the column label is "
+      "then optional");
   d.option("validation", &Epochs::validation, "share of the samples to validate with instead of val_csv")
       .above(0)
       .at_most(0.9);
@@ -153,6 +159,13 @@ void Epochs::plan(Costs& costs) {
     throw OptionError("validation", "samples to validate with are given twice", "val_csv or validation");
   if (!slides.empty() && !train_csv)
     throw OptionError("slides", "there is no table that names slides", "train_csv");
+  if (!targets.empty() && !train_csv)
+    throw OptionError("targets", "samples that were gathered in the graph have no targets", "train_csv");
+  for (auto name = targets.begin(); name != targets.end(); ++name)
+    if (name->empty() || std::find(targets.begin(), name, *name) != name)
+      throw OptionError("targets",
+                        fmt::format("'{}' is {}", *name, name->empty() ? "no column" : "there twice"),
+                        "names of columns, each once");
   costs.out("epoch", 0);  // only the samples tell: Scopes::extra_bytes
   threads_ = costs.threads;
 }
@@ -166,6 +179,7 @@ std::shared_ptr<const Samples> Epochs::samples_of(const Inputs& in, std::size_t&
   }
   const std::vector<ListedSlide> listed = slides.empty() ? std::vector<ListedSlide>{} : list_slides(slides);
   auto samples = std::make_shared<Samples>();
+  samples->targets = targets;
   read_samples(*train_csv, listed, *samples);
   first_validation = samples->rows.size();
   if (first_validation == 0) throw Error(fmt::format("{}: the table has no sample", train_csv->string()));
@@ -199,7 +213,11 @@ std::vector<bool> Epochs::validation_rows(const Samples& samples, std::size_t fi
 Scopes Epochs::open(Inputs& in) {
   std::size_t first_validation = 0;
   const auto samples = samples_of(in, first_validation);
-  const ClassLabels names = class_labels(*samples, classes);
+  const bool of_classes = targets.empty() || !classes.empty();
+  const ClassLabels names = of_classes ? class_labels(*samples, classes) : any_labels(*samples);
+  if (sampling == "balanced" && names.classes.size() < 2)
+    throw Error(
+        "sampling: balanced draws each class equally often, but samples have no labels of two classes");
   const std::vector<bool> for_validation = validation_rows(*samples, first_validation);
 
   Training training;
@@ -216,8 +234,9 @@ Scopes Epochs::open(Inputs& in) {
 
   auto set = std::make_shared<SampleSet>();
   set->classes = names.classes;
-  set->class_draws = class_samples(*samples, names, for_validation);
-  if (sampling == "balanced") std::ranges::fill(set->class_draws, 1);
+  set->targets = samples->targets;
+  if (of_classes) set->class_draws = class_samples(*samples, names, for_validation);
+  if (sampling == "balanced") set->class_draws.assign(names.classes.size(), 1);
   if (sampling == "weighted") set->class_draws = class_draws_by_weight(*samples, names, for_validation);
   set->epochs = static_cast<std::uint64_t>(count);
   set->training_samples = static_cast<std::uint64_t>(

@@ -18,7 +18,7 @@ namespace flowrun::wsi {
 struct Epochs : Open {
   std::optional<std::filesystem::path> train_csv, val_csv;
   std::vector<std::filesystem::path> slides;
-  std::vector<std::string> classes;
+  std::vector<std::string> classes, targets;
   std::optional<double> validation;
   std::string split_by = "slide";
   std::string sampling = "each";

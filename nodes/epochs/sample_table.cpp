@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <utility>
@@ -25,7 +26,11 @@ class SampleTable {
         slides_(slides),
         samples_(samples),
         table_(file) {
-    label_ = table_.column({"label"});
+    for (const std::string& target : samples.targets) targets_.push_back(table_.column({target}));
+    if (targets_.empty())
+      label_ = table_.column({"label"});
+    else if (std::ranges::find(samples.targets, "label") == samples.targets.end())
+      label_ = table_.find({"label"});
     path_ = slides.empty() ? table_.find({"path"}) : std::nullopt;
     slide_ = path_ ? table_.find({"slide", "slide_id"}) : table_.column({"slide", "slide_id"});
     x_ = path_ ? table_.find({"x"}) : table_.column({"x"});
@@ -35,7 +40,10 @@ class SampleTable {
   }
 
   void read() {
-    while (table_.next()) samples_.rows.push_back(row());
+    while (table_.next()) {
+      samples_.rows.push_back(row());
+      for (const std::size_t column : targets_) samples_.target_values.push_back(target(column));
+    }
   }
 
  private:
@@ -43,8 +51,8 @@ class SampleTable {
     Samples::Row row;
     row.table = number_;
     row.line = table_.line();
-    const std::string label = label_text(table_.field(label_));
-    if (label.empty()) table_.fail("the sample has no label");
+    const std::string label = label_ ? label_text(table_.field(*label_)) : "";
+    if (label.empty() && targets_.empty()) table_.fail("the sample has no label");
     row.label = Samples::index_of(samples_.labels, label);
     if (path_) {
       if (table_.field(*path_).empty()) table_.fail("the sample has no path");
@@ -61,6 +69,13 @@ class SampleTable {
     if (row.extent && row.size == 0 && !path_)
       table_.fail("the extent of a tile says nothing without its size");
     return row;
+  }
+
+  float target(std::size_t column) const {
+    const auto value = static_cast<float>(table_.number(column));
+    if (!std::isfinite(value))
+      table_.fail(fmt::format("'{}': {} is too large", table_.columns()[column], table_.field(column)));
+    return value;
   }
 
   bool given(const std::optional<std::size_t>& column) const {
@@ -127,8 +142,8 @@ class SampleTable {
   Samples& samples_;
   CsvReader table_;
   std::uint32_t number_ = 0;
-  std::size_t label_ = 0;
-  std::optional<std::size_t> path_, slide_, x_, y_;
+  std::vector<std::size_t> targets_;
+  std::optional<std::size_t> label_, path_, slide_, x_, y_;
   std::optional<std::size_t> level_ = table_.find({"level"}), size_ = table_.find({"size"}),
                              mpp_ = table_.find({"mpp"}), extent_ = table_.find({"extent"}),
                              weight_ = table_.find({"weight"}), patient_ = table_.find({"patient"}),

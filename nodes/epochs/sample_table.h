@@ -24,6 +24,9 @@ namespace flowrun::wsi {
 ///   patient          whom the slide is of; else what the list of `slides` says
 ///   weight           how often the sample is drawn, compared with others
 ///
+/// With `samples.targets` each of them is a column of numbers, and the label is optional; one that is a
+/// target is no class.
+///
 /// tiles.csv of `save` is such a table. `slides` are looked up by the names in the column `slide`; without
 /// any, that column has paths relative to the table. Throws Error "FILE:LINE: what is wrong".
 void read_samples(const std::filesystem::path& table, const std::vector<ListedSlide>& slides,

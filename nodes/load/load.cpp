@@ -23,7 +23,8 @@ class SampleTiles {
 
   Tile tile(std::uint64_t place) const {
     const Samples& samples = *epoch_->samples;
-    const Samples::Row& row = samples.rows[epoch_->order[place]];
+    const std::uint32_t number = epoch_->order[place];
+    const Samples::Row& row = samples.rows[number];
     try {
       Tile tile;
       tile.x = row.x;
@@ -37,6 +38,8 @@ class SampleTiles {
       auto sample = std::make_shared<Sample>();
       sample->set = epoch_->set;
       sample->label = (*epoch_->labels)[row.label];
+      const auto targets = samples.targets_of(number);
+      sample->targets.assign(targets.begin(), targets.end());
       sample->validation = place >= epoch_->set->training_samples;
       sample->epoch = epoch_->number;
       sample->path = row.image;

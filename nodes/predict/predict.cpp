@@ -8,18 +8,27 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
+#include "nodes/slide/prediction_names.h"
 #include "nodes/slide/slide_files.h"
 #include "nodes/torch/device.h"
 #include "nodes/torch/model_file.h"
 #include "nodes/torch/normalisation.h"
+#include "nodes/torch/predictions.h"
 
 namespace flowrun::torch_nodes {
 namespace {
 
 /// What the layers of the known architectures hold at once, measured, for a byte of a tile.
 constexpr std::size_t activations_per_byte = 100;
+
+/// What a tile's values are called.
+std::string prefix_of(const std::string& task) {
+  if (task == "classification") return wsi::class_probability;
+  return task == "multilabel" ? wsi::label_probability : wsi::predicted_number;
+}
 
 std::vector<double> listed(const std::array<double, 3>& numbers) {
   return {numbers.begin(), numbers.end()};
@@ -34,18 +43,21 @@ struct Predict::Loaded {
     model.network->to(device);
   }
 
-  /// A probability for each class. Thread-safe.
-  at::Tensor probabilities(const cv::Mat& rgb) const {
+  /// A number for each output. Thread-safe.
+  at::Tensor predictions(const cv::Mat& rgb) const {
     const c10::NoGradGuard no_grad;
     const ModelThreads one(1);  // tiles are what is computed at the same time
     at::Tensor image = at::empty({1, 3, rgb.rows, rgb.cols}, at::kFloat);
     normalisation.write(rgb, image.data_ptr<float>());
-    const at::Tensor logits = model.network->forward(image.to(device));
+    const at::Tensor outputs = model.network->forward(image.to(device));
     const auto count = static_cast<std::int64_t>(model.facts.classes.size());
-    if (logits.dim() != 2 || logits.size(1) != count)
-      throw Error(fmt::format("the model gives {} numbers for a tile, but there are {} classes",
-                              logits.dim() == 2 ? logits.size(1) : logits.numel(), count));
-    return at::softmax(logits.to(at::kFloat), 1).to(at::kCPU).contiguous();
+    if (outputs.dim() != 2 || outputs.size(1) != count)
+      throw Error(fmt::format("the model gives {} numbers for a tile, but there are {} {}",
+                              outputs.dim() == 2 ? outputs.size(1) : outputs.numel(), count,
+                              model.facts.task == "classification" ? "classes" : "names of outputs"));
+    // A module of labels may end in the sigmoid itself.
+    const bool done = model.facts.task == "multilabel" && model.facts.output == "probabilities";
+    return predictions_of(done ? "regression" : model.facts.task, outputs).to(at::kCPU).contiguous();
   }
 
   const Model model;
@@ -57,13 +69,15 @@ Predict::Predict() = default;
 Predict::~Predict() = default;
 
 void Predict::describe(Description<Predict>& d) {
-  d.summary("Gives each tile the probabilities of a model's classes.")
+  d.summary("Gives each tile what a model predicts: probabilities of classes or labels, or numbers.")
       .details(
           "The model is what `train` made: in the same graph (the input model; the slides are then read "
           "again, by a second node of type read, once it is trained), or its best.pt of an earlier run; or "
           "any TorchScript module, by path. Tiles must be of the size, and should be of the resolution and "
           "the stain, that the model was trained with; their pixels are normalised as then. Tables of tiles "
-          "get a column p_<class> for each class; save_predictions makes tables, heat maps and QuPath "
+          "get a column p_<class> for each class, has_<label> for each label of task: multilabel, or "
+          "predicted_<target> for each number of task: regression; save_predictions makes tables, heat maps "
+          "and QuPath "
           "objects of them. Tiles are computed on by themselves, as many at a time as the run has threads, "
           "so that the numbers do not depend on which tiles are beside them.")
       .example("predicted: {type: predict, from: tiles, model: model.pt}")
@@ -71,12 +85,19 @@ void Predict::describe(Description<Predict>& d) {
       .optional_scope_input<Model>("model")
       .output<wsi::Tile>("tile");
   d.option("model", &Predict::model, "checkpoint of `train`, or TorchScript module");
-  d.option("classes", &Predict::classes, "names of the outputs of a module that does not say them itself");
+  d.option(
+      "classes", &Predict::classes,
+      "names of the outputs of a module that does not say them itself: of its classes, labels or numbers");
   d.option("output", &Predict::output,
            "what a TorchScript module gives: logits, probabilities, or auto: as train was told, or else "
            "probabilities where its code ends in softmax, and logits where it does not; numbers that look "
            "otherwise are refused")
       .choices({"auto", "logits", "probabilities"});
+  d.option("task", &Predict::task,
+           "what the outputs of a module are that does not say it itself, classification if not given; a "
+           "model of "
+           "another task is refused")
+      .choices(tasks);
   d.option("device", &Predict::device, "auto, cpu or cuda:N");
 }
 
@@ -90,6 +111,8 @@ void Predict::plan(Costs& costs) {
     throw OptionError("classes", "the graph's model says its classes itself", "classes only with `model`");
   if (output != "auto" && !model)
     throw OptionError("output", "the graph's model says its output itself", "output only with `model`");
+  if (task && !model)
+    throw OptionError("task", "the graph's model says its task itself", "task only with `model`");
   c10::Device on(c10::kCPU);
   try {
     on = choose_device(device);
@@ -101,7 +124,7 @@ void Predict::plan(Costs& costs) {
     return;
   }
   try {
-    loaded_ = std::make_unique<Loaded>(read_model(*model, classes, output), on);
+    loaded_ = std::make_unique<Loaded>(read_model(*model, {classes, output, task}), on);
   } catch (const Error& problem) {
     throw OptionError("model", problem.what());
   }
@@ -132,15 +155,17 @@ void Predict::process(Inputs& in, Outputs& out) {
   if (facts.width > 0 && (rgb.cols != facts.width || rgb.rows != facts.height))
     throw Error(fmt::format("the tile has {} x {} pixels, but the model was trained on {} x {}", rgb.cols,
                             rgb.rows, facts.width, facts.height));
-  const at::Tensor probabilities = with.probabilities(rgb);
+  const at::Tensor predictions = with.predictions(rgb);
   for (std::size_t c = 0; c < facts.classes.size(); ++c) {
-    const std::string name = "p_" + facts.classes[c];
-    const double probability = probabilities.data_ptr<float>()[c];
+    const std::string name = prefix_of(facts.task) + facts.classes[c];
+    const double number = predictions.data_ptr<float>()[c];
     if (std::ranges::find(tile.values, name, &std::pair<std::string, double>::first) != tile.values.end())
       throw Error(fmt::format("the tile has a {} of another model already", name));
-    if (!(probability >= 0))
-      throw Error(fmt::format("the model's probability of {} is {}", facts.classes[c], probability));
-    tile.values.emplace_back(name, probability);
+    if (facts.task == "regression" ? !std::isfinite(number) : !(number >= 0 && number <= 1))
+      throw Error(fmt::format("the model's {} of {} is {}",
+                              facts.task == "regression" ? "prediction" : "probability", facts.classes[c],
+                              number));
+    tile.values.emplace_back(name, number);
   }
   out.emit("tile", std::move(tile));
 }

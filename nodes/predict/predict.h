@@ -13,13 +13,14 @@
 
 namespace flowrun::torch_nodes {
 
-/// Gives tiles the probabilities of a model's classes. See describe().
+/// Gives tiles what a model predicts. See describe().
 struct Predict : Map {
   Predict();
   ~Predict() override;
   std::optional<std::filesystem::path> model;
   std::vector<std::string> classes;
   std::string output = "auto";
+  std::optional<std::string> task;
   std::string device = "auto";
 
   static void describe(Description<Predict>& d);

@@ -24,9 +24,18 @@ void HeatMap::add_tile(std::int64_t x, std::int64_t y, double extent, double val
   tiles_(tile) += 1;
 }
 
-cv::Mat HeatMap::draw() const {
+std::optional<std::pair<double, double>> HeatMap::range() const {
+  const cv::Mat tiles = tiles_ > 0;
+  if (cv::countNonZero(tiles) == 0) return {};
+  std::pair<double, double> range;
+  cv::minMaxLoc(sums_ / cv::max(tiles_, 1), &range.first, &range.second, nullptr, nullptr, tiles);
+  return range;
+}
+
+cv::Mat HeatMap::draw(double low, double high) const {
+  const double scale = 255 / (high - low);
   cv::Mat grey, colours, mixed = picture_.rgb.clone();
-  cv::Mat(sums_ / cv::max(tiles_, 1)).convertTo(grey, CV_8U, 255);
+  cv::Mat(sums_ / cv::max(tiles_, 1)).convertTo(grey, CV_8U, scale, -low * scale);
   cv::applyColorMap(grey, colours, cv::COLORMAP_TURBO);
   cv::cvtColor(colours, colours, cv::COLOR_BGR2RGB);
   cv::addWeighted(colours, 0.5, mixed, 0.5, 0, colours);

@@ -24,28 +24,30 @@ namespace {
 
 constexpr const char* table_of_slide = "slide.csv";
 
-TableText columns_of(const std::vector<std::string>& classes) {
-  std::vector<std::string> columns{"slide", "x", "y", "level", "size", "mpp", "label", "predicted"};
-  for (const std::string& name : classes) columns.push_back("p_" + name);
+TableText columns_of(const Predictions& says) {
+  std::vector<std::string> columns{"slide", "x", "y", "level", "size", "mpp", "label"};
+  if (says.names_something()) columns.emplace_back("predicted");
+  for (const std::string& name : says.names) columns.push_back(says.prefix + name);
   return {TableText::Format::csv, std::move(columns)};
 }
 
 std::string row_of(const TableText& columns, const std::string& slide, const Tile& tile,
-                   const Probabilities& says) {
-  std::vector<TableCell> cells{slide,       tile.x,   tile.y,     tile.level,
-                               tile.size(), tile.mpp, tile.label, says.classes[says.predicted()]};
-  for (const double probability : says.of) cells.emplace_back(probability);
+                   const Predictions& says) {
+  std::vector<TableCell> cells{slide, tile.x, tile.y, tile.level, tile.size(), tile.mpp, tile.label};
+  const std::string predicted = says.predicted();
+  if (says.names_something()) cells.emplace_back(predicted);
+  for (const double number : says.of) cells.emplace_back(number);
   return columns.row(cells);
 }
 
-GeoObject object_of(const std::string& slide, const Tile& tile, const Probabilities& says) {
+GeoObject object_of(const std::string& slide, const Tile& tile, const Predictions& says) {
   GeoObject object;
   object.id = content_uuid(fmt::format("prediction {} {} {} {}", tile.x, tile.y, tile.extent, slide));
   object.type = "detection";
-  object.class_name = says.classes[says.predicted()];
+  if (says.names_something()) object.class_name = says.predicted();
   object.rgb = colour_of_name(object.class_name);
-  for (std::size_t c = 0; c < says.of.size(); ++c)
-    object.measurements.emplace_back("p_" + says.classes[c], says.of[c]);
+  for (std::size_t i = 0; i < says.of.size(); ++i)
+    object.measurements.emplace_back(says.prefix + says.names[i], says.of[i]);
   return object;
 }
 
@@ -65,6 +67,7 @@ struct SavePredictions::SlideFiles {
   std::optional<GeoJsonFile> objects;
   std::optional<HeatMap> heat;
   SlideScore score;
+  std::string shown;  // in the heat map, where it is a number of any size; by the first tile
 
   void open(const Inputs& in, const SavePredictions& options) {
     std::call_once(opened, [&] {
@@ -89,14 +92,21 @@ void SavePredictions::describe(Description<SavePredictions>& d) {
           "the end of the run slides.csv has the rows of all slides, also those of earlier runs: number of "
           "tiles, label (where all tiles have one), predicted (the class with the largest mean), p_<class>, "
           "the mean of the tiles' probabilities, and share_<class>, the share of tiles predicted to be of "
-          "the class. A slide without tiles has an empty table and no row.")
+          "the class. Of a model of labels (task: multilabel) predicted names those with a probability of "
+          "0.5 and "
+          "more, as QuPath writes several (`a: b`), and columns are has_<label>; of one of numbers (task: "
+          "regression) there are no classes, columns are predicted_<target>, and the heat map goes from the "
+          "least to the greatest of the slide, which is told. A slide without tiles has an empty table and "
+          "no "
+          "row.")
       .example(
           "scores: {type: save_predictions, from: {tile: predicted, slide: slides}, dir: out_predictions}")
       .resumes()
       .input<Tile>("tile")
       .scope_input<Slide>("slide");
   d.option("dir", &SavePredictions::dir, "folder to write to").required().output_folder();
-  d.option("heat_map", &SavePredictions::heat_map, "class of the heat map; the model's last, if not given");
+  d.option("heat_map", &SavePredictions::heat_map,
+           "class, label or number of the heat map; the model's last, if not given");
   d.option("origin", &SavePredictions::origin, fmt::format("of predictions.geojson: {}", geojson_origin_help))
       .choices(geojson_origins);
 }
@@ -108,21 +118,24 @@ void SavePredictions::plan(Costs& costs) {
 
 Action SavePredictions::process(Inputs& in, Outputs&) {
   const auto tile = in.share<Tile>("tile");
-  Probabilities says(*tile);
+  Predictions says(*tile);
   const std::string& slide = in.scope().name();
   std::size_t shown = says.of.size() - 1;
   if (heat_map) {
-    shown = static_cast<std::size_t>(std::ranges::find(says.classes, *heat_map) - says.classes.begin());
-    if (shown == says.classes.size())
-      throw Error(fmt::format("heat_map: no class is called '{}'; the model has {}", *heat_map,
-                              fmt::join(says.classes, ", ")));
+    shown = static_cast<std::size_t>(std::ranges::find(says.names, *heat_map) - says.names.begin());
+    if (shown == says.names.size())
+      throw Error(fmt::format("heat_map: no {} is called '{}'; the model has {}", says.kind(), *heat_map,
+                              fmt::join(says.names, ", ")));
   }
   auto& files = in.state<SlideFiles>();
   files.open(in, *this);
-  const TableText columns = columns_of(says.classes);
+  const TableText columns = columns_of(says);
   return [&files, tile, columns, row = row_of(columns, slide, *tile, says),
           object = object_of(slide, *tile, says), says = std::move(says), shown] {
-    if (files.score.empty()) files.table->write(columns.header());
+    if (files.score.empty()) {
+      files.table->write(columns.header());
+      if (!says.names_something()) files.shown = says.names[shown];
+    }
     files.score.add(*tile, says);
     files.table->write(row);
     files.objects->square(object, tile->x, tile->y, tile->extent);
@@ -137,7 +150,14 @@ void SavePredictions::finish(Inputs& in, Outputs& out) {
   files.table->close();
   files.objects->close();
   std::vector<std::uint8_t> jpeg;
-  encode_jpeg(files.heat->draw(), 90, jpeg);
+  std::pair<double, double> range{0, 1};
+  if (!files.shown.empty()) {
+    range = *files.heat->range();
+    out.note(fmt::format("heatmap.jpg shows '{}' from {:.4g}, blue, to {:.4g}, red", files.shown, range.first,
+                         range.second));
+    if (range.first == range.second) ++range.second;
+  }
+  encode_jpeg(files.heat->draw(range.first, range.second), 90, jpeg);
   write_file(files.folder / "heatmap.jpg", jpeg);
   if (!files.heat->problem().empty())
     out.note("heatmap.jpg does not show the slide: " + files.heat->problem());
@@ -153,7 +173,7 @@ Packets SavePredictions::finish_run(Inputs& in, Outputs&) {
     if (line == table.npos) continue;  // a slide without tiles
     if (header.empty()) header = table.substr(0, line + 1);
     if (!table.starts_with(header))
-      throw Error(fmt::format("{}: has other classes than those of the slides before: run with --force",
+      throw Error(fmt::format("{}: has other columns than those of the slides before: run with --force",
                               (dir / slide / table_of_slide).string()));
     rows += table.substr(line + 1);
   }

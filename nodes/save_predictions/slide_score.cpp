@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "nodes/slide/prediction_names.h"
 #include "nodes/table/table_text.h"
 
 namespace flowrun::wsi {
@@ -18,11 +19,17 @@ std::size_t largest(const std::vector<double>& numbers) {
 
 }  // namespace
 
-Probabilities::Probabilities(const Tile& tile) {
-  constexpr std::string_view prefix = "p_";
-  for (const auto& [name, value] : tile.values)
-    if (name.starts_with(prefix)) {
-      classes.push_back(name.substr(prefix.size()));
+Predictions::Predictions(const Tile& tile) {
+  for (const std::string_view one : {class_probability, label_probability, predicted_number})
+    for (const auto& [name, value] : tile.values) {
+      if (!name.starts_with(one)) continue;
+      if (!prefix.empty() && prefix != one)
+        throw Error(
+            fmt::format("the tile at x {}, y {} has {}{} and {}: predictions of one task at a time can be "
+                        "saved",
+                        tile.x, tile.y, prefix, names.front(), name));
+      prefix = one;
+      names.push_back(name.substr(one.size()));
       of.push_back(value);
     }
   if (of.empty())
@@ -31,39 +38,64 @@ Probabilities::Probabilities(const Tile& tile) {
                     tile.x, tile.y));
 }
 
-std::size_t Probabilities::predicted() const {
-  return largest(of);
+std::string Predictions::kind() const {
+  if (prefix == class_probability) return "class";
+  return prefix == label_probability ? "label" : "number";
 }
 
-void SlideScore::add(const Tile& tile, const Probabilities& tile_says) {
+bool Predictions::names_something() const {
+  return prefix != predicted_number;
+}
+
+bool Predictions::is(std::size_t which) const {
+  if (prefix == label_probability) return of[which] >= 0.5;
+  return which == largest(of);
+}
+
+std::string Predictions::predicted() const {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (is(i)) text += (text.empty() ? "" : ": ") + names[i];
+  return text;
+}
+
+void SlideScore::add(const Tile& tile, const Predictions& tile_says) {
   if (empty()) {
-    classes_ = tile_says.classes;
-    sums_.resize(classes_.size());
-    predicted_.resize(classes_.size());
+    sums_ = tile_says;
+    std::ranges::fill(sums_->of, 0);
+    predicted_.resize(tile_says.of.size());
     label_ = tile.label;
   }
-  if (tile_says.classes != classes_)
-    throw Error(fmt::format("the tile at x {}, y {} has probabilities of {}, those before of {}", tile.x,
-                            tile.y, fmt::join(tile_says.classes, ", "), fmt::join(classes_, ", ")));
-  for (std::size_t c = 0; c < classes_.size(); ++c) sums_[c] += tile_says.of[c];
-  ++predicted_[tile_says.predicted()];
+  if (tile_says.prefix != sums_->prefix || tile_says.names != sums_->names)
+    throw Error(fmt::format("the tile at x {}, y {} has predictions of {}, those before of {}", tile.x,
+                            tile.y, fmt::join(tile_says.names, ", "), fmt::join(sums_->names, ", ")));
+  for (std::size_t i = 0; i < tile_says.of.size(); ++i) {
+    sums_->of[i] += tile_says.of[i];
+    predicted_[i] += tile_says.is(i);
+  }
   ++tiles_;
   one_label_ &= tile.label == label_;
 }
 
 std::string SlideScore::table(const std::string& slide) const {
   if (empty()) return {};
-  std::vector<std::string> columns{"slide", "tiles", "label", "predicted"};
-  std::vector<TableCell> cells{slide, tiles_, one_label_ ? label_ : std::string_view(),
-                               classes_[largest(sums_)]};
   const auto count = static_cast<double>(tiles_);
-  for (std::size_t c = 0; c < classes_.size(); ++c) {
-    columns.push_back("p_" + classes_[c]);
-    cells.emplace_back(sums_[c] / count);
+  Predictions means = *sums_;
+  for (double& number : means.of) number /= count;
+  std::vector<std::string> columns{"slide", "tiles", "label"};
+  std::vector<TableCell> cells{slide, tiles_, one_label_ ? label_ : std::string_view()};
+  const std::string predicted = means.predicted();
+  if (means.names_something()) {
+    columns.emplace_back("predicted");
+    cells.emplace_back(predicted);
   }
-  for (std::size_t c = 0; c < classes_.size(); ++c) {
-    columns.push_back("share_" + classes_[c]);
-    cells.emplace_back(static_cast<double>(predicted_[c]) / count);
+  for (std::size_t i = 0; i < means.of.size(); ++i) {
+    columns.push_back(means.prefix + means.names[i]);
+    cells.emplace_back(means.of[i]);
+  }
+  for (std::size_t i = 0; i < means.of.size() && means.names_something(); ++i) {
+    columns.push_back("share_" + means.names[i]);
+    cells.emplace_back(static_cast<double>(predicted_[i]) / count);
   }
   const TableText text(TableText::Format::csv, columns);
   return text.header() + text.row(cells);

@@ -5,37 +5,46 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace flowrun::wsi {
 
-/// The classes that a tile has probabilities of, in their order: its values p_<class>.
-struct Probabilities {
-  std::vector<std::string> classes;
-  std::vector<double> of;  ///< by class
+/// What a model says of a tile: its values p_<class>, has_<label> or predicted_<target>.
+struct Predictions {
+  std::string prefix;              ///< which of these
+  std::vector<std::string> names;  ///< without it, in their order
+  std::vector<double> of;          ///< by name: probabilities, or numbers
 
-  /// Throws Error when the tile has none.
-  explicit Probabilities(const Tile& tile);
-  /// The index of the likeliest class, the first of equals.
-  std::size_t predicted() const;
+  /// Throws Error when the tile has none, or some of several models with different tasks.
+  explicit Predictions(const Tile& tile);
+  /// What the names are: "class", "label" or "number".
+  std::string kind() const;
+  /// Classes or labels, which a tile is of; else numbers.
+  bool names_something() const;
+  /// Whether the tile is predicted to be of a class (the likeliest, the first of equals), or to have a label
+  /// (its probability is 0.5 or more).
+  bool is(std::size_t which) const;
+  /// The class, or the labels as QuPath writes several: "a: b"; empty: none.
+  std::string predicted() const;
 };
 
 /// What a slide's tiles say together. Not thread-safe.
 class SlideScore {
  public:
-  /// Throws Error when the classes are others than those of the tiles before.
-  void add(const Tile& tile, const Probabilities& tile_says);
+  /// Throws Error when the names are others than those of the tiles before.
+  void add(const Tile& tile, const Predictions& tile_says);
   bool empty() const { return tiles_ == 0; }
   /// A table with a header and the slide's row: slide, tiles, label (of all its tiles, or nothing), predicted
-  /// (the class with the largest mean), then for each class p_<class>, the mean of the probabilities, and
-  /// share_<class>, the share of tiles that are predicted to be of it. Nothing when there was no tile.
+  /// (by the means), then for each name p_<class> or its like, the mean of the tiles, and share_<class>, the
+  /// share of tiles that are predicted to be of it, or to have it. Of numbers there are means only. Nothing
+  /// when there was no tile.
   std::string table(const std::string& slide) const;
 
  private:
-  std::vector<std::string> classes_;
-  std::vector<double> sums_;              // by class
-  std::vector<std::uint64_t> predicted_;  // tiles by class
+  std::optional<Predictions> sums_;       // of tiles
+  std::vector<std::uint64_t> predicted_;  // tiles by name
   std::uint64_t tiles_ = 0;
   std::string label_;
   bool one_label_ = true;

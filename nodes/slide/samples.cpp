@@ -22,6 +22,7 @@ Sampling sampling_of(const Slide& slide, const Samples::Row& row, int size) {
 
 std::size_t Samples::bytes() const {
   std::size_t bytes = rows.capacity() * sizeof(Row) + slides.size() * (sizeof(SlideEntry) + 200);
+  bytes += target_values.capacity() * sizeof(float);
   for (const Row& row : rows) bytes += row.image.capacity();
   return bytes;
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,7 +45,13 @@ struct Samples {
   std::vector<std::string> labels;  ///< names
   std::vector<std::string> tables;  ///< files; none: the samples were gathered in the graph
   std::vector<Row> rows;
+  std::vector<std::string> targets;  ///< names of numbers to be predicted
+  std::vector<float> target_values;  ///< by row, then by target
 
+  /// Those of a row, by target.
+  std::span<const float> targets_of(std::size_t row) const {
+    return {target_values.data() + row * targets.size(), targets.size()};
+  }
   /// Bytes that it takes, about.
   std::size_t bytes() const;
   /// For messages: "train.csv:12", or slide and place.

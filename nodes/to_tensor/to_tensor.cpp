@@ -104,12 +104,19 @@ void ToTensor::emit(const Tiles& tiles, Outputs& out) const {
   Batch made;
   made.images = empty({count, 3, first.pixels.rows, first.pixels.cols}, at::kFloat);
   made.labels = empty({count}, at::kLong);
+  const auto targets = static_cast<std::int64_t>(sample.set->targets.size());
+  if (targets > 0) {
+    made.targets = empty({count, targets}, at::kFloat);
+    made.target_names = {sample.set, &sample.set->targets};
+  }
+  auto* target = targets > 0 ? made.targets.data_ptr<float>() : nullptr;
   auto* planes = made.images.data_ptr<float>();
   auto* labels = made.labels.data_ptr<std::int64_t>();
   for (const auto& tile : tiles) {
     normalisation_->write(wsi::rgb_of(*tile), planes);
     planes += 3 * tile->pixels.total();
     *labels++ = static_cast<std::int64_t>(tile->sample->label);
+    if (target) target = std::ranges::copy(tile->sample->targets, target).out;
     made.samples.push_back(
         {tile->slide ? tile->slide->name : "", tile->sample->path.string(), tile->x, tile->y});
   }

@@ -4,13 +4,16 @@
 #include <ATen/ATen.h>
 #include <flowrun/error.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "nodes/slide/slide_files.h"
 #include "pickle_file.h"
+#include "predictions.h"
 #include "script_network.h"
+#include "script_output.h"
 #include "state_dict.h"
 
 namespace flowrun::torch_nodes {
@@ -23,7 +26,8 @@ std::string to_text(const ModelFacts& facts) {
               {"height", facts.height},
               {"mean", facts.mean},
               {"std", facts.std},
-              {"output", facts.output}}
+              {"output", facts.output},
+              {"task", facts.task}}
       .dump();
 }
 
@@ -43,9 +47,17 @@ auto or_damaged(const std::filesystem::path& file, const Read& read) {
 
 ModelFacts facts_from(const std::string& text) {
   const json all = json::parse(text);
-  ModelFacts facts{all.at("architecture"),     all.at("classes"), all.at("width"),
-                   all.at("height"),           all.at("mean"),    all.at("std"),
-                   all.value("output", "auto")};
+  ModelFacts facts{all.at("architecture"),
+                   all.at("classes"),
+                   all.at("width"),
+                   all.at("height"),
+                   all.at("mean"),
+                   all.at("std"),
+                   all.value("output", "auto"),
+                   all.value("task", "classification")};
+  if (std::ranges::find(tasks, facts.task) == tasks.end())
+    throw Error(
+        fmt::format("no task is known as '{}'; expected one of {}", facts.task, fmt::join(tasks, ", ")));
   if (std::ranges::any_of(facts.std, [](double std) { return !(std > 0); }))
     throw Error("std must be above 0");
   return facts;
@@ -80,9 +92,25 @@ void add_facts(const ModelFacts& facts, c10::impl::GenericDict& checkpoint) {
 
 namespace {
 
+/// Of classes a module's numbers may be logits or probabilities; those of other tasks are taken as they are.
+std::string raw_or(const ModelFacts& facts) {
+  return facts.task == "classification" ? facts.output : "logits";
+}
+
+/// What a module gives that does not say it, by its code: sigmoids are the probabilities of labels.
+std::string label_output(const ScriptFile& script) {
+  const std::string by_code = output_by_code(script);
+  if (by_code == "probabilities")
+    throw Error(
+        fmt::format("{} ends in softmax, which lets an image have one label only: expected one that ends "
+                    "in sigmoid or gives logits for task: multilabel",
+                    script.source));
+  return by_code == "sigmoids" ? "probabilities" : "logits";
+}
+
 /// `script` is of a TorchScript module only.
 std::unique_ptr<Network> network_of(const ModelFacts& facts, const ScriptFile& script) {
-  if (facts.architecture == script_architecture) return load_script(script, facts.output);
+  if (facts.architecture == script_architecture) return load_script(script, raw_or(facts));
   return make_network(facts.architecture, static_cast<std::int64_t>(facts.classes.size()));
 }
 
@@ -102,16 +130,18 @@ Model of_checkpoint(const std::filesystem::path& file, const std::string& output
   return model;
 }
 
-Model of_script(const std::filesystem::path& file, const std::vector<std::string>& classes,
-                const std::string& output) {
+Model of_script(const std::filesystem::path& file, const OutputFacts& told) {
   const ScriptFile script = read_script(file);
   Model model;
-  if (const std::string facts = script.carried(facts_file); !facts.empty())
-    model.facts = or_damaged(file, [&] { return facts_from(facts); });
+  const std::string facts = script.carried(facts_file);
+  if (!facts.empty()) model.facts = or_damaged(file, [&] { return facts_from(facts); });
   model.facts.architecture = script_architecture;
-  if (output != "auto") model.facts.output = output;
-  model.network = load_script(script, model.facts.output);
-  if (!classes.empty()) model.facts.classes = classes;
+  if (told.output != "auto") model.facts.output = told.output;
+  if (facts.empty() && told.task) model.facts.task = *told.task;
+  if (model.facts.task == "multilabel" && model.facts.output == "auto")
+    model.facts.output = label_output(script);
+  model.network = load_script(script, raw_or(model.facts));
+  if (!told.classes.empty()) model.facts.classes = told.classes;
   if (model.facts.classes.empty())
     throw Error(fmt::format("{} does not say what its classes are; give `classes`", file.string()));
   return model;
@@ -119,12 +149,16 @@ Model of_script(const std::filesystem::path& file, const std::vector<std::string
 
 }  // namespace
 
-Model read_model(const std::filesystem::path& file, const std::vector<std::string>& classes,
-                 const std::string& output) {
-  Model model = is_script(file) ? of_script(file, classes, output) : of_checkpoint(file, output);
+Model read_model(const std::filesystem::path& file, const OutputFacts& told) {
+  Model model = is_script(file) ? of_script(file, told) : of_checkpoint(file, told.output);
+  if (told.task && *told.task != model.facts.task)
+    throw Error(
+        fmt::format("{} was trained for {}, not for {}", file.string(), model.facts.task, *told.task));
   for (auto name = model.facts.classes.begin(); name != model.facts.classes.end(); ++name)
     if (std::find(model.facts.classes.begin(), name, *name) != name)
-      throw Error(fmt::format("two classes of {} are called '{}'", file.string(), *name));
+      throw Error(fmt::format("two {} of {} are called '{}'",
+                              model.facts.task == "classification" ? "classes" : "outputs", file.string(),
+                              *name));
   model.network->train(false);
   for (const auto& [what, value] : wsi::file_identity(file)) model.identity += value + "; ";
   return model;

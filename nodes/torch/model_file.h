@@ -6,6 +6,7 @@
 #include <flowrun/torch/model.h>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,11 +34,15 @@ std::string to_text(const ModelFacts& facts);
 /// The file that a TorchScript module made by `export` carries them in.
 constexpr const char* facts_file = "flowrun.json";
 
-/// The model of a checkpoint of `train`, or of a TorchScript module, not training. `classes` names the
-/// outputs of a module that does not say them itself; `output`, unless auto, what kind of numbers they are.
-/// Throws Error.
-Model read_model(const std::filesystem::path& file, const std::vector<std::string>& classes = {},
-                 const std::string& output = "auto");
+/// What the user says of a model's outputs.
+struct OutputFacts {
+  std::vector<std::string> classes{};  ///< their names, of a module that does not say them itself
+  std::string output = "auto";         ///< what kind of numbers a module gives
+  std::optional<std::string> task{};   ///< of a module that does not say it itself; another one's is refused
+};
+
+/// The model of a checkpoint of `train`, or of a TorchScript module, not training. Throws Error.
+Model read_model(const std::filesystem::path& file, const OutputFacts& told = {});
 /// A model with a network of its own, on the CPU.
 Model copy_of(const Model& model);
 

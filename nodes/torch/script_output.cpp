@@ -40,4 +40,8 @@ std::string output_by_code(const torch::jit::Module& module) {
   return graph->outputs().size() == 1 ? kind_of(graph->outputs().front()) : "logits";
 }
 
+std::string output_by_code(const ScriptFile& script) {
+  return output_by_code(script.module());
+}
+
 }  // namespace flowrun::torch_nodes

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "script_file.h"
+
 namespace torch::jit {
 struct Module;
 }
@@ -13,5 +15,7 @@ namespace flowrun::torch_nodes {
 /// comes from softmax, "sigmoids", or else "logits". Moving, copying and shaping them changes nothing of
 /// that.
 std::string output_by_code(const torch::jit::Module& module);
+/// The same of one in a file. Throws Error when it is none.
+std::string output_by_code(const ScriptFile& script);
 
 }  // namespace flowrun::torch_nodes

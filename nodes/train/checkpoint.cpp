@@ -8,6 +8,7 @@
 #include "nodes/torch/model_file.h"
 #include "nodes/torch/pickle_file.h"
 #include "nodes/torch/state_dict.h"
+#include "task_kind.h"
 #include "trainer.h"
 
 namespace flowrun::torch_nodes {
@@ -15,11 +16,12 @@ namespace {
 
 /// What decides how training goes on.
 std::string settings(const TrainingOptions& o) {
-  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", o.loss,
-                     fmt::join(o.class_weights, ","), o.label_smoothing, o.focal_gamma, o.optimizer,
-                     o.learning_rate, o.weight_decay, o.momentum, o.schedule, o.warmup_epochs, o.step_epochs,
-                     o.step_factor, o.clip_norm.value_or(0), o.accumulate, o.precision, o.freeze_backbone,
-                     o.output);
+  const std::string all = fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", loss_name(o),
+                                      fmt::join(o.class_weights, ","), o.label_smoothing, o.focal_gamma,
+                                      o.optimizer, o.learning_rate, o.weight_decay, o.momentum, o.schedule,
+                                      o.warmup_epochs, o.step_epochs, o.step_factor, o.clip_norm.value_or(0),
+                                      o.accumulate, o.precision, o.freeze_backbone, o.output);
+  return loss_name(o) == "huber" ? fmt::format("{} {}", all, o.huber_delta) : all;
 }
 
 }  // namespace
@@ -49,9 +51,11 @@ void Trainer::resume(const std::filesystem::path& file) {
                     file.string(), what));
   };
   const Checkpoint checkpoint = read_checkpoint(file);
+  if (checkpoint.facts.task != facts_.task)
+    throw wrong(fmt::format("its task is {}, not {}", checkpoint.facts.task, facts_.task));
   if (checkpoint.facts.classes != facts_.classes)
-    throw wrong(fmt::format("its classes are {}, not {}", fmt::join(checkpoint.facts.classes, ", "),
-                            fmt::join(facts_.classes, ", ")));
+    throw wrong(fmt::format("its {} are {}, not {}", task_->outputs_are(),
+                            fmt::join(checkpoint.facts.classes, ", "), fmt::join(facts_.classes, ", ")));
   if (checkpoint.facts.architecture != facts_.architecture)
     throw wrong(fmt::format("its model is {}, not {}", checkpoint.facts.architecture, facts_.architecture));
   if (network_->code().defined() && !checkpoint.entry("code").toTensor().equal(network_->code()))

@@ -9,6 +9,7 @@
 #include "loss.h"
 #include "metrics.h"
 #include "nodes/torch/device.h"
+#include "nodes/torch/predictions.h"
 #include "task.h"
 
 namespace flowrun::torch_nodes {
@@ -67,9 +68,7 @@ class Classification final : public Task {
   at::Tensor validation_loss(const at::Tensor& logits, const at::Tensor& labels) const override {
     return at::cross_entropy_loss(logits.to(at::kFloat), labels);
   }
-  at::Tensor predictions(const at::Tensor& logits) const override {
-    return at::softmax(logits.to(at::kFloat), 1);
-  }
+  at::Tensor predictions(const at::Tensor& logits) const override { return predictions_of(name(), logits); }
 
   std::string training_metric() const override { return "train_accuracy"; }
   double training_sum(const at::Tensor& logits, const at::Tensor& labels) const override {

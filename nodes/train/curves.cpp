@@ -40,8 +40,7 @@ class Picture {
     double highest = most;
     for (const Curve& curve : curves)
       for (const auto& row : history.rows())
-        if (most == 0 && row.at(curve.column).is_number())
-          highest = std::max(highest, row[curve.column].get<double>());
+        if (most == 0 && has(row, curve.column)) highest = std::max(highest, row[curve.column].get<double>());
     const auto last = static_cast<double>(std::max<std::size_t>(2, history.rows().size()));
     picture_.col0(1);
     picture_.env(1, last, 0, highest > 0 ? highest * 1.02 : 1, 0, 0);
@@ -50,7 +49,7 @@ class Picture {
     for (const Curve& curve : curves) {
       std::vector<double> x, y;
       for (const auto& row : history.rows())
-        if (row.at(curve.column).is_number()) {
+        if (has(row, curve.column)) {
           x.push_back(row["epoch"].get<double>() + 1);
           y.push_back(row[curve.column].get<double>());
         }
@@ -63,6 +62,11 @@ class Picture {
   }
 
  private:
+  static bool has(const History::Row& row, const char* column) {
+    const auto value = row.find(column);
+    return value != row.end() && value->is_number();
+  }
+
   std::filesystem::path file_;
   plstream picture_;
 };
@@ -84,7 +88,15 @@ void draw_curves(const History& history, const std::filesystem::path& file) {
     const std::scoped_lock lock(one_at_a_time);
     Picture picture(file);
     picture.draw(history, "loss", {{"train_loss", "training", 2}, {"loss", "validation", 3}}, 0);
-    picture.draw(history, "validation", {{"auc", "AUC", 2}, {"accuracy", "accuracy", 3}, {"f1", "F1", 4}}, 1);
+    if (const auto columns = history.columns(); std::ranges::find(columns, "mae") != columns.end())
+      picture.draw(history, "validation", {{"mae", "MAE", 2}, {"rmse", "RMSE", 3}}, 0);
+    else if (std::ranges::find(columns, "f1") != columns.end())
+      picture.draw(history, "validation", {{"auc", "AUC", 2}, {"accuracy", "accuracy", 3}, {"f1", "F1", 4}},
+                   1);
+    else
+      picture.draw(
+          history, "validation",
+          {{"auc", "AUC", 2}, {"accuracy", "accuracy", 3}, {"average_precision", "average precision", 4}}, 1);
   }
   std::error_code none;
   if (std::filesystem::file_size(file, none) == 0 || none)

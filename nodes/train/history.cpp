@@ -3,6 +3,14 @@
 
 namespace flowrun::torch_nodes {
 
+namespace {
+
+bool lowest_is_best(const std::string& metric) {
+  return metric == "loss" || metric.ends_with("mae") || metric.ends_with("rmse");
+}
+
+}  // namespace
+
 nlohmann::ordered_json or_null(const std::optional<double>& value) {
   return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
 }
@@ -16,7 +24,7 @@ std::vector<std::string> History::columns() const {
 
 std::optional<std::size_t> History::best(const std::string& metric) const {
   std::optional<std::size_t> best;
-  const bool lowest = metric == "loss";
+  const bool lowest = lowest_is_best(metric);
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     if (!rows_[i].at(metric).is_number()) continue;
     const double value = rows_[i][metric];
@@ -39,12 +47,6 @@ History History::from_text(const std::string& text) {
   History out;
   out.rows_ = nlohmann::ordered_json::parse(text).get<std::vector<Row>>();
   return out;
-}
-
-const std::vector<std::string>& metric_names() {
-  static const std::vector<std::string> names{"loss",      "accuracy", "auc", "sensitivity",    "specificity",
-                                              "precision", "recall",   "f1",  "slide_accuracy", "slide_auc"};
-  return names;
 }
 
 }  // namespace flowrun::torch_nodes

@@ -21,8 +21,8 @@ class History {
   /// The names of numbers, and of the confusion matrix, in order; none before the first epoch.
   std::vector<std::string> columns() const;
 
-  /// The index of the row with the best `metric` ("auc": highest, "loss": lowest), the first of several;
-  /// nothing when no row has it.
+  /// The index of the row with the best `metric` ("auc": highest; of losses and errors: lowest), the first of
+  /// several; nothing when no row has it.
   std::optional<std::size_t> best(const std::string& metric) const;
   /// Whether the best row is at least `patience` rows before the last.
   bool stagnates(const std::string& metric, int patience) const;
@@ -36,8 +36,5 @@ class History {
 
 /// A number, or null.
 nlohmann::ordered_json or_null(const std::optional<double>& value);
-
-/// The metrics of validation that best() knows.
-const std::vector<std::string>& metric_names();
 
 }  // namespace flowrun::torch_nodes

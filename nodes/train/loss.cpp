@@ -5,7 +5,7 @@
 #include <flowrun/error.h>
 #include <fmt/format.h>
 
-#include <charconv>
+#include "task_kind.h"
 
 namespace flowrun::torch_nodes {
 
@@ -39,7 +39,7 @@ at::Tensor class_weights(const TrainingOptions& options, const std::vector<std::
 at::Tensor loss_of(const TrainingOptions& options, const at::Tensor& logits, const at::Tensor& labels,
                    const at::Tensor& weights) {
   const at::Tensor scores = logits.to(at::kFloat);
-  if (options.loss == "cross_entropy")
+  if (loss_name(options) == "cross_entropy")
     return at::cross_entropy_loss(scores, labels, weights, at::Reduction::Mean, -100,
                                   options.label_smoothing);
   const at::Tensor each =

@@ -59,5 +59,10 @@ std::unique_ptr<Task> make_task(const TrainingOptions& options, const Batch& fir
 
 /// Classes of which a sample has one: a probability for each.
 std::unique_ptr<Task> make_classification(const TrainingOptions& options, const Batch& first);
+/// Labels, of which a sample has any number: a probability for each. Throws Error when samples have no
+/// targets.
+std::unique_ptr<Task> make_multilabel(const Batch& first);
+/// Numbers. Throws Error when samples have no targets.
+std::unique_ptr<Task> make_regression(const TrainingOptions& options, const Batch& first);
 
 }  // namespace flowrun::torch_nodes

@@ -21,15 +21,17 @@ void convert(const Value& value, ModelName& out);
 
 /// How a model is trained; Train::describe() explains each.
 struct TrainingOptions {
+  std::string task = "classification";
   ModelName model;
   std::string output = "auto";
   std::optional<std::filesystem::path> weights;
   bool freeze_backbone = false;
 
-  std::string loss = "cross_entropy";
+  std::optional<std::string> loss;         ///< see loss_name()
   std::vector<std::string> class_weights;  ///< none, "auto", or a number for each class
   double label_smoothing = 0;
   double focal_gamma = 2;
+  double huber_delta = 1;
 
   std::string optimizer = "adamw";
   double learning_rate = 1e-3;
@@ -50,7 +52,7 @@ struct TrainingOptions {
   int empty_cache_steps = 0;
   std::string on_oom = "stop";
 
-  std::string metric = "auc";
+  std::optional<std::string> metric;  ///< see metric_name()
   std::optional<int> patience;
   std::int64_t seed = 0;
 };

@@ -19,13 +19,14 @@ struct SampleOrigin {
   std::int64_t x = 0, y = 0;  ///< level-0 pixels
 };
 
-/// Images and labels that a model takes at once. Within an epoch's scope the training batches come first,
-/// then the validation batches.
+/// Images, labels and targets that a model takes at once. Within an epoch's scope the training batches come
+/// first, then the validation batches.
 struct Batch {
   static constexpr std::string_view packet_type = "torch.batch/2";
 
-  at::Tensor images;  ///< float32, samples x 3 x height x width, RGB, normalised
-  at::Tensor labels;  ///< int64, samples; index into *classes
+  at::Tensor images;     ///< float32, samples x 3 x height x width, RGB, normalised
+  at::Tensor labels;     ///< int64, samples; index into *classes
+  at::Tensor targets{};  ///< float32, samples x *target_names; undefined when samples have none
   std::vector<SampleOrigin> samples;
   bool validation = false;  ///< never mixed with training samples in one batch
   std::uint64_t epoch = 0;  ///< from 0
@@ -34,6 +35,8 @@ struct Batch {
   std::shared_ptr<const std::vector<std::string>> classes;  ///< names by index
   /// How often each class is drawn for training, in proportion.
   std::shared_ptr<const std::vector<std::uint64_t>> class_draws{};
+  /// Names of the columns of `targets`; null when there are none.
+  std::shared_ptr<const std::vector<std::string>> target_names{};
   std::uint64_t epochs = 0;                         ///< how many the run has
   std::uint64_t training_batches = 0;               ///< of an epoch
   std::array<double, 3> mean{0.485, 0.456, 0.406};  ///< RGB, of pixels scaled to 0..1: subtracted

@@ -15,12 +15,15 @@ namespace flowrun::torch_nodes {
 /// What a model must be told of images, and what its outputs mean.
 struct ModelFacts {
   std::string architecture;          ///< "resnet18", or "torchscript"
-  std::vector<std::string> classes;  ///< by output
+  std::vector<std::string> classes;  ///< by output: of other tasks what it predicts
   std::int64_t width = 0;            ///< of the images that it was trained on, pixels; 0: not known
   std::int64_t height = 0;
   std::array<double, 3> mean{0.485, 0.456, 0.406};  ///< RGB, of pixels scaled to 0..1: subtracted
   std::array<double, 3> std{0.229, 0.224, 0.225};   ///< then divided by
   std::string output = "auto";  ///< what a TorchScript module gives: auto, logits or probabilities
+  /// What the outputs are: classification (classes, of which an image has one), multilabel (labels, of which
+  /// it has any number) or regression (numbers).
+  std::string task = "classification";
 };
 
 /// A trained model, not training.

@@ -13,6 +13,7 @@ namespace flowrun::wsi {
 /// What all samples of a training run have in common.
 struct SampleSet {
   std::vector<std::string> classes;  ///< names by label
+  std::vector<std::string> targets;  ///< names of the numbers that samples have to be predicted
   /// How often each class is drawn for training, in proportion: if each sample is, the samples that there
   /// are.
   std::vector<std::uint64_t> class_draws;
@@ -25,6 +26,7 @@ struct SampleSet {
 struct Sample {
   std::shared_ptr<const SampleSet> set;
   std::size_t label = 0;       ///< index into set->classes
+  std::vector<float> targets;  ///< by set->targets
   bool validation = false;     ///< else for training
   std::uint64_t epoch = 0;     ///< from 0
   std::filesystem::path path;  ///< of the tile image; empty when it was read from a slide

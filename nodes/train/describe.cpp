@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Train::describe: the page of the node, and its options.
+#include <flowrun/torch/batch.h>
+#include <flowrun/torch/model.h>
+
+#include <algorithm>
+
+#include "task_kind.h"
+#include "train.h"
+
+namespace flowrun::torch_nodes {
+namespace {
+
+/// What a list of each task has, each once.
+template <class List>
+std::vector<std::string> of_tasks(const List& list) {
+  std::vector<std::string> all;
+  for (const TaskKind& kind : task_kinds())
+    for (const std::string& one : list(kind))
+      if (std::ranges::find(all, one) == all.end()) all.push_back(one);
+  return all;
+}
+
+}  // namespace
+
+void Train::describe(Description<Train>& d) {
+  d.summary("Trains a model of images: of classes, labels or numbers.")
+      .details(
+          "Takes the batches of an epoch, training before validation, and trains a network with torch: one "
+          "of torchvision's architectures, with its parameter names, or any TorchScript module by its path, "
+          "whose code goes into the checkpoints. What is drawn (first weights, dropout) depends on the seed "
+          "alone, whatever is trained beside it; as TorchScript draws from torch's default generators, such "
+          "modules compute one after the other while they train. "
+          "Each epoch leaves in `dir`: last.pt, the whole training (model, optimizer, loss scaling, random "
+          "state, history); best.pt, the same of the epoch with the best `metric`; metrics.csv and "
+          "metrics.jsonl, a row an epoch; events.out.tfevents.flowrun for TensorBoard; curves.png and "
+          "curves.svg, unless the plugin was built without PLplot. They appear together, when the epoch is "
+          "done; a run that was killed goes on after the "
+          "last whole epoch and ends with the same weights (bit by bit on the CPU, with as many threads for "
+          "the model; last.pt and best.pt may be one file under two names: copy before you change one). "
+          "Metrics are those of validation; slide_* average a slide's tiles and are given when all tiles of "
+          "each slide have one target. With more than two classes they are means over classes, each against "
+          "the rest. Of several labels they are means over labels (accuracy at a probability of 0.5, "
+          "average_precision as scikit-learn's), of several numbers means over these, with a column for "
+          "each; "
+          "r2 is the coefficient of determination. Numbers are learnt as they are: scale what is far from 0 "
+          "to 1 "
+          "in the table. The model goes on to `model` when all epochs have ended: of the best epoch, or the "
+          "last "
+          "where none could be compared. Weights (`weights`) are a state dict of torchvision's (.pt in the "
+          "zip format), safetensors, or a checkpoint (with the state dict as model, state_dict or "
+          "model_state_dict); names may begin with model., net., module. or _orig_mod., as Lightning, "
+          "DataParallel and torch.compile have it. The last layer begins with random weights when theirs has "
+          "other classes or is missing, which is told. What is there for GPUs (device, fp16, on_oom) has not "
+          "been tried on one yet.")
+      .example("model: {type: train, from: batches, model: resnet18, learning_rate: 0.001, dir: out}")
+      .resumes()
+      .input<Batch>("batch")
+      .output<Model>("model");
+  const auto option = [&]<class M>(const char* name, M TrainingOptions::*member, const char* help) {
+    return d.option(name, static_cast<M Train::*>(member), help);
+  };
+  d.option("dir", &Train::dir, "folder for checkpoints and metrics").required().output_folder();
+  option(
+      "task", &TrainingOptions::task,
+      "what is predicted: classification: the class of an image, of which it has one (column label of the "
+      "samples); multilabel: labels, of which it has any number (`targets` of epochs, 1 or 0); regression: "
+      "numbers (`targets` of epochs)")
+      .choices(of_tasks([](const TaskKind& kind) { return std::vector{kind.name}; }));
+  option("model", &TrainingOptions::model,
+         "resnet18, resnet34, resnet50, efficientnet_b0, or the path of a TorchScript module");
+  option("output", &TrainingOptions::output,
+         "what a TorchScript module gives: logits, probabilities, or auto: probabilities where its code ends "
+         "in softmax, and logits where it does not; numbers that look otherwise are refused")
+      .choices({"auto", "logits", "probabilities"});
+  option("weights", &TrainingOptions::weights, "file to begin with; random weights, if not given");
+  option("freeze_backbone", &TrainingOptions::freeze_backbone,
+         "train the last layer only; the others, with their running statistics, stay as they are, and "
+         "nothing is dropped out");
+  option("loss", &TrainingOptions::loss,
+         "what is minimised; of classification cross_entropy (default) or focal, of multilabel bce (binary "
+         "cross "
+         "entropy of each label), of regression mse (default) or huber")
+      .choices(of_tasks([](const TaskKind& kind) { return kind.losses; }));
+  option("class_weights", &TrainingOptions::class_weights,
+         "auto (classes that are rarely drawn weigh more: with sampling: balanced all the same), or a number "
+         "for each class; all 1, if not given");
+  option("label_smoothing", &TrainingOptions::label_smoothing, "share of a label spread over all classes")
+      .at_least(0)
+      .at_most(1);
+  option("focal_gamma", &TrainingOptions::focal_gamma, "how much less well-known samples count, for focal")
+      .at_least(0);
+  option("huber_delta", &TrainingOptions::huber_delta,
+         "error from which on huber grows in a straight line, in the targets' unit")
+      .above(0);
+  option("optimizer", &TrainingOptions::optimizer, "how weights follow gradients").choices({"adamw", "sgd"});
+  option("learning_rate", &TrainingOptions::learning_rate, "highest of the schedule").above(0);
+  option("weight_decay", &TrainingOptions::weight_decay, "pull of weights towards 0").at_least(0);
+  option("momentum", &TrainingOptions::momentum, "of sgd, unless one_cycle cycles it").at_least(0).at_most(1);
+  option("schedule", &TrainingOptions::schedule,
+         "the learning rate over the run; one_cycle is PyTorch's OneCycleLR with its defaults, which also "
+         "cycles the momentum (of adamw the first beta) from 0.95 to 0.85 and back")
+      .choices({"constant", "cosine", "step", "one_cycle"});
+  option("warmup_epochs", &TrainingOptions::warmup_epochs, "epochs in which the learning rate rises from 0")
+      .at_least(0);
+  option("step_epochs", &TrainingOptions::step_epochs, "epochs between steps of the schedule").at_least(1);
+  option("step_factor", &TrainingOptions::step_factor, "what the learning rate is multiplied with at a step")
+      .above(0)
+      .at_most(1);
+  option("clip_norm", &TrainingOptions::clip_norm, "largest norm of all gradients together").above(0);
+  option("accumulate", &TrainingOptions::accumulate,
+         "batches whose gradients are added up for a step, as if they were one batch (but that batch "
+         "normalisation has the statistics of each)")
+      .at_least(1);
+  option("precision", &TrainingOptions::precision,
+         "fp32, or half of it where that is safe: bf16, or on a GPU fp16 with loss scaling")
+      .choices({"fp32", "bf16", "fp16"});
+  option("checkpointing", &TrainingOptions::checkpointing,
+         "compute each block again in the backward pass instead of keeping it: less memory, more time");
+  option("channels_last", &TrainingOptions::channels_last, "keep colours beside each other, which is faster");
+  option("device", &TrainingOptions::device, "auto, cpu or cuda:N");
+  option("threads", &TrainingOptions::threads,
+         "that the model computes with; as many as the run has, if not given")
+      .at_least(1);
+  option("empty_cache_steps", &TrainingOptions::empty_cache_steps,
+         "steps after which the GPU's unused memory is given back; 0: never")
+      .at_least(0);
+  option("on_oom", &TrainingOptions::on_oom,
+         "when a batch does not fit into memory: stop, and say what would, or split it and add up gradients: "
+         "those of the whole batch, but that batch normalisation has the statistics of each part")
+      .choices({"stop", "split"});
+  option("metric", &TrainingOptions::metric,
+         "what the best epoch is the best in; auc, or the loss of regression, if not given")
+      .choices(of_tasks([](const TaskKind& kind) { return kind.metrics; }));
+  option("patience", &TrainingOptions::patience, "epochs without a better metric after which training stops")
+      .at_least(1);
+  option("seed", &TrainingOptions::seed, "of first weights and dropout").at_least(0);
+}
+
+}  // namespace flowrun::torch_nodes

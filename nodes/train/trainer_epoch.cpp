@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a Trainer does when an epoch has ended.
+#include <ATen/ATen.h>
+#include <flowrun/error.h>
+#include <fmt/format.h>
+
+#include <string_view>
+#include <utility>
+
+#include "task_kind.h"
+#include "trainer.h"
+
+namespace flowrun::torch_nodes {
+
+void Trainer::check_finite() const {
+  for (const auto& [name, tensor] : network_->state())
+    if (!not_finite_.contains(name) && !tensor.isfinite().all().item<bool>())
+      throw Error(fmt::format(
+          "{} is not finite after epoch {}: lower learning_rate, set clip_norm, or use batches of "
+          "more than one image",
+          name, next_epoch() + 1));
+}
+
+/// `slides`: null where tiles of one slide differ.
+void Trainer::note_missing_metric(const History::Row& row, const std::vector<Scored>* slides) {
+  const std::string metric = metric_name(options_);
+  if (scored_.empty()) {
+    if (options_.patience && !std::exchange(no_metric_, true))
+      notes_.push_back("there is nothing to validate with, so patience has no effect");
+    return;
+  }
+  if (!row.at(metric).is_null() || std::exchange(no_metric_, true)) return;
+  constexpr std::string_view of_slides = "slide_";
+  const std::string why = !metric.starts_with(of_slides) ? task_->why_missing(metric, scored_, "sample")
+                          : slides
+                              ? task_->why_missing(metric.substr(of_slides.size()), *slides, "slide")
+                              : fmt::format("tiles of one slide have several {}, or their slide is not known",
+                                            task_->name() == "classification" ? "labels" : "targets");
+  notes_.push_back(
+      fmt::format("epoch {} has no {}, so it cannot be the best: {}", next_epoch() + 1, metric, why));
+}
+
+void Trainer::end_epoch() {
+  if (in_window_ > 0) take_step();
+  if (sums_.samples == 0)
+    throw Error(left_out_ ? fmt::format("each batch has one image of {} x {} pixels, of which batch "
+                                        "normalisation has one value a channel and no variance: set `batch` "
+                                        "to 2 or more, or give larger images",
+                                        facts_.width, facts_.height)
+                          : "an epoch had no training samples");
+  check_finite();
+  const auto slides = by_slide(scored_);
+  const auto steps = static_cast<std::uint64_t>(optimizer_->steps());
+  History::Row row{{"epoch", next_epoch()},
+                   {"steps", steps},
+                   {"learning_rate", learning_rate(options_, course_, steps > 0 ? steps - 1 : 0)},
+                   {"train_loss", sums_.loss / sums_.weight},
+                   {task_->training_metric(), sums_.metric / static_cast<double>(sums_.samples)},
+                   {"loss", nullptr}};
+  if (!scored_.empty()) row["loss"] = validation_loss_sum_ / static_cast<double>(scored_.size());
+  task_->add_metrics(scored_, "", row);
+  task_->add_metrics(slides.value_or(std::vector<Scored>{}), "slide_", row);
+  note_missing_metric(row, slides ? &*slides : nullptr);
+  history_.add(std::move(row));
+  if (skipped_ > 0)
+    notes_.push_back(
+        fmt::format("epoch {}: {} steps were left out, as their gradients were not finite in fp16; the loss "
+                    "is scaled by {} "
+                    "now",
+                    next_epoch(), std::exchange(skipped_, 0), scale_.factor));
+  sums_ = {};
+  validation_loss_sum_ = 0;
+  batches_ = 0;
+  scored_.clear();
+}
+
+}  // namespace flowrun::torch_nodes
