@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "nodes/torch/batch_shape.h"
 #include "nodes/torch/normalisation.h"
 
 namespace flowrun::torch_nodes {
@@ -56,8 +57,7 @@ void ToTensor::plan(Costs& costs) {
   if (std.size() != 3) throw OptionError("std", "expected three numbers", "R, G, B: [0.229, 0.224, 0.225]");
   normalisation_ = std::make_shared<Normalisation>(mean, std);
   costs.holds = static_cast<std::size_t>(batch - 1);
-  costs.out("batch",
-            static_cast<std::size_t>(batch) * (costs.in("tile") * sizeof(float) + sizeof(std::int64_t)));
+  costs.out("batch", batch_bytes(static_cast<std::size_t>(batch), costs.in("tile") / 3));
 }
 
 void ToTensor::process(Inputs& in, Outputs& out) {

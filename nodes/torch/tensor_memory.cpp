@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <iterator>
 #include <map>
@@ -43,6 +44,20 @@ class TensorMemory final : public c10::Allocator {
     std::memcpy(to, from, bytes);
   }
 
+  void count(bool on) const {
+    std::scoped_lock lock(mutex_);
+    counts_ = on;
+    taken_ = peak_ = 0;
+  }
+  void reset_peak() const {
+    std::scoped_lock lock(mutex_);
+    peak_ = taken_;
+  }
+  std::size_t peak() const {
+    std::scoped_lock lock(mutex_);
+    return static_cast<std::size_t>(peak_);
+  }
+
   void release() const {
     std::scoped_lock lock(mutex_);
     for (const auto& [begin, bytes] : free_) ::munmap(begin, bytes);
@@ -57,7 +72,7 @@ class TensorMemory final : public c10::Allocator {
   using Ranges = std::map<char*, std::size_t>;  // by address: none begins where another ends
 
   c10::DataPtr hand_out(std::size_t bytes) const {
-    if (bytes < least_kept) return small_.allocate(bytes);
+    if (bytes == 0 || (bytes < least_kept && !counts_)) return small_.allocate(bytes);
     void* const memory = take((bytes + page - 1) / page * page);
     return {memory, memory, &give_back, c10::Device(c10::kCPU)};
   }
@@ -70,6 +85,8 @@ class TensorMemory final : public c10::Allocator {
     free_.erase(range);
     if (all > bytes) free_[begin + bytes] = all - bytes;
     used_[begin] = bytes;
+    taken_ += static_cast<std::ptrdiff_t>(bytes);
+    peak_ = std::max(peak_, taken_);
     return begin;
   }
 
@@ -102,6 +119,7 @@ class TensorMemory final : public c10::Allocator {
       std::scoped_lock lock(mutex_);
       if (const auto found = used_.find(memory); found != used_.end()) {
         add_free(memory, found->second);
+        taken_ -= static_cast<std::ptrdiff_t>(found->second);
         used_.erase(found);
         return;
       }
@@ -113,6 +131,8 @@ class TensorMemory final : public c10::Allocator {
   mutable std::mutex mutex_;
   mutable Ranges free_;
   mutable std::unordered_map<char*, std::size_t> used_;
+  mutable std::atomic<bool> counts_ = false;     // so small ones are taken from here, too
+  mutable std::ptrdiff_t taken_ = 0, peak_ = 0;  // since it does
 };
 
 }  // namespace
@@ -124,6 +144,20 @@ void keep_tensor_memory() {
     return true;
   }();
   (void)done;
+}
+
+PeakOfTensors::PeakOfTensors() {
+  keep_tensor_memory();
+  TensorMemory::instance().count(true);
+}
+PeakOfTensors::~PeakOfTensors() {
+  TensorMemory::instance().count(false);
+}
+void PeakOfTensors::reset() {
+  TensorMemory::instance().reset_peak();
+}
+std::size_t PeakOfTensors::bytes() const {
+  return TensorMemory::instance().peak();
 }
 
 void release_tensor_memory() {

@@ -5,18 +5,12 @@
 #include <flowrun/torch/batch.h>
 #include <flowrun/torch/model.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include <charconv>
 
 #include "history_files.h"
 #include "nodes/base/out_file.h"
 #include "nodes/slide/slide_files.h"
 #include "nodes/torch/device.h"
 #include "nodes/torch/model_file.h"
-#include "nodes/torch/script_network.h"
-#include "nodes/torch/script_output.h"
-#include "nodes/torch/state_dict.h"
 #include "nodes/torch/tensor_memory.h"
 #include "task_kind.h"
 #include "trainer.h"
@@ -49,56 +43,6 @@ void convert(const Value& value, ModelName& out) {
 
 Train::Train() = default;
 Train::~Train() = default;
-
-void Train::plan(Costs& costs) {
-  check_task(*this);
-  if (!model.script.empty() && !fs::is_regular_file(model.script))
-    throw OptionError(
-        "model", fmt::format("no network is known as '{}', and there is no such file", model.text),
-        fmt::format("one of {}, or the path of a TorchScript module", fmt::join(architectures(), ", ")));
-  if (weights && !fs::is_regular_file(*weights))
-    throw OptionError("weights", fmt::format("there is no file {}", weights->string()));
-  try {
-    choose_device(device);
-  } catch (const Error& problem) {
-    throw OptionError("device", problem.what());
-  }
-  if (class_weights != std::vector<std::string>{"auto"})
-    for (const std::string& text : class_weights) {
-      double number = 0;
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-      if (error != std::errc() || end != text.data() + text.size() || number < 0)
-        throw OptionError("class_weights", fmt::format("'{}' is no weight", text),
-                          "auto, or a number of at least 0 for each class");
-    }
-  // Weights, gradients, and what the optimizer keeps: two numbers a weight for adamw, one for sgd.
-  std::size_t numbers = 0;
-  const auto network = [&] {
-    if (model.script.empty()) return make_network(model.text, 2);
-    try {
-      const ScriptFile script = read_script(model.script);
-      if (task == "multilabel" && output == "auto" && output_by_code(script) == "probabilities")
-        throw Error(
-            fmt::format("{} ends in softmax, which lets an image have one label only: leave it out, or "
-                        "say output: logits",
-                        model.text));
-      return load_script(script, task == "regression" ? "logits" : output);
-    } catch (const Error& problem) {
-      throw OptionError("model", problem.what());
-    }
-  }();
-  if (weights) try {
-      load_weights(*network, *weights);
-    } catch (const Error& problem) {
-      throw OptionError("weights", problem.what());
-    }
-  for (const auto& [name, tensor] : network->parameters())
-    numbers += static_cast<std::size_t>(tensor.numel());
-  threads_of_run_ = static_cast<int>(costs.threads);
-  const std::size_t code = network->code().defined() ? network->code().nbytes() : 0;
-  costs.keeps_for_run = numbers * sizeof(float) * (optimizer == "adamw" ? 4 : 3) + code;
-  costs.out("model", numbers * sizeof(float) + code);
-}
 
 std::map<std::string, std::string> Train::depends_on(const std::string&) const {
   std::map<std::string, std::string> all;

@@ -5,13 +5,17 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "step_memory.h"
 #include "training_options.h"
 
 namespace flowrun::torch_nodes {
 
+class Network;
 class Trainer;
 struct Batch;
 
@@ -32,8 +36,18 @@ struct Train : GatherScopes, TrainingOptions {
   void take(const Batch& batch);
   void end_epoch(Inputs& in);
   int model_threads() const;
+  /// What is known of the model before the run.
+  struct Planned {
+    std::size_t weights = 0;  ///< bytes that are learnt
+    std::size_t code = 0;     ///< bytes
+    std::optional<StepMemory> step;
+  };
+  void check_options() const;
+  std::unique_ptr<Network> planned_network() const;
+  std::optional<StepMemory> measured(Network& network, std::int64_t side) const;
 
   int threads_of_run_ = 1;
+  std::optional<Planned> planned_;
   std::unique_ptr<Trainer> trainer_;  // from the first batch on; epochs do not overlap
   double busy_seconds_ = 0, waiting_seconds_ = 0;
   std::uint64_t images_ = 0;

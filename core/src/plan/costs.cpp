@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 
+#include "plan/ask_nodes.h"
 #include "plan/plan.h"
 
 namespace flowrun {
@@ -18,95 +19,6 @@ namespace {
 
 /// The runtime's own bytes for a packet in flight: even packets without content are bounded in number.
 constexpr std::size_t packet_overhead = 512;
-
-const Costs::Out& out_of(const PlanNode& node, std::size_t port) {
-  return node.costs.outputs.at(node.type->outputs[port].name);
-}
-
-std::size_t input_number(const PlanNode& node, const std::string& name) {
-  return static_cast<std::size_t>(node.type->input(name) - node.type->inputs.data());
-}
-
-std::string plan_of(PlanNode& node) {
-  try {
-    node.node->plan(node.costs);
-    return {};
-  } catch (const OptionError&) {
-    throw;
-  } catch (const std::exception& problem) {
-    return problem.what();
-  } catch (...) {
-    return "plan() threw what is no std::exception, a mistake of its plugin";
-  }
-}
-
-void check_costs(const PlanNode& node) {
-  const auto refuse = [&](const std::string& what) {
-    throw Error(fmt::format("node type '{}' {}: a mistake of its plugin", node.type->name, what));
-  };
-  if (node.costs.holds > 0 && node.type->role != Role::gather) refuse("holds packets but is no Gather");
-  for (const auto& [port, out] : node.costs.outputs) {
-    if (!node.type->output(port)) refuse(fmt::format("plans an output '{}' that it does not have", port));
-    if (!out.forwarded) continue;
-    if (!node.type->input(*out.forwarded))
-      refuse(fmt::format("forwards an input '{}' that it does not have", *out.forwarded));
-    if (node.type->role != Role::map || node.type->asks_bytes)
-      refuse("forwards packets; only a Map that does not ask for bytes does");
-  }
-}
-
-void ask_node(PlanNode& node, const Plan& plan, Diagnostics& diagnostics) {
-  for (std::size_t i = 0; i < node.from.size(); ++i) {
-    const PortRef from = node.from[i];
-    if (from.node >= 0)
-      node.costs.inputs[node.type->inputs[i].name] =
-          *out_of(plan.at(from.node), static_cast<std::size_t>(from.port)).bytes;
-  }
-  node.costs.threads = static_cast<std::size_t>(plan.threads);
-  try {
-    if (const std::string problem = plan_of(node); !problem.empty()) throw Error(problem);
-    node.costs.set_defaults(*node.type);
-    check_costs(node);
-  } catch (const OptionError& problem) {
-    const auto place = node.option_places.find(problem.option);
-    diagnostics.error(place == node.option_places.end() ? node.place : place->second,
-                      fmt::format("'{}': {}", problem.option, problem.what()), problem.fix);
-  } catch (const Error& problem) {
-    diagnostics.error(node.place, fmt::format("node '{}': {}", node.name, problem.what()));
-  }
-  node.costs.set_defaults(*node.type);
-}
-
-/// Finds the outputs whose packets' content nobody needs.
-void find_unwanted(Plan& plan, PlanNode& node, Diagnostics& diagnostics) {
-  const auto needs = [&](PortRef to) {
-    const PlanNode& taker = plan.at(to.node);
-    return taker.node->needs_content(taker.type->inputs[static_cast<std::size_t>(to.port)].name, taker.costs);
-  };
-  for (std::size_t input = 0; input < node.from.size(); ++input)
-    if (node.from[input].node >= 0) node.costs.inputs[node.type->inputs[input].name] = 0;
-  try {
-    for (std::size_t port = 0; port < node.to.size(); ++port)
-      if (std::none_of(node.to[port].begin(), node.to[port].end(), needs))
-        node.costs.unwanted.insert(node.type->outputs[port].name);
-  } catch (...) {
-    diagnostics.error(
-        node.place,
-        fmt::format("needs_content() of a node after '{}' threw, a mistake of its plugin", node.name));
-  }
-}
-
-/// Packets without content weigh nothing, also where they are forwarded.
-void weigh_nothing_omitted(const Plan& plan, PlanNode& node) {
-  for (auto& [port, out] : node.costs.outputs) {
-    if (out.forwarded) {
-      const PortRef from = node.from[input_number(node, *out.forwarded)];
-      if (from.node >= 0)
-        out.omitted = out_of(plan.at(from.node), static_cast<std::size_t>(from.port)).omitted;
-    }
-    if (out.omitted) out.bytes = 0;
-  }
-}
 
 /// The calls of the input's node run under leases of their own: a packet that comes there adds nothing to the
 /// lease that it has.
@@ -242,7 +154,7 @@ std::size_t own_slots(const Plan& plan, const PlanNode& node) {
   return node.gathers_after - static_cast<std::size_t>(last);
 }
 
-void work_out_leases(const Plan& plan, PlanNode& node) {
+void work_out_lease(const Plan& plan, PlanNode& node) {
   node.way.resize(node.to.size());
   node.beside.resize(node.to.size());
   std::size_t made = 0, whole = 0;
@@ -266,17 +178,18 @@ void work_out_leases(const Plan& plan, PlanNode& node) {
 
 }  // namespace
 
-void work_out_costs(Plan& plan, Place memory_place, Diagnostics& diagnostics) {
-  for (auto node = plan.nodes.rbegin(); node != plan.nodes.rend(); ++node)
-    find_unwanted(plan, *node, diagnostics);
-  for (PlanNode& node : plan.nodes) ask_node(node, plan, diagnostics);
-  for (PlanNode& node : plan.nodes) weigh_nothing_omitted(plan, node);
-  if (diagnostics.empty()) check_numbering(plan, diagnostics);
-  if (!diagnostics.empty()) return;
-  for (auto node = plan.nodes.rbegin(); node != plan.nodes.rend(); ++node) work_out_leases(plan, *node);
+void work_out_leases(Plan& plan) {
+  for (auto node = plan.nodes.rbegin(); node != plan.nodes.rend(); ++node) work_out_lease(plan, *node);
   // What nodes keep for a scope is leased with the packet that opens it.
   for (const PlanNode& node : plan.nodes)
     if (node.opener >= 0) plan.at(node.opener).lease += node.costs.keeps;
+}
+
+void work_out_costs(Plan& plan, Place memory_place, Diagnostics& diagnostics) {
+  ask_nodes(plan, diagnostics);
+  if (diagnostics.empty()) check_numbering(plan, diagnostics);
+  if (!diagnostics.empty()) return;
+  work_out_leases(plan);
   plan.scopes_in_flight = std::max(2, plan.threads / 2);
   check_budget(plan, memory_place, diagnostics);
 }

@@ -30,6 +30,7 @@ std::string round_up(std::size_t bytes) {
 /// Of nodes that gather, the one for which most bytes are kept free, in words; empty when there is none.
 struct Holder {
   const PlanNode* node = nullptr;
+  int number = -1;
   std::string words;
 };
 
@@ -43,12 +44,25 @@ Holder holder_in(const Plan& plan) {
   Holder holder;
   for (const int gatherer : most->gatherers)
     if (plan.at(gatherer).costs.holds > (holder.node ? holder.node->costs.holds : 0))
-      holder.node = &plan.at(gatherer);
+      holder.node = &plan.at(gatherer), holder.number = gatherer;
   if (!holder.node) return holder;
   holder.words = fmt::format("'{}' may hold {} {}s x {} = {} while one more is made; ", holder.node->name,
                              most->slots - 1, most->type->outputs.front().name, format_bytes(most->lease),
                              format_bytes(waiting(*most)));
   return holder;
+}
+
+/// How many packets a node may gather at a time so that the plan fits; 0: not even one. Leaves the costs of
+/// what was tried last.
+std::size_t most_gathered(Plan& plan, int gatherer) {
+  std::size_t fits = 0, too_many = plan.at(gatherer).costs.holds + 1;
+  const auto whole = plan.at(gatherer).costs;
+  while (too_many - fits > 1) {
+    const std::size_t count = fits + (too_many - fits) / 2;
+    plan.at(gatherer).costs = whole;
+    (gather_fewer(plan, gatherer, count) && plan.needed() <= plan.memory ? fits : too_many) = count;
+  }
+  return fits;
 }
 
 }  // namespace
@@ -73,17 +87,18 @@ std::size_t Plan::needed() const {
   return needed;
 }
 
-void check_budget(const Plan& plan, Place place, Diagnostics& diagnostics) {
+void check_budget(Plan& plan, Place place, Diagnostics& diagnostics) {
   const std::size_t needed = plan.needed();
   if (needed <= plan.memory) return;
   const Holder holder = holder_in(plan);
-  std::string fix = fmt::format("raise memory to {} or more", round_up(needed));
-  if (holder.node) fix += fmt::format(", or let '{}' hold fewer", holder.node->name);
-  diagnostics.error(
-      holder.node ? holder.node->place : place,
+  const std::string problem =
       fmt::format("{}the graph needs {} to make progress ({}), but 'memory: {}' is less", holder.words,
-                  format_bytes(needed), in_words(plan), format_bytes(plan.memory)),
-      fix);
+                  format_bytes(needed), in_words(plan), format_bytes(plan.memory));
+  std::string fix = fmt::format("raise memory to {} or more", round_up(needed));
+  if (holder.node)
+    if (const std::size_t most = most_gathered(plan, holder.number); most > 0)
+      fix += fmt::format(", or let '{}' gather {} at a time", holder.node->name, most);
+  diagnostics.error(holder.node ? holder.node->place : place, problem, fix);
 }
 
 }  // namespace flowrun

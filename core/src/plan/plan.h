@@ -139,7 +139,13 @@ void assign_scopes(Plan& plan, Diagnostics& diagnostics);
 void check_numbering(Plan& plan, Diagnostics& diagnostics);
 /// Works out what packets cost and whether the budget can feed every node. Needs resolved nodes.
 void work_out_costs(Plan& plan, Place memory_place, Diagnostics& diagnostics);
-/// Refuses a budget that cannot feed every node. Needs costs.
-void check_budget(const Plan& plan, Place place, Diagnostics& diagnostics);
+/// Works out the leases of all nodes. Needs what packets on each port take.
+void work_out_leases(Plan& plan);
+/// Refuses a budget that cannot feed every node. Needs costs; of a plan that it refuses they are others after
+/// it.
+void check_budget(Plan& plan, Place place, Diagnostics& diagnostics);
+/// Works out the costs if a node that gathers took `count` packets at a time, as many as it does or fewer.
+/// False when a node refuses that. Needs costs.
+bool gather_fewer(Plan& plan, int gatherer, std::size_t count);
 
 }  // namespace flowrun

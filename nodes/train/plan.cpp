@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Train::plan: whether options fit, and what a training takes.
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "nodes/torch/batch_shape.h"
+#include "nodes/torch/device.h"
+#include "nodes/torch/script_network.h"
+#include "nodes/torch/script_output.h"
+#include "nodes/torch/state_dict.h"
+#include "nodes/torch/tensor_memory.h"
+#include "step_memory.h"
+#include "task_kind.h"
+#include "train.h"
+
+namespace flowrun::torch_nodes {
+
+namespace fs = std::filesystem;
+
+void Train::check_options() const {
+  check_task(*this);
+  if (!model.script.empty() && !fs::is_regular_file(model.script))
+    throw OptionError(
+        "model", fmt::format("no network is known as '{}', and there is no such file", model.text),
+        fmt::format("one of {}, or the path of a TorchScript module", fmt::join(architectures(), ", ")));
+  if (weights && !fs::is_regular_file(*weights))
+    throw OptionError("weights", fmt::format("there is no file {}", weights->string()));
+  try {
+    choose_device(device);
+  } catch (const Error& problem) {
+    throw OptionError("device", problem.what());
+  }
+  if (class_weights != std::vector<std::string>{"auto"})
+    for (const std::string& text : class_weights) {
+      double number = 0;
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+      if (error != std::errc() || end != text.data() + text.size() || number < 0)
+        throw OptionError("class_weights", fmt::format("'{}' is no weight", text),
+                          "auto, or a number of at least 0 for each class");
+    }
+}
+
+std::unique_ptr<Network> Train::planned_network() const {
+  std::unique_ptr<Network> network;
+  try {
+    if (model.script.empty()) {
+      network = make_network(model.text, 2);
+    } else {
+      const ScriptFile script = read_script(model.script);
+      if (task == "multilabel" && output == "auto" && output_by_code(script) == "probabilities")
+        throw Error(
+            fmt::format("{} ends in softmax, which lets an image have one label only: leave it out, or "
+                        "say output: logits",
+                        model.text));
+      network = load_script(script, task == "regression" ? "logits" : output);
+    }
+  } catch (const Error& problem) {
+    throw OptionError("model", problem.what());
+  }
+  if (weights) try {
+      load_weights(*network, *weights);
+    } catch (const Error& problem) {
+      throw OptionError("weights", problem.what());
+    }
+  return network;
+}
+
+/// Of steps with images as the batches have them; nothing where the model cannot do them, which is told when
+/// it is to.
+std::optional<StepMemory> Train::measured(Network& network, std::int64_t side) const {
+  std::optional<StepMemory> step;
+  try {
+    const ModelThreads share(model_threads());
+    std::int64_t outputs = 2;
+    if (!model.script.empty()) {
+      const c10::NoGradGuard no_grad;
+      network.train(false);
+      outputs = network.forward(at::zeros({1, 3, side, side})).size(1);
+    }
+    step = measure_step(*this, outputs, side);
+  } catch (const std::exception&) {
+  }
+  release_tensor_memory();
+  return step;
+}
+
+void Train::plan(Costs& costs) {
+  threads_of_run_ = static_cast<int>(costs.threads);
+  const auto shape = shape_of_batch(costs.in("batch"));
+  if (!planned_) {  // it is asked again when batches are too large
+    check_options();
+    const auto network = planned_network();
+    Planned planned;
+    for (const auto& [name, tensor] : network->parameters()) planned.weights += tensor.nbytes();
+    if (const at::Tensor code = network->code(); code.defined()) planned.code = code.nbytes();
+    if (shape && choose_device(device).is_cpu()) planned.step = measured(*network, shape->side);
+    planned_ = planned;
+  }
+  // Beside the weights: gradients, and what the optimizer keeps, two numbers a weight for adamw, one for sgd.
+  // When a training goes on, what it goes on from is read beside what it is read into.
+  const std::size_t kept = optimizer == "adamw" ? 2 : 1;
+  costs.keeps_for_run = planned_->weights * (2 + kept) + planned_->code;
+  if (shape && planned_->step)
+    costs.keeps_for_run =
+        std::max(planned_->step->of(shape->images), planned_->weights * 2 * (1 + kept)) + planned_->code;
+  costs.out("model", planned_->weights + planned_->code);
+}
+
+}  // namespace flowrun::torch_nodes
