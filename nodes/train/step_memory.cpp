@@ -5,7 +5,7 @@
 #include <flowrun/torch/batch.h>
 
 #include <algorithm>
-#include <optional>
+#include <limits>
 
 #include "nodes/torch/tensor_memory.h"
 #include "task.h"
@@ -26,37 +26,28 @@ Batch patterned(std::int64_t images, std::int64_t outputs, std::int64_t side) {
   return batch;
 }
 
-/// Nothing when the model cannot take the fewer images.
-std::optional<StepMemory> measured(const TrainingOptions& options, std::int64_t outputs, std::int64_t side,
-                                   std::int64_t images) {
-  const Batch few = patterned(images, outputs, side), twice = patterned(2 * images, outputs, side);
-  PeakOfTensors peak;
-  Trainer trainer(options, make_task(options, few), few);
-  const auto step = [&](const Batch& batch) {
-    peak.reset();
-    for (int i = 0; i < options.accumulate; ++i) trainer.take(batch);
-    return peak.bytes();
-  };
-  step(few);  // after it the optimizer has all that it keeps
-  if (!trainer.take_notes().empty()) return {};
-  const std::size_t of_few = step(few), of_twice = std::max(of_few, step(twice));
-  const std::size_t of_images = std::min(of_few, of_twice - of_few);
-  return StepMemory{of_few - of_images, of_images / static_cast<std::size_t>(images)};
-}
-
 }  // namespace
 
 StepMemory measure_step(const TrainingOptions& options, std::int64_t outputs, std::int64_t side) {
   TrainingOptions as_given = options;
   as_given.weights.reset();
   as_given.class_weights.clear();
-  as_given.schedule = "constant";  // and hardly a step, or else random weights may leave what is finite
-  as_given.warmup_epochs = 0;
-  as_given.learning_rate = 1e-20;
-  // Gradients that are added up are there while the next ones are made.
-  as_given.accumulate = std::min(options.accumulate, 2);
-  if (const auto step = measured(as_given, outputs, side, 1)) return *step;
-  return measured(as_given, outputs, side, 2).value();
+  // Gradients are there already when it is measured, and no step is taken: both would hide activations.
+  as_given.accumulate = std::numeric_limits<int>::max();
+  // Of one image batch normalisation may have no variance, and libtorch takes other kernels.
+  constexpr std::int64_t images = 2;
+  const Batch few = patterned(images, outputs, side), twice = patterned(2 * images, outputs, side);
+  PeakOfTensors peak;
+  Trainer trainer(as_given, make_task(as_given, few), few);
+  trainer.take(few);
+  const auto peak_of = [&](const Batch& batch) {
+    peak.reset();
+    trainer.take(batch);
+    return peak.bytes();
+  };
+  const std::size_t of_few = peak_of(few), of_twice = std::max(of_few, peak_of(twice));
+  const std::size_t of_images = std::min(of_few, of_twice - of_few);
+  return {of_few - of_images, of_images / static_cast<std::size_t>(images)};
 }
 
 }  // namespace flowrun::torch_nodes

@@ -44,6 +44,7 @@ struct Train : GatherScopes, TrainingOptions {
   };
   void check_options() const;
   std::unique_ptr<Network> planned_network() const;
+  std::size_t bytes_of_training(std::int64_t images) const;
   std::optional<StepMemory> measured(Network& network, std::int64_t side) const;
 
   int threads_of_run_ = 1;

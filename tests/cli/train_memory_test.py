@@ -1,0 +1,109 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What training takes is in the budget: activations against PyTorch's saved tensors, a batch that fits runs within."""
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchvision
+from PIL import Image
+
+import support
+
+BUILD = None
+SIDE = 128
+MIB = 1 << 20
+UNITS = {"KiB": 1 << 10, "MiB": MIB, "GiB": 1 << 30}
+
+GRAPH = """flowrun: 1
+memory: {memory}
+nodes:
+  epochs:  {{type: epochs, train_csv: train.csv, count: {epochs}, seed: 3}}
+  samples: {{type: load, from: epochs, size: 128}}
+  batches: {{type: to_tensor, from: samples, batch: {batch}}}
+  model:   {{type: train, from: batches, dir: out, threads: 1, {options}}}
+"""
+
+
+class TrainingMemory(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="flowrun-train-memory-")
+        self.addCleanup(folder.cleanup)
+        self.at = Path(folder.name)
+        rng = np.random.default_rng(1)
+        with open(self.at / "train.csv", "w") as table:
+            table.write("path,label\n")
+            for i in range(70):
+                Image.fromarray(rng.integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)).save(self.at / f"{i}.png")
+                table.write(f"{i}.png,{'ab'[i % 2]}\n")
+
+    def flowrun(self, *arguments, code=0, **options):
+        text = GRAPH.format(**{"memory": "64 MiB", "epochs": 1, "batch": 64, "options": "model: resnet18"} | options)
+        (self.at / "graph.yaml").write_text(text)
+        done = subprocess.run([BUILD / "bin/flowrun", *arguments, "graph.yaml"], cwd=self.at, capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def kept(self, **options):
+        """Bytes that are leased for the whole run, of a plan that is refused."""
+        number, unit = re.search(r"for the whole run ([0-9.]+) (\w+)", self.flowrun("check", code=2, **options)).groups()
+        return float(number) * UNITS[unit]
+
+    def test_activations_are_pytorchs(self):
+        """What autograd saves, each storage once; the backward pass has gradients of it besides."""
+        for model in ("resnet18", "efficientnet_b0"):
+            network = getattr(torchvision.models, model)(num_classes=2)
+            parameters = {p.data_ptr() for p in network.parameters()}
+            saved = {}
+
+            def keep(tensor):
+                storage = tensor.untyped_storage() if hasattr(tensor, "untyped_storage") else tensor.storage()
+                if storage.data_ptr() not in parameters:
+                    saved[storage.data_ptr()] = storage.nbytes()
+                return tensor
+
+            with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+                network(torch.randn(4, 3, SIDE, SIDE)).sum().backward()
+            wanted = sum(saved.values()) / 4
+            found = (self.kept(batch=24, options=f"model: {model}") - self.kept(batch=12, options=f"model: {model}")) / 12
+            print(f"{model}: {found / MIB:.2f} MiB an image, autograd saves {wanted / MIB:.2f} MiB")
+            self.assertGreater(found, wanted)
+            self.assertLess(found, 2 * wanted)
+
+    def test_what_the_optimizer_keeps_is_counted(self):
+        weights = 4 * sum(p.numel() for p in torchvision.models.resnet18(num_classes=2).parameters())
+        adamw, sgd = (self.kept(batch=24, options=f"model: resnet18, optimizer: {o}") for o in ("adamw", "sgd"))
+        self.assertAlmostEqual((adamw - sgd) / weights, 7 / 6, delta=0.1)  # one number a weight more
+
+    def test_the_batch_that_fits_is_told_and_runs_within(self):
+        said = self.flowrun("run", code=2, memory="512 MiB")
+        self.assertRegex(said, r"'batches' may hold 63 tiles x .*; the graph needs .* but 'memory: 512 MiB' is less")
+        most = int(re.search(r"or let 'batches' gather (\d+) at a time", said)[1])
+        self.assertGreater(most, 1)
+        self.assertLess(most, 64)
+        self.assertFalse((self.at / "out/last.pt").exists())
+        self.flowrun("check", code=2, memory="512 MiB", batch=most + 1)
+        said = self.flowrun("run", memory="512 MiB", batch=most)
+        number, unit = re.search(r"peak RSS ([0-9.]+) (\w+)", said).groups()
+        print(f"memory: 512 MiB, batch {most}: peak RSS {number} {unit}")
+        if not support.sanitized():
+            self.assertLess(float(number) * UNITS[unit], (512 + 300) * MIB)
+
+    def test_not_even_one(self):
+        said = self.flowrun("check", code=2, memory="64 MiB")
+        self.assertIn("raise memory to ", said)
+        self.assertNotIn("gather", said)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=Path, required=True)
+    options, rest = parser.parse_known_args()
+    BUILD = options.build.resolve()
+    unittest.main(argv=[sys.argv[0], *rest])
