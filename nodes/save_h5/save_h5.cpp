@@ -12,7 +12,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "coords_layout.h"
+#include "nodes/slide/coords_layout.h"
 #include "nodes/base/out_file.h"
 #include "nodes/image/zlib_stream.h"
 #include "nodes/slide/sampling.h"

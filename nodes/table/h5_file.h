@@ -15,7 +15,12 @@
 namespace flowrun::wsi {
 
 /// What the elements of a dataset are. In files they are little endian, as h5py writes them on x86.
-enum class H5Type { uint8, int32, int64, float32, float64 };
+enum class H5Type { uint8, int32, int64, float32, float64, float16 };
+
+/// A number of half the precision (IEEE 754 binary16).
+struct Float16 {
+  std::uint16_t bits;
+};
 
 template <class T>
 struct H5TypeOf;
@@ -38,6 +43,11 @@ struct H5TypeOf<float> {
 template <>
 struct H5TypeOf<double> {
   static constexpr H5Type value = H5Type::float64;
+};
+
+template <>
+struct H5TypeOf<Float16> {
+  static constexpr H5Type value = H5Type::float16;
 };
 
 std::size_t bytes_of(H5Type type);

@@ -16,7 +16,19 @@ namespace {
 
 using Dims = std::vector<hsize_t>;
 
-const H5::PredType& in_file(H5Type type) {
+/// As h5py has it; the library has none of its own.
+const H5::FloatType& half_precision() {
+  static const H5::FloatType type = [] {
+    H5::FloatType half(H5::PredType::IEEE_F32LE);
+    half.setFields(15, 10, 5, 0, 10);
+    half.setSize(2);
+    half.setEbias(15);
+    return half;
+  }();
+  return type;
+}
+
+const H5::DataType& in_file(H5Type type) {
   switch (type) {
     case H5Type::uint8:
       return H5::PredType::STD_U8LE;
@@ -28,11 +40,13 @@ const H5::PredType& in_file(H5Type type) {
       return H5::PredType::IEEE_F32LE;
     case H5Type::float64:
       return H5::PredType::IEEE_F64LE;
+    case H5Type::float16:
+      return half_precision();
   }
   throw std::logic_error("no such H5Type");
 }
 
-const H5::PredType& in_memory(H5Type type) {
+const H5::DataType& in_memory(H5Type type) {
   switch (type) {
     case H5Type::uint8:
       return H5::PredType::NATIVE_UINT8;
@@ -44,6 +58,8 @@ const H5::PredType& in_memory(H5Type type) {
       return H5::PredType::NATIVE_FLOAT;
     case H5Type::float64:
       return H5::PredType::NATIVE_DOUBLE;
+    case H5Type::float16:
+      return half_precision();
   }
   throw std::logic_error("no such H5Type");
 }
@@ -104,7 +120,7 @@ void write_attribute(const H5::H5Object& dataset, const std::string& name, const
 }  // namespace
 
 std::size_t bytes_of(H5Type type) {
-  constexpr std::array<std::size_t, 5> bytes{1, 4, 8, 4, 8};
+  constexpr std::array<std::size_t, 6> bytes{1, 4, 8, 4, 8, 2};
   return bytes.at(static_cast<std::size_t>(type));
 }
 

@@ -100,8 +100,9 @@ class EfficientNet : public BlockNetwork {
  protected:
   at::Tensor before_blocks(const at::Tensor& x) override { return stem_->forward(x); }
   at::Tensor after_blocks(const at::Tensor& x) override {
-    return classifier_->forward(at::adaptive_avg_pool2d(top_->forward(x), {1, 1}).flatten(1));
+    return at::adaptive_avg_pool2d(top_->forward(x), {1, 1}).flatten(1);
   }
+  at::Tensor last_layer(const at::Tensor& x) override { return classifier_->forward(x); }
 
  private:
   static constexpr double most_skipped = 0.2;

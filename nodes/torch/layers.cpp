@@ -82,7 +82,7 @@ at::Tensor Dropout::forward(const at::Tensor& x) {
   return is_training() ? drop_out(x, x.sizes(), share_, *random_) : x;
 }
 
-at::Tensor BlockNetwork::forward(const at::Tensor& x) {
+at::Tensor BlockNetwork::features(const at::Tensor& x) {
   at::Tensor y = before_blocks(x);
   for (const auto& block : blocks_)
     y = checkpointed && is_training() ? checkpoint(block, y, random) : block->forward(y);

@@ -85,17 +85,20 @@ class Dropout : public Layer {
   Randomness random_;
 };
 
-/// What comes before blocks, blocks, and what comes after them.
+/// What comes before blocks, blocks, what makes one vector of an image, and a last layer.
 class BlockNetwork : public Layer {
  public:
   explicit BlockNetwork(Randomness random) : random(std::move(random)) {}
-  at::Tensor forward(const at::Tensor& x) final;
+  at::Tensor forward(const at::Tensor& x) final { return last_layer(features(x)); }
+  /// What the last layer is given: samples x dimensions.
+  at::Tensor features(const at::Tensor& x);
   bool checkpointed = false;  ///< see checkpoint()
   const Randomness random;
 
  protected:
   virtual at::Tensor before_blocks(const at::Tensor& x) = 0;
   virtual at::Tensor after_blocks(const at::Tensor& x) = 0;
+  virtual at::Tensor last_layer(const at::Tensor& x) = 0;
   std::vector<std::shared_ptr<Layer>> blocks_;
 };
 

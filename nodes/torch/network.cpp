@@ -26,6 +26,7 @@ class LayerNetwork final : public Network {
       : layers_(std::move(layers)), head_(std::move(head)) {}
 
   at::Tensor forward(const at::Tensor& images) override { return layers_->forward(images); }
+  at::Tensor features(const at::Tensor& images) override { return layers_->features(images); }
   void train(bool on) override { layers_->train(on); }
   void to(c10::Device device) override {
     layers_->to(device);
@@ -49,6 +50,10 @@ class LayerNetwork final : public Network {
 };
 
 }  // namespace
+
+at::Tensor Network::features(const at::Tensor&) {
+  throw Error("it is not known what the last layer of this network sees");
+}
 
 NamedTensors Network::state() const {
   NamedTensors all = parameters();

@@ -111,8 +111,9 @@ class ResNet : public BlockNetwork {
     return at::max_pool2d(bn1_->forward(conv1_->forward(x)).relu_(), {3, 3}, {2, 2}, {1, 1});
   }
   at::Tensor after_blocks(const at::Tensor& x) override {
-    return fc_->forward(at::adaptive_avg_pool2d(x, {1, 1}).flatten(1));
+    return at::adaptive_avg_pool2d(x, {1, 1}).flatten(1);
   }
+  at::Tensor last_layer(const at::Tensor& x) override { return fc_->forward(x); }
 
  private:
   std::shared_ptr<Layer> conv1_, bn1_, fc_;

@@ -6,8 +6,10 @@
 
 #include <opencv2/core/utility.hpp>
 
+#include "nodes/embed/embed.h"
 #include "nodes/export/export.h"
 #include "nodes/predict/predict.h"
+#include "nodes/save_features/save_features.h"
 #include "nodes/to_tensor/to_tensor.h"
 #include "nodes/train/train.h"
 
@@ -16,8 +18,10 @@ FLOWRUN_PLUGIN("torch", FLOWRUN_VERSION, registry) {
   // OpenCV's own threads would run other packets' work in the middle of a call.
   cv::setNumThreads(1);
   registry.library(fmt::format("libtorch {} with {} CUDA devices", TORCH_VERSION, at::getNumGPUs()));
+  registry.node<Embed>("embed");
   registry.node<Export>("export");
   registry.node<Predict>("predict");
+  registry.node<SaveFeatures>("save_features");
   registry.node<ToTensor>("to_tensor");
   registry.node<Train>("train");
 }

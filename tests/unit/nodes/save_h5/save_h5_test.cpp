@@ -8,7 +8,7 @@
 #include <cmath>
 #include <opencv2/core.hpp>
 
-#include "nodes/save_h5/coords_layout.h"
+#include "nodes/slide/coords_layout.h"
 #include "nodes/table/h5_file.h"
 #include "support.h"
 

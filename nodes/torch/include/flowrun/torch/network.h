@@ -24,6 +24,8 @@ class Network {
 
   /// Logits, samples x classes, of images (float32, samples x 3 x height x width, RGB, normalised).
   virtual at::Tensor forward(const at::Tensor& images) = 0;
+  /// What the last layer makes logits of: samples x dimensions. Throws Error where that is not known.
+  virtual at::Tensor features(const at::Tensor& images);
   /// Batch statistics and dropout on or off.
   virtual void train(bool on) = 0;
   virtual void to(c10::Device device) = 0;

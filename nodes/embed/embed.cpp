@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "embed.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <flowrun/torch/features.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "nodes/slide/slide_files.h"
+#include "nodes/torch/device.h"
+#include "nodes/torch/encoder.h"
+#include "nodes/torch/normalisation.h"
+
+namespace flowrun::torch_nodes {
+namespace {
+
+/// What the layers of the known architectures hold at once, measured, for a byte of an image.
+constexpr std::size_t activations_per_byte = 100;
+
+/// Images that one thread computes with at once on a CPU. Results depend on it in their last digits, so it
+/// does not depend on the number of threads.
+constexpr std::int64_t images_a_thread = 4;
+
+std::vector<double> listed(const std::array<double, 3>& numbers) {
+  return {numbers.begin(), numbers.end()};
+}
+
+/// TorchScript tells where in its code something failed, and last what.
+std::string last_error(std::string_view told) {
+  constexpr std::string_view before_error = "Error: ";
+  if (const auto at = told.rfind(before_error); at != std::string_view::npos)
+    told.remove_prefix(at + before_error.size());
+  return std::string(told.substr(0, told.find('\n')));
+}
+
+/// The tile as side x side pixels, as torchvision resizes tensors (bilinear, antialiased), normalised.
+void write_scaled(const cv::Mat& rgb, std::int64_t side, const EncoderFacts& facts, at::Tensor image) {
+  const cv::Mat whole = rgb.isContinuous() ? rgb : rgb.clone();
+  const at::Tensor pixels = at::from_blob(whole.data, {rgb.rows, rgb.cols, 3}, at::kByte);
+  at::Tensor scaled = at::_upsample_bilinear2d_aa(
+      pixels.permute({2, 0, 1}).unsqueeze(0).to(at::kFloat).contiguous(), {side, side}, false);
+  for (std::int64_t c = 0; c < 3; ++c)
+    image.select(0, c).copy_(scaled.select(1, c)
+                                 .squeeze(0)
+                                 .div_(255)
+                                 .sub_(facts.mean[static_cast<std::size_t>(c)])
+                                 .div_(facts.std[static_cast<std::size_t>(c)]));
+}
+
+/// Runs `work` on pieces of 0 to `count` - 1, on so many threads, each by itself: what it gives does not
+/// depend on their number.
+template <class Work>
+void in_pieces(std::int64_t count, std::int64_t piece, int threads, const Work& work) {
+  const ModelThreads all(threads);
+  at::parallel_for(0, (count + piece - 1) / piece, 1, [&](std::int64_t from, std::int64_t to) {
+    const ModelThreads one(1);
+    for (std::int64_t i = from; i < to; ++i) work(i * piece, std::min(count, (i + 1) * piece));
+  });
+}
+
+}  // namespace
+
+/// An encoder on its device, ready for tiles.
+struct Embed::Loaded {
+  Loaded(Encoder of, c10::Device on, int threads)
+      : encoder(std::move(of)),
+        device(on),
+        threads(threads),
+        normalisation(listed(encoder.facts.mean), listed(encoder.facts.std)) {}
+
+  at::Tensor features(const at::Tensor& images) const {
+    if (!device.is_cpu()) return encode(images);
+    std::vector<at::Tensor> parts(
+        static_cast<std::size_t>((images.size(0) + images_a_thread - 1) / images_a_thread));
+    in_pieces(images.size(0), images_a_thread, threads, [&](std::int64_t begin, std::int64_t end) {
+      parts[static_cast<std::size_t>(begin / images_a_thread)] = encode(images.slice(0, begin, end));
+    });
+    return at::cat(parts);
+  }
+
+  at::Tensor encode(const at::Tensor& images) const { return encoder.encode(images.to(device)); }
+
+  const Encoder encoder;
+  const c10::Device device;
+  const int threads;  // of the run
+  const Normalisation normalisation;
+};
+
+Embed::Embed() = default;
+Embed::~Embed() = default;
+
+void Embed::describe(Description<Embed>& d) {
+  d.summary("Turns tiles into features, by an encoder.")
+      .details(
+          "The encoder is a TorchScript module that gives a vector, tokens or maps for each image; a "
+          "checkpoint of "
+          "`train` (best.pt), whose features are what its last layer sees; or one of torchvision's "
+          "architectures "
+          "(resnet18, resnet34, resnet50, efficientnet_b0) with `weights`. What it expects of images a "
+          "module may "
+          "carry (tools/export_encoder.py writes such), and options come before that. The microns per pixel "
+          "of what "
+          "it is given, after scaling to `input_size`, must be those that it was made for, where that is "
+          "known. "
+          "Features leave in the order of the tiles, a packet for each batch, and are the same for any "
+          "number of "
+          "threads.")
+      .example("features: {type: embed, from: tiles, model: encoder.pt, mpp: 0.5}")
+      .input<wsi::Tile>("tile")
+      .output<Features>("features");
+  d.option("model", &Embed::model, "TorchScript module, checkpoint of `train`, or name of an architecture")
+      .required();
+  d.option("weights", &Embed::weights,
+           "of an architecture: a state dict of torchvision's, safetensors or a checkpoint");
+  d.option(
+       "input_size", &Embed::input_size,
+       "pixels a side that the encoder takes: other tiles are scaled to it (bilinear, antialiased, as "
+       "torchvision's Resize does it); as the module says, if not given, else tiles are taken as they are")
+      .at_least(8)
+      .at_most(4096);
+  d.option("mean", &Embed::mean,
+           "of R, G, B, scaled to 0 to 1: subtracted; ImageNet's, unless the module says another");
+  d.option("std", &Embed::std, "of R, G, B: divided by; likewise").above(0);
+  d.option("mpp", &Embed::mpp, "microns per pixel of the images that the encoder was made for")
+      .above(0)
+      .at_most(100);
+  d.option("mpp_tolerance", &Embed::mpp_tolerance, "share by which images may differ from it")
+      .at_least(0)
+      .at_most(1);
+  d.option("pooling", &Embed::pooling,
+           "makes a vector of tokens: class (the first token), mean (of those of patches), class_mean (both "
+           "beside each "
+           "other); of maps: mean; none where there is a vector already; auto: as the module says, else none")
+      .choices({"auto", "none", "class", "mean", "class_mean"});
+  d.option("prefix_tokens", &Embed::prefix_tokens,
+           "tokens before those of patches: the class token and registers; as the module says, else 1")
+      .at_least(0)
+      .at_most(1000);
+  d.option("batch", &Embed::batch, "tiles that the encoder is given at once").at_least(1).at_most(4096);
+  d.option("precision", &Embed::precision, "fp32, or half of it: bf16, or on a GPU fp16")
+      .choices({"fp32", "bf16", "fp16"});
+  d.option("device", &Embed::device, "auto, cpu or cuda:N");
+}
+
+void Embed::plan(Costs& costs) {
+  for (const auto& [name, numbers] : {std::pair{"mean", &mean}, std::pair{"std", &std}})
+    if (!numbers->empty() && numbers->size() != 3)
+      throw OptionError(name, "expected three numbers", "R, G, B: [0.485, 0.456, 0.406]");
+  c10::Device on(c10::kCPU);
+  try {
+    on = choose_device(device);
+  } catch (const Error& problem) {
+    throw OptionError("device", problem.what());
+  }
+  if (precision == "fp16" && on.is_cpu())
+    throw OptionError("precision", "fp16 is for GPUs", "bf16 or fp32 on a CPU");
+  try {
+    std::optional<c10::ScalarType> half;
+    if (precision != "fp32") half = precision == "bf16" ? at::kBFloat16 : at::kHalf;
+    Encoder encoder = read_encoder(model, weights, on, half);
+    EncoderFacts& facts = encoder.facts;
+    if (input_size) facts.input_size = *input_size;
+    if (!mean.empty()) std::copy(mean.begin(), mean.end(), facts.mean.begin());
+    if (!std.empty()) std::copy(std.begin(), std.end(), facts.std.begin());
+    if (mpp) facts.mpp = mpp;
+    if (pooling != "auto") facts.pooling = pooling;
+    if (prefix_tokens) facts.prefix_tokens = *prefix_tokens;
+    loaded_ = std::make_unique<Loaded>(std::move(encoder), on, static_cast<int>(costs.threads));
+  } catch (const Error& problem) {
+    throw OptionError("model", problem.what());
+  }
+  const EncoderFacts& facts = loaded_->encoder.facts;
+  // Where the encoder takes tiles as they are, these are squares of so many bytes.
+  const std::int64_t side = facts.input_size > 0
+                                ? facts.input_size
+                                : std::lround(std::sqrt(static_cast<double>(costs.in("tile")) / 3));
+  std::int64_t dimensions = 0;
+  try {
+    dimensions = loaded_->encode(at::zeros({1, 3, side, side})).size(1);
+  } catch (const Error& problem) {
+    throw OptionError("model", problem.what());
+  } catch (const std::exception& problem) {
+    throw OptionError("model", fmt::format("{} cannot take an image of {} x {} pixels: {}; set input_size",
+                                           model, side, side, last_error(problem.what())));
+  }
+  const auto image = static_cast<std::size_t>(side * side) * 3;
+  const auto images = static_cast<std::size_t>(batch);
+  const std::size_t at_once =
+      on.is_cpu() ? std::min(images, static_cast<std::size_t>(costs.threads) * images_a_thread) : images;
+  costs.holds = images - 1;
+  costs.out("features",
+            images * (static_cast<std::size_t>(dimensions) * sizeof(float) + sizeof(Features::Place)));
+  costs.scratch = images * image * sizeof(float) + at_once * image * activations_per_byte;
+  costs.keeps_for_run = loaded_->encoder.weight_bytes;
+}
+
+std::map<std::string, std::string> Embed::depends_on(const std::string&) const {
+  std::map<std::string, std::string> all;
+  if (std::filesystem::exists(model)) wsi::add_identity("model", model, all);
+  if (weights) wsi::add_identity("weights", *weights, all);
+  return all;
+}
+
+void Embed::check(const wsi::Tile& tile) const {
+  const EncoderFacts& facts = loaded_->encoder.facts;
+  const cv::Mat& rgb = wsi::rgb_of(tile);
+  if (rgb.cols != rgb.rows)
+    throw Error(fmt::format("the tile has {} x {} pixels, expected a square", rgb.cols, rgb.rows));
+  if (!facts.mpp) return;
+  if (!tile.mpp)
+    throw Error(fmt::format(
+        "{} was made for {} microns per pixel, but the tile's are not known: give `mpp:` to the node "
+        "that reads the slide",
+        facts.name, *facts.mpp));
+  const double given =
+      *tile.mpp * rgb.cols / static_cast<double>(facts.input_size > 0 ? facts.input_size : rgb.cols);
+  if (std::abs(given / *facts.mpp - 1) > mpp_tolerance)
+    throw Error(fmt::format(
+        "{} was made for {} microns per pixel, but is given {:.4g}{}; set extract's mpp so that they "
+        "agree, or embed's mpp if it is another",
+        facts.name, *facts.mpp, given,
+        facts.input_size > 0 && facts.input_size != rgb.cols
+            ? fmt::format(" ({} pixels of {:.4g} scaled to {})", rgb.cols, *tile.mpp, facts.input_size)
+            : ""));
+}
+
+void Embed::process(Inputs& in, Outputs& out) {
+  const auto tile = in.share<wsi::Tile>("tile");
+  check(*tile);
+  auto& tiles = in.state<Tiles>();
+  if (!tiles.empty() && tiles.front()->size() != tile->size() && loaded_->encoder.facts.input_size == 0)
+    throw Error(
+        fmt::format("the tile at x {}, y {} has {} pixels a side, and those before it {}; set input_size",
+                    tile->x, tile->y, tile->size(), tiles.front()->size()));
+  tiles.push_back(tile);
+  if (tiles.size() == static_cast<std::size_t>(batch)) emit(std::exchange(tiles, {}), out);
+}
+
+Packets Embed::finish(Inputs& in, Outputs&) {
+  Tiles rest = std::move(in.state<Tiles>());
+  if (in.scope().failed() || rest.empty()) return {};
+  return {1, [this, rest = std::move(rest)](std::uint64_t, Outputs& out) { emit(rest, out); }};
+}
+
+void Embed::emit(const Tiles& tiles, Outputs& out) const {
+  const EncoderFacts& facts = loaded_->encoder.facts;
+  const auto count = static_cast<std::int64_t>(tiles.size());
+  const std::int64_t side = facts.input_size > 0 ? facts.input_size : tiles.front()->size();
+  const at::Tensor images = at::empty({count, 3, side, side}, at::kFloat);
+  in_pieces(count, 1, loaded_->threads, [&](std::int64_t i, std::int64_t) {
+    const cv::Mat& rgb = wsi::rgb_of(*tiles[static_cast<std::size_t>(i)]);
+    if (rgb.cols == side)
+      loaded_->normalisation.write(rgb, images[i].data_ptr<float>());
+    else
+      write_scaled(rgb, side, facts, images[i]);
+  });
+  Features features{loaded_->features(images), {}, *tiles.front(), facts.name};
+  features.like.unread_size = tiles.front()->size();
+  features.like.pixels.release();
+  for (const auto& tile : tiles) features.places.push_back({tile->x, tile->y});
+  out.emit("features", std::move(features));
+}
+
+}  // namespace flowrun::torch_nodes
