@@ -2,14 +2,13 @@
 #include "embed.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-#include <flowrun/torch/features.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
+#include "nodes/base/in_parallel.h"
 #include "nodes/slide/slide_files.h"
 #include "nodes/torch/device.h"
 #include "nodes/torch/encoder.h"
@@ -51,15 +50,16 @@ void write_scaled(const cv::Mat& rgb, std::int64_t side, const EncoderFacts& fac
                                  .div_(facts.std[static_cast<std::size_t>(c)]));
 }
 
-/// Runs `work` on pieces of 0 to `count` - 1, on so many threads, each by itself: what it gives does not
-/// depend on their number.
+/// Runs `work` on pieces of 0 to `count` - 1, on the threads of the run, each by itself: what it gives does
+/// not depend on their number. False when the scope has failed.
 template <class Work>
-void in_pieces(std::int64_t count, std::int64_t piece, int threads, const Work& work) {
-  const ModelThreads all(threads);
-  at::parallel_for(0, (count + piece - 1) / piece, 1, [&](std::int64_t from, std::int64_t to) {
-    const ModelThreads one(1);
-    for (std::int64_t i = from; i < to; ++i) work(i * piece, std::min(count, (i + 1) * piece));
-  });
+bool in_pieces(std::int64_t count, std::int64_t piece, int threads, const Scope& scope, const Work& work) {
+  return wsi::in_parallel((count + piece - 1) / piece, threads, scope,
+                          [&](std::int64_t i) -> std::function<void()> {
+                            const ModelThreads one(1);
+                            work(i * piece, std::min(count, (i + 1) * piece));
+                            return {};
+                          });
 }
 
 }  // namespace
@@ -72,14 +72,16 @@ struct Embed::Loaded {
         threads(threads),
         normalisation(listed(encoder.facts.mean), listed(encoder.facts.std)) {}
 
-  at::Tensor features(const at::Tensor& images) const {
+  /// Undefined when the scope has failed.
+  at::Tensor features(const at::Tensor& images, const Scope& scope) const {
     if (!device.is_cpu()) return encode(images);
     std::vector<at::Tensor> parts(
         static_cast<std::size_t>((images.size(0) + images_a_thread - 1) / images_a_thread));
-    in_pieces(images.size(0), images_a_thread, threads, [&](std::int64_t begin, std::int64_t end) {
-      parts[static_cast<std::size_t>(begin / images_a_thread)] = encode(images.slice(0, begin, end));
-    });
-    return at::cat(parts);
+    const bool whole =
+        in_pieces(images.size(0), images_a_thread, threads, scope, [&](std::int64_t begin, std::int64_t end) {
+          parts[static_cast<std::size_t>(begin / images_a_thread)] = encode(images.slice(0, begin, end));
+        });
+    return whole ? at::cat(parts) : at::Tensor();
   }
 
   at::Tensor encode(const at::Tensor& images) const { return encoder.encode(images.to(device)); }
@@ -88,6 +90,13 @@ struct Embed::Loaded {
   const c10::Device device;
   const int threads;  // of the run
   const Normalisation normalisation;
+};
+
+/// Of a slide: tiles of the next batch, and the first of all, without its pixels.
+struct Embed::Gathered {
+  Tiles tiles;
+  std::optional<wsi::Tile> first;
+  std::string problem;  // of a batch that was not computed: the slide's features would not be whole
 };
 
 Embed::Embed() = default;
@@ -189,12 +198,14 @@ void Embed::plan(Costs& costs) {
   }
   const auto image = static_cast<std::size_t>(side * side) * 3;
   const auto images = static_cast<std::size_t>(batch);
-  const std::size_t at_once =
-      on.is_cpu() ? std::min(images, static_cast<std::size_t>(costs.threads) * images_a_thread) : images;
+  const std::size_t at_once = on.is_cpu() ? std::min(images, costs.threads * images_a_thread) : images;
   costs.holds = images - 1;
   costs.out("features",
             images * (static_cast<std::size_t>(dimensions) * sizeof(float) + sizeof(Features::Place)));
-  costs.scratch = images * image * sizeof(float) + at_once * image * activations_per_byte;
+  // Of one batch of a slide, not of each tile that is held for it; with tiles that are being scaled.
+  costs.keeps = images * image * sizeof(float) + at_once * image * activations_per_byte +
+                (facts.input_size > 0 ? costs.threads * 2 * sizeof(float) * costs.in("tile") : 0);
+  costs.scratch = 0;
   costs.keeps_for_run = loaded_->encoder.weight_bytes;
 }
 
@@ -210,6 +221,11 @@ void Embed::check(const wsi::Tile& tile) const {
   const cv::Mat& rgb = wsi::rgb_of(tile);
   if (rgb.cols != rgb.rows)
     throw Error(fmt::format("the tile has {} x {} pixels, expected a square", rgb.cols, rgb.rows));
+  if (!facts.mpp && !input_size && facts.input_size > 0 && rgb.cols != facts.input_size)
+    throw Error(fmt::format(
+        "{} takes {} pixels a side, the tile has {}, and it is not known what resolution it was made for: "
+        "cut tiles of {} pixels, or set embed's mpp, or input_size to have them scaled",
+        facts.name, facts.input_size, rgb.cols, facts.input_size));
   if (!facts.mpp) return;
   if (!tile.mpp)
     throw Error(fmt::format(
@@ -231,38 +247,62 @@ void Embed::check(const wsi::Tile& tile) const {
 void Embed::process(Inputs& in, Outputs& out) {
   const auto tile = in.share<wsi::Tile>("tile");
   check(*tile);
-  auto& tiles = in.state<Tiles>();
-  if (!tiles.empty() && tiles.front()->size() != tile->size() && loaded_->encoder.facts.input_size == 0)
-    throw Error(
-        fmt::format("the tile at x {}, y {} has {} pixels a side, and those before it {}; set input_size",
-                    tile->x, tile->y, tile->size(), tiles.front()->size()));
-  tiles.push_back(tile);
-  if (tiles.size() == static_cast<std::size_t>(batch)) emit(std::exchange(tiles, {}), out);
+  auto& gathered = in.state<Gathered>();
+  if (!gathered.first) {
+    gathered.first = *tile;
+    gathered.first->unread_size = tile->size();
+    gathered.first->pixels.release();
+  }
+  const wsi::Tile& first = *gathered.first;
+  if (tile->size() != first.size() || tile->level != first.level || tile->extent != first.extent ||
+      tile->overlap != first.overlap || tile->slide != first.slide)
+    throw Error(fmt::format(
+        "the tile at x {}, y {} is of another slide, size, level, extent or overlap than those before "
+        "it: features go together by slide, of tiles of one kind",
+        tile->x, tile->y));
+  gathered.tiles.push_back(tile);
+  if (gathered.tiles.size() < static_cast<std::size_t>(batch)) return;
+  try {
+    if (auto features = features_of(std::exchange(gathered.tiles, {}), in.scope()))
+      out.emit("features", *std::move(features));
+  } catch (const std::exception& problem) {
+    gathered.problem = problem.what();
+    throw;
+  }
 }
 
 Packets Embed::finish(Inputs& in, Outputs&) {
-  Tiles rest = std::move(in.state<Tiles>());
-  if (in.scope().failed() || rest.empty()) return {};
-  return {1, [this, rest = std::move(rest)](std::uint64_t, Outputs& out) { emit(rest, out); }};
+  auto& gathered = in.state<Gathered>();
+  if (in.scope().failed()) return {};
+  if (!gathered.problem.empty())
+    throw Error(fmt::format("a batch of {} tiles has no features: {}", batch, gathered.problem));
+  if (gathered.tiles.empty()) return {};
+  auto features = features_of(std::exchange(gathered.tiles, {}), in.scope());
+  if (!features) return {};
+  return {1, [features = *std::move(features)](std::uint64_t, Outputs& out) {
+            out.emit("features", Features(features));
+          }};
 }
 
-void Embed::emit(const Tiles& tiles, Outputs& out) const {
+std::optional<Features> Embed::features_of(const Tiles& tiles, const Scope& scope) const {
   const EncoderFacts& facts = loaded_->encoder.facts;
   const auto count = static_cast<std::int64_t>(tiles.size());
   const std::int64_t side = facts.input_size > 0 ? facts.input_size : tiles.front()->size();
   const at::Tensor images = at::empty({count, 3, side, side}, at::kFloat);
-  in_pieces(count, 1, loaded_->threads, [&](std::int64_t i, std::int64_t) {
+  const bool whole = in_pieces(count, 1, loaded_->threads, scope, [&](std::int64_t i, std::int64_t) {
     const cv::Mat& rgb = wsi::rgb_of(*tiles[static_cast<std::size_t>(i)]);
     if (rgb.cols == side)
       loaded_->normalisation.write(rgb, images[i].data_ptr<float>());
     else
       write_scaled(rgb, side, facts, images[i]);
   });
-  Features features{loaded_->features(images), {}, *tiles.front(), facts.name};
+  if (!whole) return {};
+  Features features{loaded_->features(images, scope), {}, *tiles.front(), facts.name};
+  if (!features.values.defined()) return {};
   features.like.unread_size = tiles.front()->size();
   features.like.pixels.release();
   for (const auto& tile : tiles) features.places.push_back({tile->x, tile->y});
-  out.emit("features", std::move(features));
+  return features;
 }
 
 }  // namespace flowrun::torch_nodes

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <flowrun/description.h>
+#include <flowrun/torch/features.h>
 #include <flowrun/wsi/tile.h>
 
 #include <cstdint>
@@ -38,9 +39,11 @@ struct Embed : Gather {
 
  private:
   struct Loaded;
+  struct Gathered;
   using Tiles = std::vector<std::shared_ptr<const wsi::Tile>>;
-  void emit(const Tiles& tiles, Outputs& out) const;
   void check(const wsi::Tile& tile) const;
+  /// Nothing when the scope has failed meanwhile.
+  std::optional<Features> features_of(const Tiles& tiles, const Scope& scope) const;
 
   std::unique_ptr<const Loaded> loaded_;  // by plan()
 };

@@ -32,6 +32,7 @@ std::span<const std::uint8_t> bytes_of(const at::Tensor& tensor) {
 struct SlideFiles {
   std::optional<H5Writer> h5;
   std::optional<TileShape> shape;
+  std::shared_ptr<const wsi::SlideFacts> slide;
   std::int64_t rows = 0, dimensions = 0;
   std::filesystem::path pt;      // CLAM's tensor; empty: none
   std::optional<OutFile> plain;  // its numbers meanwhile, so that they need not be in memory
@@ -132,6 +133,10 @@ Action SaveFeatures::process(Inputs& in, Outputs&) {
       files.shape = shape;
       create(*this, halves(), *features, scope, files);
     }
+    if (!files.slide) files.slide = features->like.slide;
+    if (files.slide->path != features->like.slide->path)
+      throw Error(fmt::format("features of {} come with those of {}; a file has those of one slide",
+                              features->like.slide->path.string(), files.slide->path.string()));
     if (shape != *files.shape || features->values.size(1) != files.dimensions)
       throw Error(fmt::format(
           "the tiles from x {}, y {} on have another size, level, extent, overlap or number of features "

@@ -52,7 +52,10 @@ std::vector<std::uint8_t> icc_profile_of(const SlideFacts& facts) {
     throw Error(fmt::format("{}: cannot read its ICC profile: {}", facts.path.string(), problem));
   return profile;
 #else
-  return {};
+  throw Error(fmt::format(
+      "{}: OpenSlide {} does not tell ICC profiles of slides of format {}, OpenSlide 4 does; read it with "
+      "`color: stored`",
+      facts.path.string(), openslide_get_version(), facts.vendor));
 #endif
 }
 

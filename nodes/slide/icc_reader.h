@@ -10,7 +10,8 @@
 namespace flowrun::wsi {
 
 /// The slide's ICC profile: of Aperio's and plain TIFFs that in the file, of others what OpenSlide 4 says.
-/// Empty: it has none, or OpenSlide is older. Throws Error when the file cannot be read.
+/// Empty: it has none.
+/// Throws Error when the file cannot be read, or OpenSlide is older.
 std::vector<std::uint8_t> icc_profile_of(const SlideFacts& facts);
 
 /// Reads what `reader` reads, in sRGB. Never copies JPEG tiles, whose colours would be the file's. Throws

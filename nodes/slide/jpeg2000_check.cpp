@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <mutex>
 #include <utility>
@@ -29,17 +28,24 @@ Error cannot_read(const std::filesystem::path& path, std::string_view what, std:
 }  // namespace
 
 bool Jpeg2000Headers::check(const TiffPage& page, std::int64_t column, std::int64_t row) {
-  std::array<std::uint8_t, jpeg2000_header_bytes> header{};
+  // As for those that are read directly: noise is compressed to about its own size.
+  const std::uint64_t most = static_cast<std::uint64_t>(page.tile_width * page.tile_height) * 6 + (1U << 20);
   const auto number = static_cast<std::uint32_t>(row * page.columns() + column);
-  std::scoped_lock lock(mutex_);
-  if (!tiff_ && !(tiff_ = open_tiff(path_))) throw Error(tiff_problem());
-  if (TIFFCurrentDirectory(tiff_.get()) != page.number && !TIFFSetDirectory(tiff_.get(), page.number))
-    throw Error(tiff_problem());
-  if (TIFFGetStrileByteCount(tiff_.get(), number) == 0) return false;
-  const auto there = TIFFReadRawTile(tiff_.get(), number, header.data(), jpeg2000_header_bytes);
-  if (there < 0) throw Error(tiff_problem());
-  check_jpeg2000_size({header.data(), static_cast<std::size_t>(there)}, static_cast<int>(page.tile_width),
-                      static_cast<int>(page.tile_height));
+  std::vector<std::uint8_t> raw;
+  {
+    std::scoped_lock lock(mutex_);
+    if (!tiff_ && !(tiff_ = open_tiff(path_))) throw Error(tiff_problem());
+    if (TIFFCurrentDirectory(tiff_.get()) != page.number && !TIFFSetDirectory(tiff_.get(), page.number))
+      throw Error(tiff_problem());
+    const std::uint64_t bytes = TIFFGetStrileByteCount(tiff_.get(), number);
+    if (bytes == 0) return false;
+    if (bytes > most)
+      throw Error(fmt::format("a tile of {} compressed bytes, expected at most {}", bytes, most));
+    raw.resize(bytes);
+    const auto wanted = static_cast<tmsize_t>(bytes);
+    if (TIFFReadRawTile(tiff_.get(), number, raw.data(), wanted) != wanted) throw Error(tiff_problem());
+  }
+  check_jpeg2000(raw, static_cast<int>(page.tile_width), static_cast<int>(page.tile_height));
   return true;
 }
 

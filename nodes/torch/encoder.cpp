@@ -60,6 +60,10 @@ EncoderFacts facts_from(const std::string& text, std::string name) {
   facts.prefix_tokens = all.value("prefix_tokens", facts.prefix_tokens);
   if (std::ranges::any_of(facts.std, [](double std) { return !(std > 0); }))
     throw Error("std must be above 0");
+  if (std::ranges::find(poolings, facts.pooling) == poolings.end())
+    throw Error(fmt::format("pooling is '{}', expected one of {}", facts.pooling, fmt::join(poolings, ", ")));
+  if (facts.prefix_tokens < 0 || facts.input_size < 0 || (facts.mpp && !(*facts.mpp > 0)))
+    throw Error("prefix_tokens, input_size and mpp must not be negative, nor mpp 0");
   return facts;
 }
 
@@ -95,6 +99,9 @@ Encoder of_script(const std::filesystem::path& file, c10::Device device, Half ha
           fmt::format("{}: its {} is damaged: {}", file.string(), encoder_facts_file, problem.what()));
     }
   for (const auto& parameter : module->parameters()) encoder.weight_bytes += parameter.nbytes();
+  for (const auto& buffer : module->buffers()) encoder.weight_bytes += buffer.nbytes();
+  // Frozen modules have their weights in their code.
+  encoder.weight_bytes = std::max<std::size_t>(encoder.weight_bytes, script.bytes.nbytes());
   encoder.forward = [module, half, source = file.string()](const at::Tensor& images) {
     const c10::IValue out = module->forward({half ? images.to(*half) : images});
     if (!out.isTensor())

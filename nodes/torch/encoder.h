@@ -12,6 +12,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace flowrun::torch_nodes {
 
@@ -29,6 +30,9 @@ struct EncoderFacts {
   std::string pooling = "none";
   std::int64_t prefix_tokens = 1;  ///< class and register tokens, before those of patches
 };
+
+/// What EncoderFacts::pooling may be.
+inline const std::vector<std::string> poolings{"none", "class", "mean", "class_mean"};
 
 /// The name of the JSON file in a TorchScript module that has the facts, by the names of their members; all
 /// optional.

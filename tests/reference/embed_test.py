@@ -165,6 +165,55 @@ class Embed(support.ProgramTest):
             out, _ = self.run_graph(embed, *more)
             self.assert_same(support.outputs(out), support.outputs(first))
 
+    def test_the_graph_fits_into_its_memory_whatever_the_threads(self):
+        encoder = self.traced("encoder.pt", torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten()).eval(), 224)
+        for threads in (1, 2, 8):
+            ended = flowrun("check", support.SOURCE / "graphs/features.yaml", "--threads", threads,
+                            *support.settings(encoder=encoder, slides=self.slides, out=self.fresh()))
+            self.assert_ended(ended, DONE)
+
+    def test_what_a_module_says_of_itself_is_checked(self):
+        traced = torch.jit.load(str(self.root / "tokens.pt"))
+        for facts, said in (({"pooling": "cls"}, "pooling is 'cls', expected one of none, class, mean, class_mean"),
+                            ({"prefix_tokens": -3}, "must not be negative"), ({"mpp": 0}, "nor mpp 0"),
+                            ({"std": [1, 0, 1]}, "std must be above 0")):
+            file = self.root / "said.pt"
+            torch.jit.save(traced, str(file), _extra_files={"encoder.json": json.dumps({"pooling": "class"} | facts)})
+            self.assertIn(said, self.run_graph(f"model: {file}", code=USAGE, command="check")[1])
+        torch.jit.save(traced, str(file), _extra_files={"encoder.json": '{"pooling": "class", "input_size": 64}'})
+        _, said = self.run_graph(f"model: {file}", size=128, code=FAILED)
+        self.assertIn("takes 64 pixels a side, the tile has 128, and it is not known what resolution", said)
+        self.run_graph(f"model: {file}, input_size: 64", size=128)
+
+    def test_a_batch_without_features_fails_its_slide_also_where_errors_are_skipped(self):
+        class Dark(torch.nn.Module):
+            def forward(self, images):
+                means = images.mean((2, 3))
+                return means / (means.mean(1, keepdim=True) < 0.4)  # infinite for glass
+
+        model = self.traced("dark.pt", Dark().eval())
+        with open(self.write("").parent / "graph.yaml", "w") as graph:
+            graph.write(GRAPH.format(size=64, embed=f"model: {model}, batch: 4, on_error: skip, mean: [0, 0, 0], "
+                                                    "std: [1, 1, 1]", files="layout: clam"))
+        out = self.fresh()
+        ended = flowrun("run", graph.name, *support.settings(slides=self.slides / "a.svs", out=out))
+        self.assert_ended(ended, FAILED, "a batch of 4 tiles has no features: dark gives features that are not finite")
+        self.assertFalse((out / "h5_files/a.h5").exists())
+
+    def test_samples_of_many_slides_are_no_slide(self):
+        table = self.root / "mixed.csv"
+        table.write_text("\n".join(["slide,x,y,label", *(f"{self.slides}/{'ab'[i % 2]}.svs,{300 + 20 * i},200,{'ab'[i % 2]}"
+                                                          for i in range(8)), ""]))
+        graph = self.write(f"""
+flowrun: 1
+nodes:
+  epochs: {{type: epochs, train_csv: {table}, count: 1}}
+  samples: {{type: load, from: epochs, size: 64}}
+  features: {{type: embed, from: samples, model: {self.root}/tokens.pt, pooling: class}}
+  files: {{type: save_features, from: features, dir: {self.fresh()}}}
+""")
+        self.assert_ended(flowrun("run", graph), FAILED, "is of another slide")
+
     def test_half_precision_is_near(self):
         exact, _ = self.run_graph(f"model: {self.root}/tokens.pt, pooling: class")
         half, _ = self.run_graph(f"model: {self.root}/tokens.pt, pooling: class, precision: bf16")

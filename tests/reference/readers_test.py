@@ -73,6 +73,21 @@ def one_bit(data):
     return bytes(bad)
 
 
+def with_precincts(data, exponent, in_tile_part=False):
+    """The JPEG 2000 data with precincts of 2^exponent pixels a side (ISO 15444-1, A.6.1), said in the main header or in
+    that of the first tile-part."""
+    at = data.index(b"\xff\x52")
+    length, levels = int.from_bytes(data[at + 2:at + 4], "big"), data[at + 9]
+    segment = bytearray(data[at:at + 2 + length] + bytes([exponent * 17] * (levels + 1)))
+    segment[2:4] = (length + levels + 1).to_bytes(2, "big")
+    segment[4] |= 1
+    if not in_tile_part:
+        return data[:at] + bytes(segment) + data[at + 2 + length:]
+    tile = data.index(b"\xff\x90")
+    part = int.from_bytes(data[tile + 6:tile + 10], "big") + len(segment)
+    return data[:tile + 6] + part.to_bytes(4, "big") + data[tile + 10:tile + 12] + bytes(segment) + data[tile + 12:]
+
+
 class Readers(DrawnSlides):
     graph = GRAPH
 
@@ -169,8 +184,9 @@ class Readers(DrawnSlides):
         good = tiffs.jpeg_2000(drawn[:, :256])
         many = bytearray(good)
         many[24:32] = b"\0\0\0\1" * 2  # tiles of 1 x 1 pixel
-        for codec, data in ((JPEG_2000, tiffs.jpeg_2000(flat)), (JPEG, tiffs.jpeg(flat)), (JPEG_2000, bytes(many))):
-            why = r"4096 x 4096 |cut into more than 1024 tiles"
+        for codec, data in ((JPEG_2000, tiffs.jpeg_2000(flat)), (JPEG, tiffs.jpeg(flat)), (JPEG_2000, bytes(many)),
+                            (JPEG_2000, with_precincts(good, 1)), (JPEG_2000, with_precincts(good, 1, in_tile_part=True))):
+            why = r"4096 x 4096 |cut into more than (1024 tiles|131072 precincts)"
             first, last = (self.slide(page(drawn, codec, change={number: lambda _, data=data: data},
                                            t270=tiffs.APERIO % 0.5)) for number in (0, 1))
             found, said = self.tiles(first, SKIPS)
