@@ -69,6 +69,8 @@ class Docs(unittest.TestCase):
         facts = {"architecture": "", "classes": ["stroma", "tumor"], "width": 0, "height": 0, "mean": [0, 0, 0],
                  "std": [1, 1, 1]}
         torch.jit.save(torch.jit.script(mean_colour), str(cls.model), _extra_files={"flowrun.json": json.dumps(facts)})
+        cls.encoder = cls.model.with_name("encoder.pt")
+        torch.jit.script(mean_colour[:2]).save(str(cls.encoder))
 
     @classmethod
     def tearDownClass(cls):
@@ -85,6 +87,7 @@ class Docs(unittest.TestCase):
                 f"slides/small.svs,{300 * i},{300 * i},{i % 2}\n" for i in range(4)))
         shutil.copy(self.annotations, place / "xml")
         shutil.copy(self.model, place)
+        shutil.copy(self.encoder, place)
 
     def test_graphs_run_as_they_are(self):
         for graph in sorted((SOURCE / "graphs").glob("*.yaml")):
@@ -96,7 +99,7 @@ class Docs(unittest.TestCase):
                 shutil.copytree(SOURCE / "graphs", place, dirs_exist_ok=True)
                 code, out, problem = flowrun(graph.name, folder=folder)
                 self.assertEqual(code, 0, out + problem)
-                self.assertTrue(any((place / "out").rglob("*.csv")))
+                self.assertTrue(any(path.suffix in (".csv", ".h5") for path in (place / "out").rglob("*")))
 
     def test_every_node_has_its_page(self):
         for name in node_types():
