@@ -22,6 +22,7 @@ namespace flowrun::wsi {
 ///   size             pixels a side
 ///   mpp, extent      resolution instead of the level: microns per pixel, or level-0 pixels a side
 ///   patient          whom the slide is of; else what the list of `slides` says
+///   color            stored or icc, as the slide is to be read; else stored
 ///   weight           how often the sample is drawn, compared with others
 ///
 /// With `samples.targets` each of them is a column of numbers, and the label is optional; one that is a

@@ -84,7 +84,7 @@ class TrainingMemory(unittest.TestCase):
     def test_the_batch_that_fits_is_told_and_runs_within(self):
         said = self.flowrun("run", code=2, memory="512 MiB")
         self.assertRegex(said, r"'batches' may hold 63 tiles x .*; the graph needs .* but 'memory: 512 MiB' is less")
-        most = int(re.search(r"or let 'batches' gather (\d+) at a time", said)[1])
+        most = int(re.search(r"or let 'batches' gather at most (\d+) at a time", said)[1])
         self.assertGreater(most, 1)
         self.assertLess(most, 64)
         self.assertFalse((self.at / "out/last.pt").exists())

@@ -97,7 +97,7 @@ void check_budget(Plan& plan, Place place, Diagnostics& diagnostics) {
   std::string fix = fmt::format("raise memory to {} or more", round_up(needed));
   if (holder.node)
     if (const std::size_t most = most_gathered(plan, holder.number); most > 0)
-      fix += fmt::format(", or let '{}' gather {} at a time", holder.node->name, most);
+      fix += fmt::format(", or let '{}' gather at most {} at a time", holder.node->name, most);
   diagnostics.error(holder.node ? holder.node->place : place, problem, fix);
 }
 
