@@ -133,7 +133,7 @@ TEST_CASE("a budget that cannot feed a gathering node is refused with the number
   CHECK(said.find("graph.yaml:6:3: error: 'batch' may hold 31 items x ") != std::string::npos);
   CHECK(said.find("'memory: 11.4 MiB'") != std::string::npos);
   CHECK(said.find("raise memory to ") != std::string::npos);
-  CHECK(said.find("or let 'batch' gather 3 at a time") != std::string::npos);
+  CHECK(said.find("or let 'batch' gather at most 3 at a time") != std::string::npos);
   CHECK(mistakes("flowrun: 1\nmemory: 1 KB\nnodes:\n  boxes: {type: boxes, bytes: 5000}\n")
             .find("needs 4.9 KiB to make progress") != std::string::npos);
 }
