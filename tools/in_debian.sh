@@ -37,11 +37,15 @@ if [ ! -e "$root/.bare" ]; then
 fi
 cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
 
-# What git has or would add; times stay, so that a kept build folder is up to date.
-mkdir -p "$root/flowrun"
-find "$root/flowrun" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
+# What git has or would add. Files that are as they were keep their time, so that a kept build folder is up to date.
+mkdir -p "$root/flowrun" "$root/flowrun.new"
 (cd "$source_folder" && git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
-  [ ! -e "$file" ] || printf '%s\0' "$file"; done | tar -c --null -T -) | tar -x -C "$root/flowrun"
+  [ ! -e "$file" ] || printf '%s\0' "$file"; done | tar -c --null -T -) | tar -x -m -C "$root/flowrun.new"
+(cd "$root/flowrun.new" && find . -type f -print0 | while IFS= read -r -d '' file; do
+  ! cmp -s "$file" "$root/flowrun/$file" || touch -r "$root/flowrun/$file" "$file"; done)
+[ ! -e "$root/flowrun/build" ] || mv "$root/flowrun/build" "$root/flowrun.new/"
+rm -rf "$root/flowrun"
+mv "$root/flowrun.new" "$root/flowrun"
 
 cat >"$root/run-in-debian" <<'INSIDE'
 #!/bin/sh

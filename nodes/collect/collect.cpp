@@ -40,8 +40,9 @@ void Collect::describe(Description<Collect>& d) {
           "removed. Nothing is ever replaced: a file of a name that is taken is a duplicate if its bytes are "
           "the same, and removed; else it gets its folder's name put before its own (`a_x.svs`). A folder "
           "`logs` gets its folder's name in any case (`a_logs`). Other files are left alone, and so are "
-          "hidden files and folders, symbolic links, .vms and .vmu slides (they name files beside them as "
-          "their parts) and MIRAX slides without their folder; a folder `logs` with something in it that is "
+          "hidden files and folders, symbolic links, .vms, .vmu and .dcm slides (which have parts in "
+          "files beside them) and MIRAX slides without their folder; a folder `logs` with something in it "
+          "that is "
           "left alone stays as it is. Then all slides in `slides` are opened as "
           "`read` opens them, those of earlier runs too. What cannot be moved stays whole where it is and is "
           "reported as a failure after the slides. `flowrun collect` does the moving alone, and takes it "
@@ -54,7 +55,7 @@ void Collect::describe(Description<Collect>& d) {
   d.option("slides", &Collect::slides, "folder to move slides to; made if need be").required().input_list();
   d.option("logs", &Collect::logs, "folder to move logs to; without it they are left alone").input_list();
   d.option("extensions", &Collect::extensions,
-           "of slides; if empty all that OpenSlide reads but .vms and .vmu")
+           "of slides; if empty all that OpenSlide reads but .vms, .vmu and .dcm")
       .input_list();
   d.option("mpp", &Collect::mpp, "microns per level-0 pixel, instead of what the file says")
       .above(0)

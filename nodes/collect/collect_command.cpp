@@ -104,7 +104,8 @@ int run(std::span<const std::string> given) {
   app.add_option("--slides", options.slides, "folder to move slides to");
   app.add_option("--logs", options.logs,
                  "folder to move *.log and folders called logs to; without it they are left alone");
-  app.add_option("--ext", extensions, "extensions of slides: .svs,.ndpi (all of OpenSlide but .vms, .vmu)");
+  app.add_option("--ext", extensions,
+                 "extensions of slides: .svs,.ndpi (all of OpenSlide but .vms, .vmu, .dcm)");
   app.add_flag("--delete-others", options.delete_others, "delete other files; lists them and asks first");
   app.add_flag("--yes", arguments.yes, "delete without asking");
   app.add_flag("--dry-run", options.dry_run, "only say what would be done");

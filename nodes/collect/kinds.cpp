@@ -18,7 +18,7 @@ bool contains(const std::vector<std::string>& all, std::string_view one) {
 }
 
 bool is_scattered(std::string_view extension) {
-  return extension == ".vms" || extension == ".vmu";
+  return extension == ".vms" || extension == ".vmu" || extension == ".dcm";
 }
 
 }  // namespace

@@ -12,17 +12,18 @@ enum class Kind {
   slide,
   mirax,           ///< a slide that has most of its data in a folder of its stem's name beside it
   log,             ///< *.log
-  scattered,       ///< .vms or .vmu: a slide that names files beside it as its parts
+  scattered,       ///< .vms, .vmu or .dcm: a slide with parts in files beside it
   unwanted_slide,  ///< a format that OpenSlide reads, but not among the extensions asked for
   other
 };
 
-/// The extensions of slides to collect if none are given: those of OpenSlide but .vms and .vmu, whose parts
-/// have to keep their names and to stay beside them, so that two such slides cannot share a folder.
+/// The extensions of slides to collect if none are given: those of OpenSlide but .vms, .vmu and .dcm, whose
+/// parts have to keep their names and to stay beside them, so that two such slides cannot share a folder.
 std::vector<std::string> default_extensions();
 
 /// Makes ".svs" of "svs", " .SVS": lower case, with a dot, each once. A text may hold several, separated by
-/// commas. Throws OptionError naming `option` for what cannot be an extension, and for .vms and .vmu.
+/// commas. Throws OptionError naming `option` for what cannot be an extension, and for .vms, .vmu
+/// and .dcm.
 std::vector<std::string> parse_extensions(const std::string& option, const std::vector<std::string>& texts);
 
 /// Case does not matter. Hidden files (".x.svs", "._x.svs" of macOS) are no slides.

@@ -33,7 +33,7 @@ const char* why_kept(const std::vector<FolderEntry>& entries, const std::vector<
   for (const FolderEntry& entry : entries) {
     if (entry.type != Type::file) continue;
     if (kind_of(entry.name, extensions) == Kind::scattered)
-      return "beside a .vms or .vmu slide, whose part it may be";
+      return "beside a .vms, .vmu or .dcm slide, whose part it may be";
     if (entry.name == "Slidedat.ini") return "part of a MIRAX slide that is not beside its folder";
   }
   return nullptr;
@@ -128,7 +128,7 @@ class Look {
     if (entry.type == Type::link) return stays("a symbolic link");
     if (entry.type == Type::special) return stays("neither a file nor a folder");
     const Kind kind = kind_of(entry.name, options_.extensions);
-    if (kind == Kind::scattered) return stays("a .vms or .vmu slide: its parts have to stay beside it");
+    if (kind == Kind::scattered) return stays("a .vms, .vmu or .dcm slide: its parts have to stay beside it");
     if (kind == Kind::unwanted_slide) return stays("a slide of an extension not asked for");
     if (kind == Kind::slide) return here.units.push_back({path});
     if (kind == Kind::mirax) {

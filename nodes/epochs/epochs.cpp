@@ -235,6 +235,8 @@ Scopes Epochs::open(Inputs& in) {
   auto set = std::make_shared<SampleSet>();
   set->classes = names.classes;
   set->targets = samples->targets;
+  set->some_in_srgb =
+      std::ranges::any_of(samples->slides, [](const auto& slide) { return slide.file.color == Color::icc; });
   if (of_classes) set->class_draws = class_samples(*samples, names, for_validation);
   if (sampling == "balanced") set->class_draws.assign(names.classes.size(), 1);
   if (sampling == "weighted") set->class_draws = class_draws_by_weight(*samples, names, for_validation);

@@ -10,8 +10,12 @@ void Read::describe(Description<Read>& d) {
   d.summary("Opens whole-slide images.")
       .details(
           "Slides are sorted by path and opened one after the other, each when there is memory for it; a "
-          "slide is closed when the last packet made from it is gone. Every format of OpenSlide is read; "
-          "tiled RGB TIFFs (Aperio, generic) without OpenSlide's detour, with the same pixels: `flowrun "
+          "slide is closed when the last packet made from it is gone. Every format of OpenSlide is read, CZI "
+          "and "
+          "DICOM where flowrun is built with OpenSlide 4; the files of a DICOM series in one folder are one "
+          "slide, "
+          "with the folder's name; tiled RGB TIFFs (Aperio, generic) without OpenSlide's detour, with the "
+          "same pixels: `flowrun "
           "slide` tells which of the two reads a slide. Tiles that a file leaves out are background. A "
           "folder is read with all below it, through links, each slide once; one that is there under a name "
           "with brackets is no pattern. Two slides of one name in different folders get the folders' names "

@@ -25,9 +25,13 @@
 namespace flowrun::wsi {
 namespace {
 
-/// Where pixels are as the file stores them, tables say nothing of colours.
 bool is_srgb(const Tile& tile) {
   return tile.slide && tile.slide->color == Color::icc;
+}
+
+/// Where all pixels are as files store them, tables say nothing of colours.
+bool tells_color(const Tile& tile) {
+  return is_srgb(tile) || (tile.sample && tile.sample->set->some_in_srgb);
 }
 
 TableText columns_of(const Save& options, const Tile* tile) {
@@ -37,7 +41,7 @@ TableText columns_of(const Save& options, const Tile* tile) {
   else
     names.insert(names.begin(), "path");
   if (!tile) return {TableText::format(options.table), std::move(names)};
-  if (is_srgb(*tile)) names.push_back("color");
+  if (tells_color(*tile)) names.push_back("color");
   for (const auto& [name, value] : tile->values) names.push_back(name);
   return {TableText::format(options.table), std::move(names)};
 }
@@ -196,7 +200,7 @@ Action Save::process(Inputs& in, Outputs&) {
     cells.push_back(tile.dropped_because);
   else
     cells.insert(cells.begin(), name);
-  if (is_srgb(tile)) cells.emplace_back("icc");
+  if (tells_color(tile)) cells.emplace_back(is_srgb(tile) ? "icc" : "stored");
   for (const auto& [value_name, value] : tile.values) cells.emplace_back(value);
   const TableText columns = columns_of(*this, &tile);
   return [&files, columns, row = columns.row(cells), x = tile.x, y = tile.y, extent = tile.extent, opened,

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "jpeg2000_check.h"
+#include "nodes/table/slide_names.h"
 #include "readers.h"
 
 namespace flowrun::wsi {
@@ -29,11 +30,31 @@ void compose_row(const std::uint32_t* argb, int cols, const std::array<std::uint
   }
 }
 
+/// What handles of one slide keep of decoded tiles, together: as much as is leased for an open slide.
+class TileCache {
+ public:
+#ifdef FLOWRUN_OPENSLIDE_4
+  void attach_to(openslide_t* slide) const {
+    openslide_set_cache(slide, cache_.get());
+  }
+
+ private:
+  struct Release {
+    void operator()(openslide_cache_t* cache) const { openslide_cache_release(cache); }
+  };
+  std::unique_ptr<openslide_cache_t, Release> cache_{openslide_cache_create(Slide::cache_bytes)};
+#else
+  void attach_to(openslide_t*) const {}  // each handle has one of 32 MiB of its own
+#endif
+};
+
 class OpenSlideReader final : public PixelReader {
  public:
   OpenSlideReader(std::shared_ptr<const SlideFacts> facts, const std::vector<TiffPage>& pages,
                   OpenSlideHandle handle)
-      : facts_(std::move(facts)), jpeg2000_(facts_, pages), handle_(std::move(handle)) {}
+      : facts_(std::move(facts)), jpeg2000_(facts_, pages), handle_(std::move(handle)) {
+    cache_.attach_to(handle_.get());
+  }
 
   std::string_view name() const override { return "openslide"; }
 
@@ -48,7 +69,7 @@ class OpenSlideReader final : public PixelReader {
     const Shared shared = current();
     if (!problem_of(shared.get(), window, argb.get())) return compose(argb.get(), rgb);
     // Another thread's read may have failed on that handle. What fails on one of its own is this read.
-    const Shared own = open_handle(facts_->path);
+    const Shared own = opened();
     const auto problem = problem_of(own.get(), window, argb.get());
     {
       std::scoped_lock lock(mutex_);
@@ -71,8 +92,14 @@ class OpenSlideReader final : public PixelReader {
   /// The handle that all threads share, opened if need be.
   Shared current() {
     std::scoped_lock lock(mutex_);
-    if (!handle_) handle_ = open_handle(facts_->path);
+    if (!handle_) handle_ = opened();
     return handle_;
+  }
+
+  Shared opened() const {
+    Shared handle = open_handle(facts_->path);
+    cache_.attach_to(handle.get());
+    return handle;
   }
 
   /// What went wrong, also in an earlier read of the handle.
@@ -104,15 +131,26 @@ class OpenSlideReader final : public PixelReader {
 
   const std::shared_ptr<const SlideFacts> facts_;
   Jpeg2000Check jpeg2000_;
+  const TileCache cache_{};
   std::mutex mutex_;
   Shared handle_;  // null: to be opened
 };
+
+std::string_view needs_openslide_4([[maybe_unused]] const std::filesystem::path& path) {
+#ifndef FLOWRUN_OPENSLIDE_4
+  if (has_extension(path.filename().string(), {".czi", ".dcm"}))
+    return "; this is version 3, CZI and DICOM need version 4";
+#endif
+  return "";
+}
 
 }  // namespace
 
 OpenSlideHandle open_handle(const std::filesystem::path& path) {
   OpenSlideHandle handle(openslide_open(path.c_str()));
-  if (!handle) throw Error(fmt::format("{}: not a slide in a format that OpenSlide knows", path.string()));
+  if (!handle)
+    throw Error(fmt::format("{}: not a slide in a format that OpenSlide knows{}", path.string(),
+                            needs_openslide_4(path)));
   if (const char* problem = openslide_get_error(handle.get()))
     throw Error(fmt::format("{}: damaged slide: {}", path.string(), problem));
   return handle;

@@ -30,7 +30,8 @@ std::optional<SlideFacts> aperio_facts(const std::vector<TiffPage>& pages);
 /// Opens a slide by OpenSlide. Throws Error when it is none, or damaged.
 OpenSlideHandle open_handle(const std::filesystem::path& path);
 
-/// Reads any slide that OpenSlide knows. OpenSlide keeps decoded tiles itself, 32 MiB of them. A handle reads
+/// Reads any slide that OpenSlide knows. OpenSlide keeps decoded tiles itself, at most
+/// Slide::cache_bytes of them (OpenSlide 3: for each open handle). A handle reads
 /// no more once a read has failed (openslide.h): the slide is opened anew then, so that others can be read.
 /// `pages`: of the slide, where it is a TIFF.
 std::shared_ptr<PixelReader> openslide_reader(std::shared_ptr<const SlideFacts> facts,

@@ -57,7 +57,10 @@ cv::Rect2d bounds_of(openslide_t* slide, const Level& base) {
           get(OPENSLIDE_PROPERTY_NAME_BOUNDS_Y).value_or(0), *width, *height};
 }
 
-std::vector<Level> levels_of(openslide_t* slide) {
+/// OpenSlide decodes whole tiles, of whatever size a header says; of TIFFs check_tiff_sizes() looks.
+constexpr double largest_dicom_tile = 4096;
+
+std::vector<Level> levels_of(openslide_t* slide, std::string_view vendor, const fs::path& path) {
   std::vector<Level> levels(static_cast<std::size_t>(openslide_get_level_count(slide)));
   for (std::size_t i = 0; i < levels.size(); ++i) {
     const auto level = static_cast<int>(i);
@@ -65,6 +68,10 @@ std::vector<Level> levels_of(openslide_t* slide) {
     levels[i].downsample = openslide_get_level_downsample(slide, level);
     const auto tile = [&](const char* side) {
       const auto pixels = number_property(slide, fmt::format("openslide.level[{}].tile-{}", i, side).c_str());
+      if (vendor == "dicom" && pixels > largest_dicom_tile)
+        throw Error(fmt::format(
+            "{}: level {} has tiles of {} pixels a side, which are read whole; expected {} at most",
+            path.string(), i, *pixels, largest_dicom_tile));
       return static_cast<int>(std::clamp(pixels.value_or(256), 1.0, 4096.0));
     };
     levels[i].tile_width = tile("width");
@@ -83,7 +90,7 @@ void check_file(const fs::path& path) {
 SlideFacts openslide_facts(openslide_t* slide, const fs::path& path) {
   SlideFacts facts;
   facts.vendor = openslide_get_property_value(slide, OPENSLIDE_PROPERTY_NAME_VENDOR);
-  facts.levels = levels_of(slide);
+  facts.levels = levels_of(slide, facts.vendor, path);
   if (facts.levels.empty()) throw Error(fmt::format("{}: the slide has no levels", path.string()));
   facts.mpp = mpp_of(slide, facts.vendor, facts.notes);
   facts.objective_power = number_property(slide, OPENSLIDE_PROPERTY_NAME_OBJECTIVE_POWER);

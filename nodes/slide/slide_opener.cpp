@@ -9,6 +9,19 @@
 #include "slide_files.h"
 
 namespace flowrun::wsi {
+namespace {
+
+/// By which a later run sees whether any of the slide's files is another.
+std::map<std::string, std::string> identity_of(const ListedSlide& slide) {
+  auto identity = file_identity(slide.path);
+  for (const auto& file : slide.more_files)
+    for (const auto& [what, value] : file_identity(file))
+      identity[printable(file.filename().string()) + "." + what] = value;
+  if (slide.mpp) identity["mpp"] = fmt::format("{}", *slide.mpp);
+  return identity;
+}
+
+}  // namespace
 
 SlideOptions slide_options(std::optional<double> mpp, const std::string& backend, const std::string& color) {
   SlideOptions options{.mpp = mpp};
@@ -23,12 +36,10 @@ Scopes scopes_of(std::vector<ListedSlide> slides, const SlideOptions& options, s
                failure = std::move(failure)]() mutable -> std::optional<NewScope> {
     if (at < slides.size()) {
       const ListedSlide& slide = slides[at++];
-      auto identity = file_identity(slide.path);
-      if (slide.mpp) identity["mpp"] = fmt::format("{}", *slide.mpp);
       SlideOptions own = options;
       if (slide.mpp) own.mpp = slide.mpp;
       own.patient = slide.patient;
-      return NewScope{slide.name, std::move(identity), [slide, own = std::move(own)](Outputs& out) {
+      return NewScope{slide.name, identity_of(slide), [slide, own = std::move(own)](Outputs& out) {
                         Slide opened = Slide::open(slide.path, slide.name, own);
                         for (const std::string& note : opened.facts().notes)
                           out.note(fmt::format("{}: {}", slide.name, note));

@@ -9,6 +9,7 @@
 #include "nodes/base/say.h"
 #include "nodes/image/icc.h"
 #include "nodes/slide/icc_reader.h"
+#include "nodes/table/slide_list.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -46,7 +47,7 @@ void print(const Slide& slide) {
 int run(std::span<const std::string> arguments) {
   CLI::App app("Prints what is known of slides.", "flowrun slide");
   std::vector<std::string> files;
-  app.add_option("FILE", files, "slides")->required();
+  app.add_option("PATH", files, "slide, glob pattern, folder or list")->required();
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
   try {
     app.parse(reversed);
@@ -56,7 +57,7 @@ int run(std::span<const std::string> arguments) {
   int code = 0;
   for (const std::string& file : files) {
     try {
-      print(Slide::open(file, file));
+      for (const ListedSlide& slide : list_slides({file})) print(Slide::open(slide.path, slide.name));
     } catch (const Error& problem) {
       say_to(stderr, "error: {}\n", problem.what());
       code = 1;

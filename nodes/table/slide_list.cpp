@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "csv.h"
+#include "dicom_slides.h"
 #include "nodes/base/files_below.h"
 #include "nodes/base/text.h"
 #include "slide_names.h"
@@ -23,10 +24,16 @@ namespace {
 namespace fs = std::filesystem;
 using Paths = std::vector<fs::path>;
 
-Paths in_folder(const fs::path& folder, const std::vector<std::string>& extensions) {
+/// DICOM has files of other kinds as well.
+bool is_other_dicom(const fs::path& file, DicomSlides& dicom) {
+  return is_dicom(file) && dicom.files_of(file).empty();
+}
+
+Paths in_folder(const fs::path& folder, const std::vector<std::string>& extensions, DicomSlides& dicom) {
   Paths out = files_below(folder);
-  std::erase_if(out,
-                [&](const fs::path& file) { return !has_extension(file.filename().string(), extensions); });
+  std::erase_if(out, [&](const fs::path& file) {
+    return !has_extension(file.filename().string(), extensions) || is_other_dicom(file, dicom);
+  });
   if (out.empty()) throw Error(fmt::format("{}: there are no slides in this folder", folder.string()));
   return out;
 }
@@ -49,7 +56,7 @@ std::string with_names_kept(const fs::path& pattern) {
   return out.string();
 }
 
-Paths matching(const fs::path& pattern) {
+Paths matching(const fs::path& pattern, DicomSlides& dicom) {
   glob_t found{};
   const int code = ::glob(with_names_kept(pattern).c_str(), GLOB_NOSORT, nullptr, &found);
   const std::unique_ptr<glob_t, void (*)(glob_t*)> owner(&found, &::globfree);
@@ -57,7 +64,8 @@ Paths matching(const fs::path& pattern) {
     throw Error(fmt::format("{}: cannot search for slides", pattern.string()));
   Paths out;
   for (std::size_t i = 0; i < found.gl_pathc; ++i)
-    if (fs::is_regular_file(found.gl_pathv[i])) out.emplace_back(found.gl_pathv[i]);
+    if (const fs::path file = found.gl_pathv[i]; fs::is_regular_file(file) && !is_other_dicom(file, dicom))
+      out.push_back(file);
   if (out.empty()) throw Error(fmt::format("{}: no file matches this pattern", pattern.string()));
   return out;
 }
@@ -113,13 +121,13 @@ Listed in_list(const fs::path& list) {
   return out;
 }
 
-Listed expand(const fs::path& place, const std::vector<std::string>& extensions) {
+Listed expand(const fs::path& place, const std::vector<std::string>& extensions, DicomSlides& dicom) {
   std::error_code ignored;
   const std::string extension = lower(place.extension().string());
-  if (fs::is_directory(place, ignored)) return paths_alone(in_folder(place, extensions));
+  if (fs::is_directory(place, ignored)) return paths_alone(in_folder(place, extensions, dicom));
   if (extension == ".txt" || extension == ".csv") return in_list(place);
   if (!fs::exists(place, ignored) && place.string().find_first_of("*?[") != std::string::npos)
-    return paths_alone(matching(place));
+    return paths_alone(matching(place, dicom));
   if (!fs::exists(place, ignored) && !has_extension(place.filename().string(), extensions))
     throw Error(fmt::format("{}: there is no such file or folder", place.string()));
   return {{place, {}, {}}};
@@ -136,10 +144,16 @@ std::string percent_escaped(const std::string& text) {
 }
 
 /// The stem, with the last `folders` folder names before it and the extension if asked for; with each %
-/// written as %25 if asked for, so that no text looks like what printable() makes of another.
-std::string name_of(const fs::path& path, int folders, bool extension, bool escaped = false) {
+/// written as %25 if asked for, so that no text looks like what printable() makes of another. Of a slide in
+/// several files the folder instead, with the first file's name if asked for the extension.
+std::string name_of(const ListedSlide& slide, int folders, bool extension, bool escaped = false) {
+  const fs::path& path = slide.path;
   std::string name = extension ? path.filename().string() : path.stem().string();
   fs::path folder = path.parent_path();
+  if (!slide.more_files.empty() && folder.has_filename()) {
+    name = folder.filename().string() + (extension ? "_" + name : "");
+    folder = folder.parent_path();
+  }
   for (; folders > 0 && folder.has_filename(); --folders, folder = folder.parent_path())
     name = folder.filename().string() + "_" + name;
   return escaped && is_plain_text(name) ? percent_escaped(name) : printable(name);
@@ -154,7 +168,7 @@ void name_apart(std::vector<ListedSlide>& slides) {
       for (ListedSlide& slide : slides) {
         if (uses[slide.name] == 1) continue;
         alike = true;
-        slide.name = name_of(slide.path, folders, extension, escaped);
+        slide.name = name_of(slide, folders, extension, escaped);
       }
       if (!alike) return;
     }
@@ -175,15 +189,20 @@ std::string printable(const std::string& text) {
 std::vector<ListedSlide> list_slides(const std::vector<fs::path>& places,
                                      const std::vector<std::string>& extensions) {
   std::map<fs::path, ListedSlide> by_canonical_path;
+  DicomSlides dicom;
   for (const fs::path& place : places)
-    for (const auto& [path, mpp, patient] : expand(place, extensions)) {
+    for (const auto& [path, mpp, patient] : expand(place, extensions, dicom)) {
       std::error_code ignored;
-      const fs::path absolute = fs::absolute(path).lexically_normal();
-      const fs::path canonical = fs::weakly_canonical(absolute, ignored);
-      ListedSlide& slide = by_canonical_path
-                               .try_emplace(canonical.empty() ? absolute : canonical,
-                                            ListedSlide{absolute, name_of(absolute, 0, false), mpp, patient})
-                               .first->second;
+      ListedSlide listed{fs::absolute(path).lexically_normal(), {}, mpp, patient};
+      if (is_dicom(path))
+        if (const Paths files = dicom.files_of(path); files.size() > 1) {
+          listed.path = files.front();
+          listed.more_files.assign(files.begin() + 1, files.end());
+        }
+      listed.name = name_of(listed, 0, false);
+      const fs::path canonical = fs::weakly_canonical(listed.path, ignored);
+      const fs::path& key = canonical.empty() ? listed.path : canonical;
+      ListedSlide& slide = by_canonical_path.try_emplace(key, listed).first->second;
       if (mpp && slide.mpp.value_or(*mpp) != *mpp)
         throw Error(
             fmt::format("{}: {} lists this slide with {} microns per pixel, and it is listed with {} as well",

@@ -16,8 +16,8 @@ std::string_view file_name(std::string_view text) {
 }  // namespace
 
 const std::vector<std::string>& slide_extensions() {
-  static const std::vector<std::string> known{".bif",     ".mrxs", ".ndpi", ".scn", ".svs",
-                                              ".svslide", ".tif",  ".tiff", ".vms", ".vmu"};
+  static const std::vector<std::string> known{".bif", ".czi",     ".dcm", ".mrxs", ".ndpi", ".scn",
+                                              ".svs", ".svslide", ".tif", ".tiff", ".vms",  ".vmu"};
   return known;
 }
 

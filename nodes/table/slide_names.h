@@ -21,8 +21,8 @@ bool names_slide(std::string_view text, const SlideFacts& slide);
 /// TRIDENT takes both extensions off .ome.tif and .ome.tiff.
 std::string trident_name(std::string_view slide, std::string_view file);
 
-/// The file extensions of the formats that OpenSlide 3.4.1 reads, in lower case, with their dots, sorted
-/// (https://openslide.org/formats/).
+/// The file extensions of the formats that OpenSlide reads, to version 4.0, in lower case, with their dots,
+/// sorted (https://openslide.org/formats/).
 const std::vector<std::string>& slide_extensions();
 
 /// Whether the file name has one of the extensions, in any case.

@@ -141,6 +141,16 @@ class Icc(DrawnSlides):
         with h5py.File(out / "patches/s.h5") as file:
             self.assertEqual(file["coords"].attrs["color"], "icc")
 
+    def test_samples_of_slides_with_and_without_a_profile(self):
+        slides = {"with": self.drawn(icc=profile())[1], "without": self.drawn()[1]}
+        folder, lines = slides["with"].parent, ["slide,x,y,level,label,color"]
+        for name, slide in slides.items():
+            slides[name] = slide.rename(folder / f"{name}.tif")
+            lines += [f"{slides[name]},{x},0,0,{'ab'[x > 0]},{'icc' * (name == 'with')}" for x in (0, 256)]
+        table = self.write("\n".join(lines), "mixed.csv")
+        (found,) = self.run_graph(AGAIN, slide=folder, table=table).glob("*/tiles.csv")
+        self.assertEqual({(row["slide"], row["color"]) for row in rows(found)}, {("with", "icc"), ("without", "stored")})
+
     def test_without_it_nothing_changes_and_nothing_is_said(self):
         pixels, slide = self.drawn(icc=profile())
         for (x, y), tile in self.tiles(slide, color="stored")[0].items():

@@ -27,13 +27,14 @@ TEST_CASE("collect: slides of other formats than those asked for are no others")
   CHECK(kind_of("a.svs", {".svs"}) == Kind::slide);
   CHECK(kind_of("a.ndpi", {".svs"}) == Kind::unwanted_slide);
   CHECK(kind_of("a.mrxs", {".svs"}) == Kind::unwanted_slide);
-  CHECK(kind_of("a.czi", {".svs"}) == Kind::other);
-  CHECK(kind_of("a.czi", {".czi"}) == Kind::slide);
+  CHECK(kind_of("a.zvi", {".svs"}) == Kind::other);
+  CHECK(kind_of("a.dcm", {".svs"}) == Kind::scattered);
+  CHECK(kind_of("a.zvi", {".zvi"}) == Kind::slide);
 }
 
-TEST_CASE("collect: the default is what OpenSlide 3.4.1 reads, less .vms and .vmu") {
-  CHECK(default_extensions() ==
-        std::vector<std::string>{".bif", ".mrxs", ".ndpi", ".scn", ".svs", ".svslide", ".tif", ".tiff"});
+TEST_CASE("collect: the default is what OpenSlide reads, less .vms, .vmu and .dcm") {
+  CHECK(default_extensions() == std::vector<std::string>{".bif", ".czi", ".mrxs", ".ndpi", ".scn", ".svs",
+                                                         ".svslide", ".tif", ".tiff"});
 }
 
 TEST_CASE("collect: extensions as people write them") {

@@ -112,7 +112,7 @@ TEST_CASE("collect: others are deleted only when asked for, parts of slides neve
   std::filesystem::create_symlink("a/x.svs", folders / "in/z.svs");
   CHECK(folders.plan() == "a/x.svs > x.svs");
   CHECK(folders.plan(true) == "a/x.svs > x.svs, !a/note.txt, -a");
-  CHECK(folders.left().find("b/y(0,1).jpg: beside a .vms or .vmu slide") != std::string::npos);
+  CHECK(folders.left().find("b/y(0,1).jpg: beside a .vms, .vmu or .dcm slide") != std::string::npos);
   CHECK(folders.left().find("c/Data0000.dat: part of a MIRAX slide") != std::string::npos);
   CHECK(folders.left().find(".hidden: a hidden folder") != std::string::npos);
   CHECK(folders.left().find("z.svs: a symbolic link") != std::string::npos);

@@ -20,6 +20,7 @@ struct SampleSet {
   std::uint64_t training_samples = 0;    ///< drawn for each epoch
   std::uint64_t validation_samples = 0;  ///< the same in each epoch
   std::vector<std::string> targets{};    ///< names of the numbers that samples have to be predicted
+  bool some_in_srgb = false;             ///< turned by a slide's ICC profile (Color::icc)
 };
 
 /// What a tile is in the training of a model. Within an epoch's scope the training samples come first.
