@@ -72,6 +72,8 @@ Dims dims_of(std::size_t rows, const std::vector<std::size_t>& row_shape) {
 
 H5::FileAccPropList access_for(H5WriteFailure& failure) {
   H5::FileAccPropList access;
+  // The layout that the oldest readers know, which HDF5 2 no longer begins with by itself.
+  access.setLibverBounds(H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST);
   use_safe_driver(access.getId(), failure);
   H5AC_cache_config_t config{};
   config.version = H5AC__CURR_CACHE_CONFIG_VERSION;
