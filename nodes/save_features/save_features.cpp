@@ -8,6 +8,7 @@
 #include <array>
 #include <span>
 
+#include "anndata.h"
 #include "nodes/base/out_file.h"
 #include "nodes/slide/coords_layout.h"
 #include "nodes/table/h5_file.h"
@@ -20,6 +21,11 @@ namespace {
 using wsi::Float16, wsi::H5Type, wsi::H5Writer, wsi::OutFile, wsi::TileShape;
 
 constexpr const char* coords = "coords";
+
+/// What the dataset of features is called.
+const char* dataset_of(const std::string& layout) {
+  return layout == "h5ad" ? "X" : layout == "stamp" ? "feats" : "features";
+}
 
 /// The lowest version of STAMP that reads what is written here.
 constexpr const char* stamp_version = "2.0.0";
@@ -45,11 +51,15 @@ void create(const SaveFeatures& options, bool halves, const Features& features, 
             SlideFiles& files) {
   const wsi::SlideFacts& slide = *features.like.slide;
   const bool clam = options.layout == "clam", stamp = options.layout == "stamp";
-  const char* const name = stamp ? "feats" : "features";
+  const char* const name = dataset_of(options.layout);
   const std::string stem =
       options.layout == "trident" ? wsi::trident_name(scope.name(), slide.path.string()) : scope.name();
   const std::string folder = clam ? "h5_files/" : "";
   files.dimensions = features.values.size(1);
+  if (options.layout == "h5ad") {
+    files.h5.emplace(scope.stage(options.dir, stem + ".h5ad"));
+    return begin_anndata(features, stem, *files.h5);
+  }
   files.h5.emplace(scope.stage(options.dir, folder + stem + ".h5"));
   // TRIDENT writes chunks of one row.
   const std::size_t chunk = options.layout == "trident" ? 1 : 32;
@@ -88,7 +98,7 @@ void append_places(const Features& features, double unit, H5Writer& h5) {
 }  // namespace
 
 void SaveFeatures::describe(Description<SaveFeatures>& d) {
-  d.summary("Writes features as files that CLAM, TRIDENT, STAMP and their like go on with.")
+  d.summary("Writes features as files that CLAM, TRIDENT, STAMP, scverse and their like go on with.")
       .details(
           "clam: h5_files/<slide>.h5 in `dir` with features (tiles x dimensions) and coords (int32, level-0 "
           "x and y), and "
@@ -97,12 +107,14 @@ void SaveFeatures::describe(Description<SaveFeatures>& d) {
           "<slide>.h5 with features and coords (int64) with TRIDENT's attributes; `dir` is what TRIDENT "
           "calls "
           "features_<encoder>. stamp: <slide>.h5 with feats and coords in microns, and the file's "
-          "attributes. Rows are in "
+          "attributes. h5ad: <slide>.h5ad, as scverse's tools (AnnData, squidpy) open it: features as X, the "
+          "tiles' centres in level-0 pixels as obsm spatial, <slide>_<x>_<y> of their edges as names, slide, "
+          "encoder, tile_extent and mpp of level 0 as uns. Rows are in "
           "the order of the tiles. A slide without tiles gets no file, which is told.")
       .example("files: {type: save_features, from: features, dir: out_features}")
       .input<Features>("features");
   d.option("dir", &SaveFeatures::dir, "folder to write to").required().output_folder();
-  d.option("layout", &SaveFeatures::layout, "whose files").choices({"clam", "trident", "stamp"});
+  d.option("layout", &SaveFeatures::layout, "whose files").choices({"clam", "trident", "stamp", "h5ad"});
   d.option("dtype", &SaveFeatures::type,
            "of features: float32, or float16 (half of the bytes, 3 digits); auto: float16 in layout "
            "stamp, as there, else float32")
@@ -117,6 +129,8 @@ void SaveFeatures::plan(Costs& costs) {
   if (!pt && layout != "clam") throw OptionError("pt", "it is an option of layout clam", "layout: clam");
   if (magnification && layout != "trident")
     throw OptionError("magnification", "it is an option of layout trident", "layout: trident");
+  if (type == "float16" && layout == "h5ad")
+    throw OptionError("dtype", "scverse's tools take no float16", "float32");
   costs.scratch = halves() ? costs.in("features") / 2 : 0;
   costs.keeps = H5Writer::library_bytes + 2 * H5Writer::buffer_bytes;
 }
@@ -142,7 +156,7 @@ Action SaveFeatures::process(Inputs& in, Outputs&) {
           "the tiles from x {}, y {} on have another size, level, extent, overlap or number of features "
           "than those before them; one file has tiles of one kind",
           features->places.front().x, features->places.front().y));
-    const char* const name = layout == "stamp" ? "feats" : "features";
+    const char* const name = dataset_of(layout);
     const auto count = static_cast<std::size_t>(values.numel());
     if (halves())
       files.h5->append<Float16>(name, std::span(static_cast<const Float16*>(values.data_ptr()), count));
@@ -152,6 +166,8 @@ Action SaveFeatures::process(Inputs& in, Outputs&) {
       append_places<std::int32_t>(*features, 1, *files.h5);
     else if (layout == "trident")
       append_places<std::int64_t>(*features, 1, *files.h5);
+    else if (layout == "h5ad")
+      append_places(*features, scope.name(), *files.h5);
     else
       append_places<float>(*features, features->like.slide->mpp_or_throw(), *files.h5);
     if (files.plain) files.plain->write(bytes_of(values));

@@ -9,7 +9,7 @@
 
 namespace flowrun::torch_nodes {
 
-/// Writes features as files of CLAM, TRIDENT or STAMP. See describe().
+/// Writes features as files of CLAM, TRIDENT, STAMP or scverse. See describe().
 struct SaveFeatures : Write {
   std::filesystem::path dir;
   std::string layout = "clam";

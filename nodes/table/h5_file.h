@@ -14,8 +14,9 @@
 
 namespace flowrun::wsi {
 
-/// What the elements of a dataset are. In files they are little endian, as h5py writes them on x86.
-enum class H5Type { uint8, int32, int64, float32, float64, float16 };
+/// What the elements of a dataset are. In files they are little endian, as h5py writes them on x86; text is
+/// UTF-8 of any length.
+enum class H5Type { uint8, int32, int64, float32, float64, float16, text };
 
 /// A number of half the precision (IEEE 754 binary16).
 struct Float16 {
@@ -57,7 +58,7 @@ std::size_t bytes_of(H5Type type);
 using H5Attribute =
     std::variant<std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<double>>;
 
-/// What attributes of the file itself are of, instead of a dataset.
+/// What attributes of the file itself are of.
 constexpr const char* h5_whole_file = "/";
 
 /// The numbers of a dataset that grows row by row.
@@ -85,16 +86,23 @@ class H5Writer {
   H5Writer(const H5Writer&) = delete;
   H5Writer& operator=(const H5Writer&) = delete;
 
+  /// Adds a group, whose datasets have names with its own before theirs: "obs/_index".
+  void group(const std::string& name);
+  /// Adds a dataset of one value.
+  void scalar(const std::string& name, const H5Attribute& value);
   void add(const H5Column& column);
   /// Appends whole rows. Small ones are gathered and written together.
   template <class T>
   void append(std::string_view dataset, std::span<const T> values) {
     append(dataset, H5TypeOf<T>::value, std::as_bytes(values));
   }
+  /// Appends rows of a dataset of texts.
+  void append(std::string_view dataset, std::span<const std::string> texts);
   /// Appends the one row of the next chunk of a column with chunk_rows 1, compressed already: a zlib stream
   /// when gzip is set. So compression may run in parallel and outside of the library.
   void append_chunk(std::string_view dataset, std::span<const std::uint8_t> stream);
-  void attribute(std::string_view dataset, const std::string& name, const H5Attribute& value);
+  /// Of a dataset or group that was added, or of h5_whole_file.
+  void attribute(const std::string& object, const std::string& name, const H5Attribute& value);
   /// Writes what is left and closes the file; without it the file is not whole.
   void close();
 

@@ -10,59 +10,12 @@
 #include "h5_driver.h"
 #include "h5_file.h"
 #include "h5_library.h"
+#include "h5_types.h"
 
 namespace flowrun::wsi {
 namespace {
 
 using Dims = std::vector<hsize_t>;
-
-/// As h5py has it; the library has none of its own.
-const H5::FloatType& half_precision() {
-  static const H5::FloatType type = [] {
-    H5::FloatType half(H5::PredType::IEEE_F32LE);
-    half.setFields(15, 10, 5, 0, 10);
-    half.setSize(2);
-    half.setEbias(15);
-    return half;
-  }();
-  return type;
-}
-
-const H5::DataType& in_file(H5Type type) {
-  switch (type) {
-    case H5Type::uint8:
-      return H5::PredType::STD_U8LE;
-    case H5Type::int32:
-      return H5::PredType::STD_I32LE;
-    case H5Type::int64:
-      return H5::PredType::STD_I64LE;
-    case H5Type::float32:
-      return H5::PredType::IEEE_F32LE;
-    case H5Type::float64:
-      return H5::PredType::IEEE_F64LE;
-    case H5Type::float16:
-      return half_precision();
-  }
-  throw std::logic_error("no such H5Type");
-}
-
-const H5::DataType& in_memory(H5Type type) {
-  switch (type) {
-    case H5Type::uint8:
-      return H5::PredType::NATIVE_UINT8;
-    case H5Type::int32:
-      return H5::PredType::NATIVE_INT32;
-    case H5Type::int64:
-      return H5::PredType::NATIVE_INT64;
-    case H5Type::float32:
-      return H5::PredType::NATIVE_FLOAT;
-    case H5Type::float64:
-      return H5::PredType::NATIVE_DOUBLE;
-    case H5Type::float16:
-      return half_precision();
-  }
-  throw std::logic_error("no such H5Type");
-}
 
 Dims dims_of(std::size_t rows, const std::vector<std::size_t>& row_shape) {
   Dims dims{rows};
@@ -107,24 +60,19 @@ void write_attribute(const H5::H5Object& dataset, const std::string& name, doubl
       .write(in_memory(H5Type::float64), &value);
 }
 void write_attribute(const H5::H5Object& dataset, const std::string& name, const std::string& value) {
-  H5::StrType type(H5::PredType::C_S1, H5T_VARIABLE);
-  type.setCset(H5T_CSET_UTF8);
   const char* const text = value.c_str();
-  dataset.createAttribute(name, type, H5::DataSpace(H5S_SCALAR)).write(type, &text);
+  dataset.createAttribute(name, in_memory(H5Type::text), H5::DataSpace(H5S_SCALAR))
+      .write(in_memory(H5Type::text), &text);
 }
 template <class T>
 void write_attribute(const H5::H5Object& dataset, const std::string& name, const std::vector<T>& values) {
   const hsize_t size = values.size();
-  dataset.createAttribute(name, in_file(H5TypeOf<T>::value), H5::DataSpace(1, &size))
-      .write(in_memory(H5TypeOf<T>::value), values.data());
+  const H5::Attribute attribute =
+      dataset.createAttribute(name, in_file(H5TypeOf<T>::value), H5::DataSpace(1, &size));
+  if (size > 0) attribute.write(in_memory(H5TypeOf<T>::value), values.data());
 }
 
 }  // namespace
-
-std::size_t bytes_of(H5Type type) {
-  constexpr std::array<std::size_t, 6> bytes{1, 4, 8, 4, 8, 2};
-  return bytes.at(static_cast<std::size_t>(type));
-}
 
 struct H5Writer::State {
   struct Column {
@@ -201,6 +149,26 @@ void H5Writer::Close::operator()(State* state) const {
   delete state;
 }
 
+void H5Writer::group(const std::string& name) {
+  state_->write([&] { state_->file.createGroup(name); });
+}
+
+void H5Writer::scalar(const std::string& name, const H5Attribute& value) {
+  const auto create = [&](H5Type type) {
+    return state_->file.createDataSet(name, in_file(type), H5::DataSpace(H5S_SCALAR));
+  };
+  state_->write([&] {
+    if (const auto* text = std::get_if<std::string>(&value)) {
+      const char* const pointer = text->c_str();
+      create(H5Type::text).write(&pointer, in_memory(H5Type::text));
+    } else if (const auto* whole = std::get_if<std::int64_t>(&value)) {
+      create(H5Type::int64).write(whole, in_memory(H5Type::int64));
+    } else {
+      create(H5Type::float64).write(&std::get<double>(value), in_memory(H5Type::float64));
+    }
+  });
+}
+
 void H5Writer::add(const H5Column& column) {
   std::size_t row_bytes = bytes_of(column.type);
   for (const std::size_t side : column.row_shape) row_bytes *= side;
@@ -224,6 +192,14 @@ void H5Writer::append(std::string_view dataset, H5Type type, std::span<const std
   });
 }
 
+void H5Writer::append(std::string_view dataset, std::span<const std::string> texts) {
+  State::Column& column = state_->column(dataset);
+  if (column.what.type != H5Type::text) throw std::logic_error("the dataset is not of texts");
+  std::vector<const char*> pointers;
+  for (const std::string& text : texts) pointers.push_back(text.c_str());
+  state_->write([&] { column.write(std::as_bytes(std::span(pointers))); });
+}
+
 void H5Writer::append_chunk(std::string_view dataset, std::span<const std::uint8_t> stream) {
   State::Column& column = state_->column(dataset);
   if (column.what.chunk_rows != 1) throw std::logic_error("only chunks of one row can be appended");
@@ -239,13 +215,14 @@ void H5Writer::append_chunk(std::string_view dataset, std::span<const std::uint8
   });
 }
 
-void H5Writer::attribute(std::string_view dataset, const std::string& name, const H5Attribute& value) {
-  const auto write_to = [&](const H5::H5Object& object) {
-    std::visit([&](const auto& typed) { write_attribute(object, name, typed); }, value);
-  };
-  if (dataset == h5_whole_file) return state_->write([&] { write_to(state_->file.openGroup("/")); });
-  const State::Column& column = state_->column(dataset);
-  state_->write([&] { write_to(column.dataset); });
+void H5Writer::attribute(const std::string& object, const std::string& name, const H5Attribute& value) {
+  state_->write([&] {
+    const bool is_group = state_->file.childObjType(object) == H5O_TYPE_GROUP;
+    const H5::Group group = is_group ? state_->file.openGroup(object) : H5::Group();
+    const H5::DataSet dataset = is_group ? H5::DataSet() : state_->file.openDataSet(object);
+    const H5::H5Object& to = is_group ? static_cast<const H5::H5Object&>(group) : dataset;
+    std::visit([&](const auto& typed) { write_attribute(to, name, typed); }, value);
+  });
 }
 
 void H5Writer::close() {

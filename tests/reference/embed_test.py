@@ -256,6 +256,41 @@ nodes:
             np.testing.assert_array_equal(file["features"], features.astype(np.float16))
         np.testing.assert_array_equal(torch.load(halves / "pt_files/a.pt"), features.astype(np.float16))
 
+    def test_anndata(self):
+        embed = f"model: {self.root}/tokens.pt, pooling: class"
+        clam, _ = self.run_graph(embed)
+        out, _ = self.run_graph(embed, files="layout: h5ad")
+        with h5py.File(clam / "h5_files/a.h5") as file:
+            features, coords = file["features"][:], file["coords"][:]
+        names = [f"a_{x}_{y}" for x, y in coords]
+        with h5py.File(out / "a.h5ad") as file:
+            np.testing.assert_array_equal(file["X"], features)
+            np.testing.assert_array_equal(file["obsm/spatial"], coords + 32.0)
+            self.assertEqual(list(file["obs/_index"].asstr()), names)
+            self.assertEqual((file.attrs["encoding-type"], file.attrs["encoding-version"]), ("anndata", "0.1.0"))
+            self.assertEqual((file["uns/encoder"].asstr()[()], file["uns/slide"].asstr()[()]), ("tokens", "a"))
+        ended = flowrun("check", self.write(f"""
+flowrun: 1
+nodes:
+  slides: {{type: read, path: {self.slides}}}
+  tiles: {{type: extract, from: slides, size: 64}}
+  features: {{type: embed, from: tiles, {embed}}}
+  files: {{type: save_features, from: features, dir: out, layout: h5ad, dtype: float16}}
+"""))
+        self.assert_ended(ended, support.USAGE, "scverse's tools take no float16")
+        try:
+            import anndata
+        except ImportError:
+            return  # not in every Debian
+        table = anndata.read_h5ad(out / "a.h5ad")
+        np.testing.assert_array_equal(table.X, features)
+        np.testing.assert_array_equal(table.obsm["spatial"], coords + 32.0)
+        self.assertEqual(list(table.obs_names), names)
+        self.assertEqual(list(table.var_names), [f"feature_{i}" for i in range(features.shape[1])])
+        self.assertEqual((table.uns["mpp"], table.uns["tile_extent"]), (0.5, 64))
+        both = anndata.concat([table, anndata.read_h5ad(out / "b.h5ad")])
+        self.assertEqual(len(set(both.obs_names)), both.n_obs)
+
     def test_what_cannot_be_is_said_before_the_run(self):
         tokens, fixed = self.root / "tokens.pt", self.root / "maps.pt"
         several = self.root / "several.pt"
