@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-#include "contours.h"
+#include "nodes/region/contours.h"
 #include "nodes/region/rtree.h"
 #include "polygon_sets.h"
 #include "simple_rings.h"

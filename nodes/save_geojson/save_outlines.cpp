@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "contours.h"
+#include "nodes/region/contours.h"
 #include "nodes/region/geojson_file.h"
 #include "region_polygons.h"
 

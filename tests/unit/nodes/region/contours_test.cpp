@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nodes/save_geojson/contours.h"
+#include "nodes/region/contours.h"
 
 #include <doctest/doctest.h>
 
