@@ -10,6 +10,7 @@
 #include "nodes/export/export.h"
 #include "nodes/predict/predict.h"
 #include "nodes/save_features/save_features.h"
+#include "nodes/segment/segment.h"
 #include "nodes/to_tensor/to_tensor.h"
 #include "nodes/train/train.h"
 
@@ -22,6 +23,7 @@ FLOWRUN_PLUGIN("torch", FLOWRUN_VERSION, registry) {
   registry.node<Export>("export");
   registry.node<Predict>("predict");
   registry.node<SaveFeatures>("save_features");
+  registry.node<Segment>("segment");
   registry.node<ToTensor>("to_tensor");
   registry.node<Train>("train");
 }

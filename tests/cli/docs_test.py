@@ -71,6 +71,8 @@ class Docs(unittest.TestCase):
         torch.jit.save(torch.jit.script(mean_colour), str(cls.model), _extra_files={"flowrun.json": json.dumps(facts)})
         cls.encoder = cls.model.with_name("encoder.pt")
         torch.jit.script(mean_colour[:2]).save(str(cls.encoder))
+        cls.segmenter = cls.model.with_name("segmenter.pt")
+        torch.jit.script(torch.nn.Conv2d(3, 3, 1)).save(str(cls.segmenter))
 
     @classmethod
     def tearDownClass(cls):
@@ -88,6 +90,7 @@ class Docs(unittest.TestCase):
         shutil.copy(self.annotations, place / "xml")
         shutil.copy(self.model, place)
         shutil.copy(self.encoder, place)
+        shutil.copy(self.segmenter, place)
 
     def test_graphs_run_as_they_are(self):
         for graph in sorted((SOURCE / "graphs").glob("*.yaml")):

@@ -34,12 +34,12 @@ struct Scopes : Open, Costly {
       const auto number = static_cast<std::uint64_t>(at++);
       const std::uint64_t value = mix(item ? item->value : 0, number);
       return NewScope{fmt::format("{}-{}-{}", prefix, from, number), {}, [this, value](Outputs& out) {
-                        make(value, out);
+                        send_one(value, out);
                       }};
     };
     return {next, static_cast<std::uint64_t>(count)};
   }
-  void make(std::uint64_t value, Outputs& outputs) const {
+  void send_one(std::uint64_t value, Outputs& outputs) const {
     const Buffer scratch(working());
     work_on(value);
     outputs.emit("scope", Parcel{changed(value), Buffer(out())});
@@ -69,12 +69,12 @@ struct Maker : Make, Costly {
   Packets packets(std::uint64_t value, const Parcels& held) const {
     const auto most = static_cast<std::uint64_t>(count);
     const std::uint64_t here = is_exact ? most : mix(value, 5) % (most + 1);
-    Packets all(here,
-                [this, value, held](std::uint64_t number, Outputs& out) { make(mix(value, number), out); });
+    Packets all(
+        here, [this, value, held](std::uint64_t number, Outputs& out) { send_one(mix(value, number), out); });
     if (!tells_total) all.total = {};
     return all;
   }
-  void make(std::uint64_t value, Outputs& outputs) const {
+  void send_one(std::uint64_t value, Outputs& outputs) const {
     const Buffer scratch(working());
     work_on(value);
     if (!drops(value)) outputs.emit("item", Parcel{changed(value), Buffer(out())});

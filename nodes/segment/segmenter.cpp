@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "segmenter.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <flowrun/error.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/csrc/jit/api/module.h>
+
+#include <memory>
+
+#include "nodes/torch/script_file.h"
+#include "nodes/torch/script_output.h"
+#include "nodes/torch/tensor_memory.h"
+
+namespace flowrun::torch_nodes {
+
+at::Tensor Segmenter::probabilities(const at::Tensor& images) const {
+  const c10::NoGradGuard no_grad;
+  at::Tensor maps = forward(images).to(at::kFloat);
+  if (maps.dim() != 4 || maps.size(0) != images.size(0) || maps.size(1) < 1)
+    throw Error(
+        fmt::format("{} gives {} numbers for images of {}, expected images x classes x rows x columns",
+                    source, fmt::join(maps.sizes(), " x "), fmt::join(images.sizes(), " x ")));
+  if (gives_logits) maps = maps.size(1) == 1 ? maps.sigmoid() : maps.softmax(1);
+  if (maps.size(1) == 1) maps = at::cat({1 - maps, maps}, 1);
+  const bool sound = maps.ge(0).logical_and(maps.le(1)).all().item<bool>() &&
+                     (maps.sum(1) - 1).abs().max().item<float>() < 1e-2F;
+  if (!sound)
+    throw Error(
+        fmt::format("{} gives numbers that are no probabilities of one class a pixel; say output: "
+                    "logits, if they are of before the softmax",
+                    source));
+  if (maps.size(2) != images.size(2) || maps.size(3) != images.size(3))
+    maps = at::upsample_bilinear2d(maps, {images.size(2), images.size(3)}, false);
+  return maps.to(at::kCPU).contiguous();
+}
+
+Segmenter read_segmenter(const std::filesystem::path& file, const std::string& output, std::int64_t side,
+                         c10::Device device, std::optional<c10::ScalarType> half) {
+  const ScriptFile script = read_script(file);
+  const auto module = std::make_shared<torch::jit::Module>(script.module());
+  Segmenter segmenter{.source = file.string()};
+  segmenter.gives_logits = (output == "auto" ? output_by_code(*module) : output) == "logits";
+  module->eval();
+  module->to(device);
+  if (half) module->to(*half);
+  for (const auto& tensor : module->parameters()) segmenter.weight_bytes += tensor.nbytes();
+  for (const auto& tensor : module->buffers()) segmenter.weight_bytes += tensor.nbytes();
+  segmenter.weight_bytes = std::max<std::size_t>(segmenter.weight_bytes, script.bytes.nbytes());
+  segmenter.forward = [module, half, source = segmenter.source](const at::Tensor& images) {
+    const c10::IValue out = module->forward({half ? images.to(*half) : images});
+    if (!out.isTensor())
+      throw Error(
+          fmt::format("{} gives a {}, expected one tensor: trace it so that it does", source, out.tagKind()));
+    return out.toTensor();
+  };
+  const at::Tensor image = at::zeros({1, 3, side, side}, device);
+  PeakOfTensors peak;
+  segmenter.classes = segmenter.probabilities(image).size(1);
+  peak.reset();
+  (void)segmenter.probabilities(image);  // the first call compiles
+  segmenter.bytes_an_image = peak.bytes();
+  return segmenter;
+}
+
+}  // namespace flowrun::torch_nodes
