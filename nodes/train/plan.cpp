@@ -14,8 +14,8 @@
 #include "nodes/torch/script_output.h"
 #include "nodes/torch/state_dict.h"
 #include "nodes/torch/tensor_memory.h"
+#include "nodes/trainer/task_kind.h"
 #include "step_memory.h"
-#include "task_kind.h"
 #include "train.h"
 
 namespace flowrun::torch_nodes {
@@ -24,6 +24,9 @@ namespace fs = std::filesystem;
 
 void Train::check_options() const {
   check_task(*this);
+  if (output == "probabilities" && task != "classification")
+    throw OptionError("output", fmt::format("task: {} takes the numbers of a module as they are", task),
+                      "logits");
   if (!model.script.empty() && !fs::is_regular_file(model.script))
     throw OptionError(
         "model", fmt::format("no network is known as '{}', and there is no such file", model.text),

@@ -13,9 +13,7 @@ namespace flowrun::torch_nodes {
 /// A task whose outputs are the targets of samples, a number for each.
 class TargetTask : public Task {
  public:
-  /// Throws Error when samples have none.
-  explicit TargetTask(const Batch& first);
-  at::Tensor targets(const Batch& batch) const override;
+  using Task::Task;
 
  protected:
   /// Of one target, by its index.

@@ -59,7 +59,8 @@ std::optional<double> pearson(const std::vector<Scored>& samples, std::size_t ta
 
 class Regression final : public TargetTask {
  public:
-  Regression(TrainingOptions options, const Batch& first) : TargetTask(first), options_(std::move(options)) {}
+  Regression(TrainingOptions options, std::vector<std::string> targets)
+      : TargetTask(std::move(targets)), options_(std::move(options)) {}
 
   std::string name() const override { return "regression"; }
   std::string outputs_are() const override { return "targets"; }
@@ -100,8 +101,8 @@ class Regression final : public TargetTask {
 
 }  // namespace
 
-std::unique_ptr<Task> make_regression(const TrainingOptions& options, const Batch& first) {
-  return std::make_unique<Regression>(options, first);
+std::unique_ptr<Task> make_regression(const TrainingOptions& options, std::vector<std::string> targets) {
+  return std::make_unique<Regression>(options, std::move(targets));
 }
 
 }  // namespace flowrun::torch_nodes

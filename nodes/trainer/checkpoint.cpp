@@ -14,13 +14,13 @@
 namespace flowrun::torch_nodes {
 namespace {
 
-/// What decides how training goes on.
-std::string settings(const TrainingOptions& o) {
-  const std::string all = fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", loss_name(o),
-                                      fmt::join(o.class_weights, ","), o.label_smoothing, o.focal_gamma,
-                                      o.optimizer, o.learning_rate, o.weight_decay, o.momentum, o.schedule,
-                                      o.warmup_epochs, o.step_epochs, o.step_factor, o.clip_norm.value_or(0),
-                                      o.accumulate, o.precision, o.freeze_backbone, o.output);
+/// What decides how training goes on; `more` of what is trained.
+std::string settings(const TrainingOptions& o, const std::string& more) {
+  const std::string all =
+      fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", loss_name(o),
+                  fmt::join(o.class_weights, ","), o.label_smoothing, o.focal_gamma, o.optimizer,
+                  o.learning_rate, o.weight_decay, o.momentum, o.schedule, o.warmup_epochs, o.step_epochs,
+                  o.step_factor, o.clip_norm.value_or(0), o.accumulate, o.precision, more);
   return loss_name(o) == "huber" ? fmt::format("{} {}", all, o.huber_delta) : all;
 }
 
@@ -32,12 +32,12 @@ void Trainer::save(const std::filesystem::path& file) const {
   all.insert("model", to_dict(network_->state()));
   add_facts(facts_, all);
   if (network_->code().defined()) all.insert("code", network_->code());
-  all.insert("settings", settings(options_));
+  all.insert("settings", settings(options_, more_settings()));
   all.insert("optimizer", to_dict(optimizer_->state()));
   all.insert("steps", optimizer_->steps());
   all.insert("scale", scale_.factor);
   all.insert("finite_steps", scale_.finite_steps);
-  all.insert("part", part_);
+  save_more(all);
   all.insert("random", to_dict(network_->random_state()));
   all.insert("history", history_.to_text());
   write_pickle(file, all);
@@ -60,17 +60,14 @@ void Trainer::resume(const std::filesystem::path& file) {
     throw wrong(fmt::format("its model is {}, not {}", checkpoint.facts.architecture, facts_.architecture));
   if (network_->code().defined() && !checkpoint.entry("code").toTensor().equal(network_->code()))
     throw wrong("its TorchScript module is another");
-  if (checkpoint.entry("settings").toStringRef() != settings(options_))
+  if (checkpoint.entry("settings").toStringRef() != settings(options_, more_settings()))
     throw wrong("it was trained with other options");
-  if (checkpoint.facts.width != facts_.width || checkpoint.facts.height != facts_.height)
-    throw wrong(fmt::format("its images were {} x {} pixels, not {} x {}", checkpoint.facts.width,
-                            checkpoint.facts.height, facts_.width, facts_.height));
   try {
+    resume_more(checkpoint);
     if (load_weights(*network_, to_map(checkpoint.entry("model")), file.string()) != Head::loaded)
-      throw wrong("it has no last layer");
+      throw Error("it has no last layer");
     optimizer_->restore(to_map(checkpoint.entry("optimizer")), checkpoint.entry("steps").toInt());
     scale_ = {checkpoint.entry("scale").toDouble(), checkpoint.entry("finite_steps").toInt()};
-    part_ = checkpoint.entry("part").toInt();
     network_->restore_random(to_map(checkpoint.entry("random")));
     history_ = History::from_text(checkpoint.entry("history").toStringRef());
   } catch (const Error& problem) {

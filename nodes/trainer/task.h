@@ -2,8 +2,8 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <flowrun/torch/batch.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,9 +14,8 @@
 
 namespace flowrun::torch_nodes {
 
-/// What a model learns: which of a batch's numbers are its targets, what its outputs mean, the loss and the
-/// metrics. The Trainer knows nothing of these. Outputs are samples x outputs, of any float type, targets
-/// have a row a sample. Immutable, thread-safe.
+/// What a model learns: what its outputs mean, the loss and the metrics. The Trainer knows nothing of these.
+/// Outputs are samples x outputs, of any float type, targets have a row a sample. Immutable, thread-safe.
 class Task {
  public:
   explicit Task(std::vector<std::string> outputs) : outputs_(std::move(outputs)) {}
@@ -29,8 +28,6 @@ class Task {
   /// What they are: "classes".
   virtual std::string outputs_are() const = 0;
 
-  /// On the CPU. Throws Error when the batch has none that fit.
-  virtual at::Tensor targets(const Batch& batch) const = 0;
   /// The mean over samples, to be minimised; float32.
   virtual at::Tensor loss(const at::Tensor& outputs, const at::Tensor& targets) const = 0;
   /// What loss() divides by: by it the losses of parts add up to that of the whole.
@@ -54,15 +51,13 @@ class Task {
   std::vector<std::string> outputs_;
 };
 
-/// The task that the options name, for what the samples of `first` have. Throws Error.
-std::unique_ptr<Task> make_task(const TrainingOptions& options, const Batch& first);
-
-/// Classes of which a sample has one: a probability for each.
-std::unique_ptr<Task> make_classification(const TrainingOptions& options, const Batch& first);
-/// Labels, of which a sample has any number: a probability for each. Throws Error when samples have no
-/// targets.
-std::unique_ptr<Task> make_multilabel(const Batch& first);
-/// Numbers. Throws Error when samples have no targets.
-std::unique_ptr<Task> make_regression(const TrainingOptions& options, const Batch& first);
+/// Classes of which a sample has one, its target the index (int64): a probability for each. `draws` tells how
+/// often each is drawn, in proportion; empty: not known. Throws Error when there are fewer than two.
+std::unique_ptr<Task> make_classification(const TrainingOptions& options, std::vector<std::string> classes,
+                                          const std::vector<std::uint64_t>& draws);
+/// Labels, of which a sample has any number, its targets 1 or 0: a probability for each.
+std::unique_ptr<Task> make_multilabel(std::vector<std::string> labels);
+/// Numbers.
+std::unique_ptr<Task> make_regression(const TrainingOptions& options, std::vector<std::string> targets);
 
 }  // namespace flowrun::torch_nodes

@@ -43,16 +43,6 @@ class Multilabel final : public TargetTask {
   std::string name() const override { return "multilabel"; }
   std::string outputs_are() const override { return "labels"; }
 
-  at::Tensor targets(const Batch& batch) const override {
-    at::Tensor targets = TargetTask::targets(batch);
-    const at::Tensor wrong = targets.ne(0).logical_and(targets.ne(1)).nonzero();
-    if (wrong.size(0) == 0) return targets;
-    const auto row = wrong[0][0].item<std::int64_t>(), label = wrong[0][1].item<std::int64_t>();
-    const auto i = static_cast<std::size_t>(row);
-    throw Error(fmt::format("{}: '{}' is {}, expected 1 or 0: has the label, or has it not",
-                            i < batch.samples.size() ? sample_text(batch.samples[i]) : "a sample",
-                            outputs()[static_cast<std::size_t>(label)], targets[row][label].item<float>()));
-  }
   at::Tensor loss(const at::Tensor& logits, const at::Tensor& targets) const override {
     return at::binary_cross_entropy_with_logits(logits.to(at::kFloat), targets);
   }
@@ -79,18 +69,12 @@ class Multilabel final : public TargetTask {
     return fmt::format("validation has no {} with, or none without, the label '{}'", kind,
                        fmt::join(of_one_kind, "', '"));
   }
-
- private:
-  static std::string sample_text(const SampleOrigin& sample) {
-    if (!sample.path.empty()) return sample.path;
-    return fmt::format("{}, x {}, y {}", sample.slide, sample.x, sample.y);
-  }
 };
 
 }  // namespace
 
-std::unique_ptr<Task> make_multilabel(const Batch& first) {
-  return std::make_unique<Multilabel>(first);
+std::unique_ptr<Task> make_multilabel(std::vector<std::string> labels) {
+  return std::make_unique<Multilabel>(std::move(labels));
 }
 
 }  // namespace flowrun::torch_nodes

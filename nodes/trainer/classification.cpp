@@ -39,28 +39,19 @@ constexpr Named named[] = {
 
 class Classification final : public Task {
  public:
-  Classification(TrainingOptions options, const Batch& first)
-      : Task(*first.classes), options_(std::move(options)) {
+  Classification(TrainingOptions options, std::vector<std::string> classes,
+                 const std::vector<std::uint64_t>& draws)
+      : Task(std::move(classes)), options_(std::move(options)) {
     if (outputs().size() < 2)
       throw Error(fmt::format("there is only one class ({}); a classifier needs two or more",
                               outputs().empty() ? "none at all" : outputs().front()));
-    const at::Tensor weights = class_weights(
-        options_, outputs(), first.class_draws ? *first.class_draws : std::vector<std::uint64_t>{});
+    const at::Tensor weights = class_weights(options_, outputs(), draws);
     if (weights.defined()) weights_ = weights.to(choose_device(options_.device));
   }
 
   std::string name() const override { return "classification"; }
   std::string outputs_are() const override { return "classes"; }
 
-  at::Tensor targets(const Batch& batch) const override {
-    const auto classes = static_cast<std::int64_t>(outputs().size());
-    const std::int64_t low = batch.labels.min().item<std::int64_t>(),
-                       high = batch.labels.max().item<std::int64_t>();
-    if (low < 0 || high >= classes)
-      throw Error(fmt::format("label {} is out of range: there are the classes 0 to {}", low < 0 ? low : high,
-                              classes - 1));
-    return batch.labels;
-  }
   at::Tensor loss(const at::Tensor& logits, const at::Tensor& labels) const override {
     return loss_of(options_, logits, labels, weights_);
   }
@@ -101,8 +92,9 @@ class Classification final : public Task {
 
 }  // namespace
 
-std::unique_ptr<Task> make_classification(const TrainingOptions& options, const Batch& first) {
-  return std::make_unique<Classification>(options, first);
+std::unique_ptr<Task> make_classification(const TrainingOptions& options, std::vector<std::string> classes,
+                                          const std::vector<std::uint64_t>& draws) {
+  return std::make_unique<Classification>(options, std::move(classes), draws);
 }
 
 }  // namespace flowrun::torch_nodes

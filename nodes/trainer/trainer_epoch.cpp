@@ -4,7 +4,6 @@
 #include <flowrun/error.h>
 #include <fmt/format.h>
 
-#include <string_view>
 #include <utility>
 
 #include "task_kind.h"
@@ -17,12 +16,15 @@ void Trainer::check_finite() const {
     if (!not_finite_.contains(name) && !tensor.isfinite().all().item<bool>())
       throw Error(fmt::format(
           "{} is not finite after epoch {}: lower learning_rate, set clip_norm, or use batches of "
-          "more than one image",
+          "more than one sample",
           name, next_epoch() + 1));
 }
 
-/// `slides`: null where tiles of one slide differ.
-void Trainer::note_missing_metric(const History::Row& row, const std::vector<Scored>* slides) {
+std::string Trainer::why_missing(const std::string& metric) const {
+  return task_->why_missing(metric, scored_, "sample");
+}
+
+void Trainer::note_missing_metric(const History::Row& row) {
   const std::string metric = metric_name(options_);
   if (scored_.empty()) {
     if (options_.patience && !std::exchange(no_metric_, true))
@@ -30,26 +32,14 @@ void Trainer::note_missing_metric(const History::Row& row, const std::vector<Sco
     return;
   }
   if (!row.at(metric).is_null() || std::exchange(no_metric_, true)) return;
-  constexpr std::string_view of_slides = "slide_";
-  const std::string why = !metric.starts_with(of_slides) ? task_->why_missing(metric, scored_, "sample")
-                          : slides
-                              ? task_->why_missing(metric.substr(of_slides.size()), *slides, "slide")
-                              : fmt::format("tiles of one slide have several {}, or their slide is not known",
-                                            task_->name() == "classification" ? "labels" : "targets");
-  notes_.push_back(
-      fmt::format("epoch {} has no {}, so it cannot be the best: {}", next_epoch() + 1, metric, why));
+  notes_.push_back(fmt::format("epoch {} has no {}, so it cannot be the best: {}", next_epoch() + 1, metric,
+                               why_missing(metric)));
 }
 
 void Trainer::end_epoch() {
   if (in_window_ > 0) take_step();
-  if (sums_.samples == 0)
-    throw Error(left_out_ ? fmt::format("each batch has one image of {} x {} pixels, of which batch "
-                                        "normalisation has one value a channel and no variance: set `batch` "
-                                        "to 2 or more, or give larger images",
-                                        facts_.width, facts_.height)
-                          : "an epoch had no training samples");
+  if (sums_.samples == 0) throw Error(why_no_samples());
   check_finite();
-  const auto slides = by_slide(scored_);
   const auto steps = static_cast<std::uint64_t>(optimizer_->steps());
   History::Row row{{"epoch", next_epoch()},
                    {"steps", steps},
@@ -59,8 +49,8 @@ void Trainer::end_epoch() {
                    {"loss", nullptr}};
   if (!scored_.empty()) row["loss"] = validation_loss_sum_ / static_cast<double>(scored_.size());
   task_->add_metrics(scored_, "", row);
-  task_->add_metrics(slides.value_or(std::vector<Scored>{}), "slide_", row);
-  note_missing_metric(row, slides ? &*slides : nullptr);
+  add_metrics(row);
+  note_missing_metric(row);
   history_.add(std::move(row));
   if (skipped_ > 0)
     notes_.push_back(

@@ -53,9 +53,6 @@ void check_task(const TrainingOptions& options) {
   if (options.label_smoothing > 0)
     throw OptionError("label_smoothing", fmt::format("task: {} has no classes", kind.name),
                       "0, or task: classification");
-  if (options.output == "probabilities")
-    throw OptionError("output", fmt::format("task: {} takes the numbers of a module as they are", kind.name),
-                      "logits");
 }
 
 std::string loss_name(const TrainingOptions& options) {
