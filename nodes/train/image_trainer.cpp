@@ -117,12 +117,16 @@ at::Tensor ImageTrainer::images_on_device(const at::Tensor& images) const {
 }
 
 void ImageTrainer::learn(const at::Tensor& images, const at::Tensor& targets) {
-  const at::Tensor outputs = forward(images);
+  at::Tensor outputs;
+  {
+    const Autocast in_precision(precision());
+    outputs = network().forward(images);
+  }
   if (outputs.dim() != 2 || outputs.size(1) != static_cast<std::int64_t>(task().outputs().size()))
     throw Error(fmt::format("{} gives {} numbers an image, but there are {} {}", options_.model.text,
                             outputs.dim() == 2 ? outputs.size(1) : 0, task().outputs().size(),
                             task().outputs_are()));
-  backward(task().loss(outputs, targets), outputs, targets);
+  backward(task().loss(outputs, targets), task().weight(targets), outputs, targets);
 }
 
 void ImageTrainer::train(const at::Tensor& images, const at::Tensor& targets) {
@@ -174,7 +178,12 @@ void ImageTrainer::validate(const Batch& batch, const at::Tensor& targets) {
   std::vector<std::string> slides;
   for (const SampleOrigin& sample : batch.samples) slides.push_back(sample.slide);
   slides.resize(static_cast<std::size_t>(batch.images.size(0)));
-  score(forward(images_on_device(batch.images)), targets, slides);
+  at::Tensor outputs;
+  {
+    const Autocast in_precision(precision());
+    outputs = network().forward(images_on_device(batch.images));
+  }
+  score(outputs, targets, slides);
 }
 
 void ImageTrainer::add_metrics(History::Row& row) const {

@@ -6,7 +6,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "nodes/torch/batch_shape.h"
 #include "nodes/torch/device.h"
@@ -38,14 +37,6 @@ void Train::check_options() const {
   } catch (const Error& problem) {
     throw OptionError("device", problem.what());
   }
-  if (class_weights != std::vector<std::string>{"auto"})
-    for (const std::string& text : class_weights) {
-      double number = 0;
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-      if (error != std::errc() || end != text.data() + text.size() || number < 0)
-        throw OptionError("class_weights", fmt::format("'{}' is no weight", text),
-                          "auto, or a number of at least 0 for each class");
-    }
 }
 
 std::unique_ptr<Network> Train::planned_network() const {

@@ -6,12 +6,24 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace flowrun::torch_nodes {
 namespace {
 
 const TaskKind& kind_of(const TrainingOptions& options) {
   return *std::ranges::find(task_kinds(), options.task, &TaskKind::name);
+}
+
+void check_class_weights(const std::vector<std::string>& class_weights) {
+  if (class_weights != std::vector<std::string>{"auto"})
+    for (const std::string& text : class_weights) {
+      double number = 0;
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+      if (error != std::errc() || end != text.data() + text.size() || number < 0)
+        throw OptionError("class_weights", fmt::format("'{}' is no weight", text),
+                          "auto, or a number of at least 0 for each class");
+    }
 }
 
 }  // namespace
@@ -46,7 +58,7 @@ void check_task(const TrainingOptions& options) {
   };
   check("loss", loss_name(options), kind.losses);
   check("metric", metric_name(options), kind.metrics);
-  if (kind.name == "classification") return;
+  if (kind.name == "classification") return check_class_weights(options.class_weights);
   if (!options.class_weights.empty())
     throw OptionError("class_weights", fmt::format("task: {} has no classes", kind.name),
                       "no class_weights, or task: classification");

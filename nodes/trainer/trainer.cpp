@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "nodes/torch/autocast.h"
 #include "nodes/torch/device.h"
 
 namespace flowrun::torch_nodes {
@@ -47,23 +46,22 @@ at::Tensor Trainer::on_device(const at::Tensor& tensor) const {
   return tensor.to(device_, tensor.scalar_type(), /*non_blocking=*/true);
 }
 
-at::Tensor Trainer::forward(const at::Tensor& input) {
-  const Autocast precision({device_.type(), half_of(options_)});
-  return network_->forward(input);
+Autocast::Setting Trainer::precision() const {
+  return {device_.type(), half_of(options_)};
 }
 
 void Trainer::begin_batch(double weight) {
   if (unit_ == 0) unit_ = weight;
 }
 
-void Trainer::backward(const at::Tensor& loss, const at::Tensor& outputs, const at::Tensor& targets) {
+void Trainer::backward(const at::Tensor& loss, double weight, const at::Tensor& outputs,
+                       const at::Tensor& targets) {
   const double value = loss.detach().item<double>();
   if (!std::isfinite(value))
     throw Error(
         fmt::format("the loss is {} in epoch {}, batch {}: lower learning_rate, set clip_norm, or "
                     "check what it is given",
                     value, next_epoch() + 1, batches_ + 1));
-  const double weight = task_->weight(targets);
   // So that the gradients of all parts, and of all batches of a step, are those of one mean over their
   // samples.
   const double share = weight / unit_, scale = options_.precision == "fp16" ? scale_.factor : 1;

@@ -13,6 +13,7 @@
 
 #include "gradients.h"
 #include "history.h"
+#include "nodes/torch/autocast.h"
 #include "nodes/torch/model_file.h"
 #include "optimizer.h"
 #include "schedule.h"
@@ -72,14 +73,14 @@ class Trainer {
   c10::Device device() const { return device_; }
   at::Tensor on_device(const at::Tensor& tensor) const;
   void note(std::string text) { notes_.push_back(std::move(text)); }
-  /// In the precision that the options say.
-  at::Tensor forward(const at::Tensor& input);
+  /// That the options say.
+  Autocast::Setting precision() const;
 
   /// A batch, or what is left of one that was begun before, whose targets weigh so much.
   void begin_batch(double weight);
   /// Adds the gradients of `loss`, the mean over samples with these targets, which are all of the batch or a
-  /// part. Throws Error when it is no number.
-  void backward(const at::Tensor& loss, const at::Tensor& outputs, const at::Tensor& targets);
+  /// part and weigh so much. Throws Error when it is no number.
+  void backward(const at::Tensor& loss, double weight, const at::Tensor& outputs, const at::Tensor& targets);
   /// Takes a step when that was the last batch of one.
   void end_batch(double weight);
   /// Counts a batch that nothing was learnt from.
