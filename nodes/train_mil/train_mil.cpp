@@ -108,7 +108,8 @@ void TrainMil::take(const std::shared_ptr<const BagEpoch>& epoch, const Scope& s
 }
 
 void TrainMil::finish(Inputs& in, Outputs& out) {
-  for (const std::string& text : unread_) out.note(text);
+  for (const std::string& text : unread_)
+    if (told_.insert(text).second) out.note(text);
   if (folds_.empty() || in.scope().failed()) return;
   const ModelThreads share(threads.value_or(threads_of_run_));
   std::vector<FoldPredictions> all;

@@ -43,7 +43,7 @@ struct TrainMil : GatherScopes, BagTrainingOptions {
   std::shared_ptr<const BagSet> set_;
   std::vector<std::unique_ptr<BagTrainer>> folds_;  // from the first epoch on; epochs do not overlap
   std::uint64_t epoch_ = 0;
-  std::set<std::string> unread_;  // bags that could not be read, and why
+  std::set<std::string> unread_, told_;  // bags that could not be read, and why
 };
 
 }  // namespace flowrun::torch_nodes
