@@ -8,6 +8,7 @@
 #include "nodes/torch/model_file.h"
 #include "nodes/torch/pickle_file.h"
 #include "nodes/torch/state_dict.h"
+#include "slide_outputs.h"
 
 namespace flowrun::torch_nodes {
 
@@ -20,7 +21,7 @@ SlideModels read_slide_models(const std::vector<std::filesystem::path>& files) {
     try {
       auto network =
           std::make_shared<BagNetwork>(BagModel::from_text(checkpoint.entry("bag_model").toStringRef()),
-                                       static_cast<std::int64_t>(checkpoint.facts.classes.size()), 0);
+                                       numbers_of(checkpoint.facts.task, checkpoint.facts.classes.size()), 0);
       load_weights(*network, to_map(checkpoint.entry("model")), file.string());
       network->train(false);
       out.networks.push_back(std::move(network));

@@ -17,7 +17,7 @@ template <class List>
 std::vector<std::string> of_tasks(const List& list) {
   std::vector<std::string> all;
   for (const TaskKind& kind : task_kinds())
-    for (const std::string& one : list(kind))
+    for (const std::string& one : kind.slides_only ? std::vector<std::string>{} : list(kind))
       if (std::ranges::find(all, one) == all.end()) all.push_back(one);
   return all;
 }

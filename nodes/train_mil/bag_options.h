@@ -18,6 +18,7 @@ struct BagTrainingOptions : TrainingOptions {
   double bag_weight = 0.7;
   std::int64_t k_sample = 8;
   bool subtyping = false;
+  std::int64_t intervals = 4;  ///< of survival
 };
 
 }  // namespace flowrun::torch_nodes

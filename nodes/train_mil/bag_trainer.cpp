@@ -12,24 +12,20 @@
 
 #include "evidence.h"
 #include "nodes/mil/pooling.h"
+#include "nodes/mil/slide_outputs.h"
 #include "nodes/trainer/task_kind.h"
+#include "slide_tasks.h"
 
 namespace flowrun::torch_nodes {
-namespace {
-
-std::unique_ptr<Task> make_task(const TrainingOptions& options, const BagSet& set, std::size_t fold) {
-  if (options.task == "regression") return make_regression(options, set.targets);
-  return make_classification(options, set.classes, set.class_counts(fold));
-}
-
-}  // namespace
-
 BagTrainer::BagTrainer(const BagTrainingOptions& options, std::shared_ptr<const BagSet> set, std::size_t fold)
-    : Trainer(options, make_task(options, *set, fold)), options_(options), set_(std::move(set)), fold_(fold) {
+    : Trainer(options, make_slide_task(options, options.intervals, *set, fold)),
+      options_(options),
+      set_(std::move(set)),
+      fold_(fold) {
   BagModel model{options.model, static_cast<std::int64_t>(set_->dimensions), options.hidden,
                  options.attention, options.dropout};
   auto network =
-      std::make_unique<BagNetwork>(std::move(model), static_cast<std::int64_t>(task().outputs().size()),
+      std::make_unique<BagNetwork>(std::move(model), numbers_of(options.task, task().outputs().size()),
                                    static_cast<std::uint64_t>(options.seed));
   network->to(device());
   ModelFacts facts;
@@ -158,8 +154,8 @@ std::string BagTrainer::why_no_samples() const {
 }
 
 std::string BagTrainer::more_settings() const {
-  return fmt::format("{} {} {} {} {} {}", options_.hidden, options_.attention, options_.dropout,
-                     options_.bag_weight, options_.k_sample, options_.subtyping);
+  return fmt::format("{} {} {} {} {} {} {}", options_.hidden, options_.attention, options_.dropout,
+                     options_.bag_weight, options_.k_sample, options_.subtyping, options_.intervals);
 }
 
 void BagTrainer::save_more(c10::impl::GenericDict& checkpoint) const {

@@ -38,9 +38,13 @@ void TrainMil::describe(Description<TrainMil>& d) {
   d.option("dir", &TrainMil::dir, "folder for checkpoints, predictions and metrics")
       .required()
       .output_folder();
-  d.option("task", &TrainingOptions::task,
-           "what is predicted: classification: the class of a slide; regression: numbers (`targets` of bags)")
-      .choices({"classification", "regression"});
+  d.option(
+       "task", &TrainingOptions::task,
+       "what is predicted: classification: the class of a slide; ordinal: the same of classes in an order "
+       "(CORN: Shi et al. 2021; the order of `classes` of bags, else by number or name); regression: numbers "
+       "(`targets` of bags); survival: the hazard in intervals of time (Zadeh and Schmid 2020; `targets` of "
+       "bags: time, and 1 where the event happened, 0 where nothing is known later)")
+      .choices({"classification", "ordinal", "regression", "survival"});
   d.option("model", &BagTrainingOptions::model, "how tiles are pooled").choices(bag_models());
   d.option("hidden", &BagTrainingOptions::hidden, "numbers that the first layer makes of a tile")
       .at_least(1)
@@ -70,8 +74,8 @@ void TrainMil::describe(Description<TrainMil>& d) {
       "of clam_sb: classes exclude each other, so tiles of highest attention are no evidence for another");
   d.option("loss", &TrainingOptions::loss,
            "what is minimised; of classification cross_entropy (default) or focal, of regression mse "
-           "(default) or huber")
-      .choices({"cross_entropy", "focal", "mse", "huber"});
+           "(default) or huber, of ordinal corn, of survival nll (minus the log likelihood)")
+      .choices({"cross_entropy", "focal", "mse", "huber", "corn", "nll"});
   d.option("class_weights", &TrainingOptions::class_weights,
            "auto (slides of rare classes weigh more), or a number for each class; all 1, if not given");
   d.option("label_smoothing", &TrainingOptions::label_smoothing, "share of a label spread over all classes")
@@ -81,12 +85,17 @@ void TrainMil::describe(Description<TrainMil>& d) {
       .at_least(0);
   d.option("huber_delta", &TrainingOptions::huber_delta, "error from which on huber grows in a straight line")
       .above(0);
+  d.option("intervals", &BagTrainingOptions::intervals,
+           "of survival; each has as many of the events of all slides")
+      .at_least(2)
+      .at_most(60);
   describe_steps(d);
   describe_device(d);
   d.option("metric", &TrainingOptions::metric,
-           "what the best epoch is the best in; auc, or the loss of regression, if not given")
+           "what the best epoch is the best in; if not given auc, of ordinal kappa (quadratic weights), of "
+           "regression the loss, of survival c_index (Harrell)")
       .choices({"loss", "accuracy", "auc", "sensitivity", "specificity", "precision", "recall", "f1", "mae",
-                "rmse", "r2", "pearson"});
+                "rmse", "r2", "pearson", "kappa", "c_index"});
   describe_end(d);
 }
 

@@ -40,10 +40,6 @@ std::optional<double> kappa(const Confusion& confusion) {
 
 }  // namespace
 
-std::size_t class_of(const std::vector<float>& probabilities) {
-  return static_cast<std::size_t>(std::ranges::max_element(probabilities) - probabilities.begin());
-}
-
 std::vector<std::pair<std::string, std::optional<double>>> slide_metrics(const Task& task,
                                                                          const std::vector<Scored>& samples) {
   std::vector<std::pair<std::string, std::optional<double>>> out;

@@ -10,9 +10,6 @@
 
 namespace flowrun::torch_nodes {
 
-/// The class with the highest probability.
-std::size_t class_of(const std::vector<float>& probabilities);
-
 /// What is told of slides at the end of a training, by name; nothing where it cannot be told of these: the
 /// task's own metrics, and of classification balanced_accuracy (the mean recall of the classes that there
 /// are) and kappa (Cohen 1960).

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "nodes/base/random.h"
+#include "nodes/mil/slide_outputs.h"
 #include "nodes/table/table_text.h"
 #include "slide_metrics.h"
 
@@ -72,7 +73,10 @@ std::string predictions_csv(const Task& task, const BagSet& set, const std::vect
   if (set.targets.empty()) columns.insert(columns.end(), {"label", "prediction"});
   for (const std::string& name : set.targets) columns.push_back(name);
   for (const std::string& name : task.outputs())
-    columns.push_back((task.name() == "regression" ? "predicted_" : "probability_") + name);
+    columns.push_back((of_classes(task.name())       ? "probability_"
+                       : task.name() == "regression" ? "predicted_"
+                                                     : "") +
+                      name);
   const wsi::TableText table(wsi::TableText::Format::csv, columns);
   std::string text = table.header();
   for (std::size_t fold = 0; fold < folds.size(); ++fold)
@@ -81,7 +85,7 @@ std::string predictions_csv(const Task& task, const BagSet& set, const std::vect
       std::vector<wsi::TableCell> cells{bag.slide, bag.patient, fold, name_of(bag.roles[fold])};
       if (set.targets.empty()) {
         cells.emplace_back(set.classes[bag.label]);
-        cells.emplace_back(set.classes[class_of(one.predicted)]);
+        cells.emplace_back(set.classes[class_of(task.name(), one.predicted)]);
       }
       for (const float value : set.targets_of(one.bag)) cells.emplace_back(static_cast<double>(value));
       for (const float value : one.predicted) cells.emplace_back(static_cast<double>(value));

@@ -32,9 +32,6 @@ void TrainMil::begin(const BagEpoch& epoch) {
     throw Error(
         fmt::format("features have {} numbers a tile, but memory is reserved for {}: set dimensions to {}",
                     set.dimensions, dimensions, set.dimensions));
-  if (set.targets.empty() != (task == "classification"))
-    throw Error(fmt::format("task: {} needs {} of the node of type bags", task,
-                            task == "classification" ? "labels, but there are `targets`" : "`targets`"));
   keep_tensor_memory();
   set_ = epoch.set;
   for (std::size_t fold = 0; fold < set.folds; ++fold) {

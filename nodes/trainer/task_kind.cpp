@@ -44,6 +44,8 @@ const std::vector<TaskKind>& task_kinds() {
        {"mse", "huber"},
        {"loss", "mae", "rmse", "r2", "pearson", "slide_mae", "slide_rmse", "slide_r2", "slide_pearson"},
        "loss"},
+      {"ordinal", {"corn"}, {"loss", "accuracy", "mae", "kappa"}, "kappa", true},
+      {"survival", {"nll"}, {"loss", "c_index"}, "c_index", true},
   };
   return kinds;
 }

@@ -14,6 +14,7 @@ struct TaskKind {
   std::vector<std::string> losses;   ///< the first, if none is given
   std::vector<std::string> metrics;  ///< what the best epoch may be the best in
   std::string metric;                ///< if none is given
+  bool slides_only = false;          ///< not of images
 };
 
 /// All there are.

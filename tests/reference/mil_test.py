@@ -88,13 +88,13 @@ class Mil(unittest.TestCase):
         cls.folder = Path(cls.holder.name)
         (cls.folder / "features").mkdir()
         random = np.random.default_rng(1)
-        cls.bags, rows = {}, ["case_id,slide_id,label,age,weight"]
+        cls.bags, rows = {}, ["case_id,slide_id,label,age,event"]
         for i in range(16):
             label = i % 3
             x = random.normal(size=(int(random.integers(9, 40)), DIMENSIONS)).astype(np.float32)
             x[:4, label] += 2
             name = f"slide{i:02}"
-            cls.bags[name] = (torch.from_numpy(x), label, [float(label) + 0.5, float(i)])
+            cls.bags[name] = (torch.from_numpy(x), label, [float(label) + 0.5 * (i % 5), float(i % 4 != 1)])
             with h5py.File(cls.folder / f"features/{name}.h5", "w") as file:  # CLAM's layout
                 file.create_dataset("features", data=x, maxshape=(None, DIMENSIONS), chunks=(4, DIMENSIONS))
                 file.create_dataset("coords", data=np.zeros((len(x), 2), np.int32), maxshape=(None, 2), chunks=(1, 2))
@@ -128,7 +128,7 @@ class Mil(unittest.TestCase):
         slide.load_state_dict(before)
         self.assertEqual(set(before), set(slide.state_dict()))
         validation = {row["slide"] for row in self.said(f"{name}_2")}
-        self.assertEqual(len(validation), 4 if outputs == 3 else len(validation))
+        self.assertGreaterEqual(len(validation), 3)
         losses = [loss_of(slide, *self.bags[name]) for name in self.bags if name not in validation]
         loss = sum(losses) / len(losses)
         loss.backward()
@@ -169,8 +169,70 @@ class Mil(unittest.TestCase):
                    loss_of=lambda slide, x, label, _: weights[label] * F.cross_entropy(slide(x)[None], torch.tensor([label])))
 
     def test_regression(self):
-        self.check("numbers", "gated_attention", outputs=2, options=", task: regression", bags=", targets: [age, weight]",
+        self.check("numbers", "gated_attention", outputs=2, options=", task: regression", bags=", targets: [age, event]",
                    loss_of=lambda slide, x, _, targets: F.mse_loss(slide(x), torch.tensor(targets)))
+
+    def test_ordinal(self):
+        """CORN as coral_pytorch's corn_loss has it, of a batch of one."""
+        def loss_of(slide, x, label, _):
+            logits, losses, examples = slide(x), 0, 0
+            for k in range(2):
+                if label > k - 1:
+                    examples += 1
+                    losses -= F.logsigmoid(logits[k]) if label > k else F.logsigmoid(logits[k]) - logits[k]
+            return losses / examples
+
+        slide, _ = self.check("ordinal", "gated_attention", loss_of, outputs=2, options=", task: ordinal")
+        slide.load_state_dict(torch.load(self.folder / "ordinal_2/fold_0/best.pt")["model"])
+        right, said = [], []
+        for row in self.said("ordinal_2"):
+            x, label, _ = self.bags[row["slide"]]
+            beyond = torch.sigmoid(slide(x)).detach().cumprod(0).numpy()
+            np.testing.assert_allclose([float(row[f"probability_{c}"]) for c in "abc"],
+                                       [1 - beyond[0], beyond[0] - beyond[1], beyond[1]], atol=1e-5)
+            right.append(label)
+            said.append(int((beyond > 0.5).sum()))
+            self.assertEqual(row["prediction"], "abc"[said[-1]])
+        metrics = json.loads((self.folder / "ordinal_2/metrics.json").read_text())["folds"][0]["val"]
+        weights = (np.arange(3)[:, None] - np.arange(3)) ** 2
+        seen = np.zeros((3, 3))
+        np.add.at(seen, (right, said), 1)
+        chance = np.outer(seen.sum(1), seen.sum(0)) / len(right)
+        if (weights * chance).sum() > 0:
+            self.assertAlmostEqual(metrics["kappa"]["value"], 1 - (weights * seen).sum() / (weights * chance).sum())
+
+    def test_survival(self):
+        """nll_loss of MCAT (Chen et al. 2021) with alpha 0, intervals by quantiles of the events, as pandas' qcut."""
+        events = [t[0] for _, _, t in self.bags.values() if t[1] == 1]
+        ends = np.quantile(np.float32(events), [1 / 3, 2 / 3])
+
+        def loss_of(slide, x, _, target):
+            hazards = torch.sigmoid(slide(x))
+            survival = torch.cumprod(1 - hazards, 0)
+            padded = torch.cat([torch.ones(1), survival])
+            y = int((np.float32(target[0]) > ends).sum())
+            if target[1] == 1:
+                return -torch.log(padded[y]) - torch.log(hazards[y])
+            return -torch.log(padded[y + 1])
+
+        self.check("survival", "gated_attention", loss_of, outputs=3, options=", task: survival, intervals: 3",
+                   bags=", targets: [age, event]")
+        slide = Slide("gated_attention", 3)
+        slide.load_state_dict(torch.load(self.folder / "survival_2/fold_0/best.pt")["model"])
+        rows = self.said("survival_2")
+        for row in rows:
+            survival = torch.cumprod(1 - torch.sigmoid(slide(self.bags[row["slide"]][0])), 0).detach().numpy()
+            np.testing.assert_allclose([float(value) for value in list(row.values())[-4:]],
+                                       [-survival.sum(), *survival], atol=1e-5)
+        pairs = right = 0
+        for a in rows:
+            for b in rows:
+                times = float(a["age"]), float(b["age"])
+                if a["event"] == "1" and (times[0] < times[1] or (times[0] == times[1] and b["event"] == "0")):
+                    pairs += 1
+                    right += (float(a["risk"]) > float(b["risk"])) + 0.5 * (a["risk"] == b["risk"])
+        found = json.loads((self.folder / "survival_2/metrics.json").read_text())["folds"][0]["val"]["c_index"]["value"]
+        self.assertEqual(found, right / pairs if pairs else None)
 
     def test_predictions_are_those_of_the_best_epoch(self):
         self.train("said", 4, "block_tiles: 7, metric: loss, label_smoothing: 0.1")
