@@ -21,7 +21,7 @@ set(torch_common_headers <algorithm> <array> <cmath> <filesystem> <fmt/format.h>
 target_precompile_headers(flowrun_torch PRIVATE ${torch_common_headers} <torch/csrc/autograd/autograd.h>)
 
 set(torch_stage_sources)
-foreach(stage embed export predict save_features segment to_tensor train)
+foreach(stage trainer mil bags embed export predict save_features segment to_tensor train train_mil)
   file(GLOB sources CONFIGURE_DEPENDS ${tree}/nodes/${stage}/*.cpp)
   list(APPEND torch_stage_sources ${sources})
 endforeach()
@@ -33,7 +33,7 @@ target_link_libraries(
   PRIVATE warnings fmt::fmt nlohmann_json::nlohmann_json)
 # Curves of a training are drawn where there is PLplot.
 if(NOT PLPLOT_FOUND)
-  set_source_files_properties(${tree}/nodes/train/curves.cpp PROPERTIES HEADER_FILE_ONLY ON)
+  set_source_files_properties(${tree}/nodes/trainer/curves.cpp PROPERTIES HEADER_FILE_ONLY ON)
 else()
   target_link_libraries(torch_nodes PRIVATE PkgConfig::PLPLOT)
   target_compile_definitions(torch_nodes PUBLIC FLOWRUN_PLPLOT)

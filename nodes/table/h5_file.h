@@ -146,6 +146,8 @@ class H5Reader {
   /// Rows of a two-dimensional dataset as int64, row by row.
   void read(const std::string& dataset, std::uint64_t first, std::size_t rows,
             std::vector<std::int64_t>& to) const;
+  /// The same as float, numbers of half the precision too.
+  void read(const std::string& dataset, std::uint64_t first, std::size_t rows, std::vector<float>& to) const;
   /// The same as double.
   void read(const std::string& dataset, std::uint64_t first, std::size_t rows, std::vector<double>& to) const;
 

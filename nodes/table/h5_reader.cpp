@@ -164,6 +164,12 @@ void H5Reader::read(const std::string& dataset, std::uint64_t first, std::size_t
 }
 
 void H5Reader::read(const std::string& dataset, std::uint64_t first, std::size_t rows,
+                    std::vector<float>& to) const {
+  with_h5(state_->path, "cannot be read",
+          [&] { state_->read(dataset, first, rows, H5::PredType::NATIVE_FLOAT, to); });
+}
+
+void H5Reader::read(const std::string& dataset, std::uint64_t first, std::size_t rows,
                     std::vector<double>& to) const {
   with_h5(state_->path, "cannot be read",
           [&] { state_->read(dataset, first, rows, H5::PredType::NATIVE_DOUBLE, to); });

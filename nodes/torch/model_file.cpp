@@ -55,7 +55,8 @@ ModelFacts facts_from(const std::string& text) {
                    all.at("std"),
                    all.value("output", "auto"),
                    all.value("task", "classification")};
-  if (std::ranges::find(tasks, facts.task) == tasks.end())
+  if (std::ranges::find(tasks, facts.task) == tasks.end() &&
+      std::ranges::find(tasks_of_slides, facts.task) == tasks_of_slides.end())
     throw Error(
         fmt::format("no task is known as '{}'; expected one of {}", facts.task, fmt::join(tasks, ", ")));
   if (std::ranges::any_of(facts.std, [](double std) { return !(std > 0); }))

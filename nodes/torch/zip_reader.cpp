@@ -112,13 +112,18 @@ const ZipReader::Entry& ZipReader::entry(const std::string& name) const {
   return found->second;
 }
 
-void ZipReader::read(const std::string& name, char* to) {
+std::uint64_t ZipReader::place(const std::string& name) {
   const Entry& found = entry(name);
   const std::string header = bytes_at(found.header, header_bytes);
   const std::uint64_t begin =
       found.header + header_bytes + number<std::uint16_t>(header, 26) + number<std::uint16_t>(header, 28);
   if (!header.starts_with("PK\3\4"sv) || begin > size_ || found.bytes > size_ - begin) fail();
-  in_.seekg(static_cast<std::streamoff>(begin));
+  return begin;
+}
+
+void ZipReader::read(const std::string& name, char* to) {
+  const Entry& found = entry(name);
+  in_.seekg(static_cast<std::streamoff>(place(name)));
   if (!in_.read(to, static_cast<std::streamsize>(found.bytes))) throw Error("it cannot be read");
   if (wsi::crc32({to, found.bytes}) != found.crc)
     throw Error(

@@ -23,6 +23,8 @@ class ZipReader {
   bool has(const std::string& name) const { return entries_.count(name) > 0; }
   /// Bytes. Throws Error when there is no such entry.
   std::uint64_t size(const std::string& name) const { return entry(name).bytes; }
+  /// Where in the file its bytes begin. Throws Error when there is no such entry.
+  std::uint64_t place(const std::string& name);
   /// Reads all of an entry. Throws Error when it is damaged.
   void read(const std::string& name, char* to);
 

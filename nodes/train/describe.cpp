@@ -5,7 +5,8 @@
 
 #include <algorithm>
 
-#include "task_kind.h"
+#include "nodes/trainer/describe_training.h"
+#include "nodes/trainer/task_kind.h"
 #include "train.h"
 
 namespace flowrun::torch_nodes {
@@ -16,7 +17,7 @@ template <class List>
 std::vector<std::string> of_tasks(const List& list) {
   std::vector<std::string> all;
   for (const TaskKind& kind : task_kinds())
-    for (const std::string& one : list(kind))
+    for (const std::string& one : kind.slides_only ? std::vector<std::string>{} : list(kind))
       if (std::ranges::find(all, one) == all.end()) all.push_back(one);
   return all;
 }
@@ -58,84 +59,56 @@ void Train::describe(Description<Train>& d) {
       .resumes()
       .input<Batch>("batch")
       .output<Model>("model");
-  const auto option = [&]<class M>(const char* name, M TrainingOptions::*member, const char* help) {
-    return d.option(name, static_cast<M Train::*>(member), help);
-  };
   d.option("dir", &Train::dir, "folder for checkpoints and metrics").required().output_folder();
-  option(
-      "task", &TrainingOptions::task,
-      "what is predicted: classification: the class of an image, of which it has one (column label of the "
-      "samples); multilabel: labels, of which it has any number (`targets` of epochs, 1 or 0); regression: "
-      "numbers (`targets` of epochs)")
+  d.option(
+       "task", &TrainingOptions::task,
+       "what is predicted: classification: the class of an image, of which it has one (column label of the "
+       "samples); multilabel: labels, of which it has any number (`targets` of epochs, 1 or 0); regression: "
+       "numbers (`targets` of epochs)")
       .choices(of_tasks([](const TaskKind& kind) { return std::vector{kind.name}; }));
-  option("model", &TrainingOptions::model,
-         "resnet18, resnet34, resnet50, efficientnet_b0, or the path of a TorchScript module");
-  option("output", &TrainingOptions::output,
-         "what a TorchScript module gives: logits, probabilities, or auto: probabilities where its code ends "
-         "in softmax, and logits where it does not; numbers that look otherwise are refused")
+  d.option("model", &ImageTrainingOptions::model,
+           "resnet18, resnet34, resnet50, efficientnet_b0, or the path of a TorchScript module");
+  d.option(
+       "output", &ImageTrainingOptions::output,
+       "what a TorchScript module gives: logits, probabilities, or auto: probabilities where its code ends "
+       "in softmax, and logits where it does not; numbers that look otherwise are refused")
       .choices({"auto", "logits", "probabilities"});
-  option("weights", &TrainingOptions::weights, "file to begin with; random weights, if not given");
-  option("freeze_backbone", &TrainingOptions::freeze_backbone,
-         "train the last layer only; the others, with their running statistics, stay as they are, and "
-         "nothing is dropped out");
-  option("loss", &TrainingOptions::loss,
-         "what is minimised; of classification cross_entropy (default) or focal, of multilabel bce (binary "
-         "cross "
-         "entropy of each label), of regression mse (default) or huber")
+  d.option("weights", &ImageTrainingOptions::weights, "file to begin with; random weights, if not given");
+  d.option("freeze_backbone", &ImageTrainingOptions::freeze_backbone,
+           "train the last layer only; the others, with their running statistics, stay as they are, and "
+           "nothing is dropped out");
+  d.option("loss", &TrainingOptions::loss,
+           "what is minimised; of classification cross_entropy (default) or focal, of multilabel bce (binary "
+           "cross "
+           "entropy of each label), of regression mse (default) or huber")
       .choices(of_tasks([](const TaskKind& kind) { return kind.losses; }));
-  option("class_weights", &TrainingOptions::class_weights,
-         "auto (classes that are rarely drawn weigh more: with sampling: balanced all the same), or a number "
-         "for each class; all 1, if not given");
-  option("label_smoothing", &TrainingOptions::label_smoothing, "share of a label spread over all classes")
+  d.option(
+      "class_weights", &TrainingOptions::class_weights,
+      "auto (classes that are rarely drawn weigh more: with sampling: balanced all the same), or a number "
+      "for each class; all 1, if not given");
+  d.option("label_smoothing", &TrainingOptions::label_smoothing, "share of a label spread over all classes")
       .at_least(0)
       .at_most(1);
-  option("focal_gamma", &TrainingOptions::focal_gamma, "how much less well-known samples count, for focal")
+  d.option("focal_gamma", &TrainingOptions::focal_gamma, "how much less well-known samples count, for focal")
       .at_least(0);
-  option("huber_delta", &TrainingOptions::huber_delta,
-         "error from which on huber grows in a straight line, in the targets' unit")
+  d.option("huber_delta", &TrainingOptions::huber_delta,
+           "error from which on huber grows in a straight line, in the targets' unit")
       .above(0);
-  option("optimizer", &TrainingOptions::optimizer, "how weights follow gradients").choices({"adamw", "sgd"});
-  option("learning_rate", &TrainingOptions::learning_rate, "highest of the schedule").above(0);
-  option("weight_decay", &TrainingOptions::weight_decay, "pull of weights towards 0").at_least(0);
-  option("momentum", &TrainingOptions::momentum, "of sgd, unless one_cycle cycles it").at_least(0).at_most(1);
-  option("schedule", &TrainingOptions::schedule,
-         "the learning rate over the run; one_cycle is PyTorch's OneCycleLR with its defaults, which also "
-         "cycles the momentum (of adamw the first beta) from 0.95 to 0.85 and back")
-      .choices({"constant", "cosine", "step", "one_cycle"});
-  option("warmup_epochs", &TrainingOptions::warmup_epochs, "epochs in which the learning rate rises from 0")
-      .at_least(0);
-  option("step_epochs", &TrainingOptions::step_epochs, "epochs between steps of the schedule").at_least(1);
-  option("step_factor", &TrainingOptions::step_factor, "what the learning rate is multiplied with at a step")
-      .above(0)
-      .at_most(1);
-  option("clip_norm", &TrainingOptions::clip_norm, "largest norm of all gradients together").above(0);
-  option("accumulate", &TrainingOptions::accumulate,
-         "batches whose gradients are added up for a step, as if they were one batch (but that batch "
-         "normalisation has the statistics of each)")
-      .at_least(1);
-  option("precision", &TrainingOptions::precision,
-         "fp32, or half of it where that is safe: bf16, or on a GPU fp16 with loss scaling")
-      .choices({"fp32", "bf16", "fp16"});
-  option("checkpointing", &TrainingOptions::checkpointing,
-         "compute each block again in the backward pass instead of keeping it: less memory, more time");
-  option("channels_last", &TrainingOptions::channels_last, "keep colours beside each other, which is faster");
-  option("device", &TrainingOptions::device, "auto, cpu or cuda:N");
-  option("threads", &TrainingOptions::threads,
-         "that the model computes with; as many as the run has, if not given")
-      .at_least(1);
-  option("empty_cache_steps", &TrainingOptions::empty_cache_steps,
-         "steps after which the GPU's unused memory is given back; 0: never")
-      .at_least(0);
-  option("on_oom", &TrainingOptions::on_oom,
-         "when a batch does not fit into memory: stop, and say what would, or split it and add up gradients: "
-         "those of the whole batch, but that batch normalisation has the statistics of each part")
+  describe_steps(d);
+  d.option("checkpointing", &ImageTrainingOptions::checkpointing,
+           "compute each block again in the backward pass instead of keeping it: less memory, more time");
+  d.option("channels_last", &ImageTrainingOptions::channels_last,
+           "keep colours beside each other, which is faster");
+  describe_device(d);
+  d.option(
+       "on_oom", &ImageTrainingOptions::on_oom,
+       "when a batch does not fit into memory: stop, and say what would, or split it and add up gradients: "
+       "those of the whole batch, but that batch normalisation has the statistics of each part")
       .choices({"stop", "split"});
-  option("metric", &TrainingOptions::metric,
-         "what the best epoch is the best in; auc, or the loss of regression, if not given")
+  d.option("metric", &TrainingOptions::metric,
+           "what the best epoch is the best in; auc, or the loss of regression, if not given")
       .choices(of_tasks([](const TaskKind& kind) { return kind.metrics; }));
-  option("patience", &TrainingOptions::patience, "epochs without a better metric after which training stops")
-      .at_least(1);
-  option("seed", &TrainingOptions::seed, "of first weights and dropout").at_least(0);
+  describe_end(d);
 }
 
 }  // namespace flowrun::torch_nodes

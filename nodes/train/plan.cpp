@@ -6,7 +6,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "nodes/torch/batch_shape.h"
 #include "nodes/torch/device.h"
@@ -14,8 +13,8 @@
 #include "nodes/torch/script_output.h"
 #include "nodes/torch/state_dict.h"
 #include "nodes/torch/tensor_memory.h"
+#include "nodes/trainer/task_kind.h"
 #include "step_memory.h"
-#include "task_kind.h"
 #include "train.h"
 
 namespace flowrun::torch_nodes {
@@ -24,6 +23,9 @@ namespace fs = std::filesystem;
 
 void Train::check_options() const {
   check_task(*this);
+  if (output == "probabilities" && task != "classification")
+    throw OptionError("output", fmt::format("task: {} takes the numbers of a module as they are", task),
+                      "logits");
   if (!model.script.empty() && !fs::is_regular_file(model.script))
     throw OptionError(
         "model", fmt::format("no network is known as '{}', and there is no such file", model.text),
@@ -35,14 +37,6 @@ void Train::check_options() const {
   } catch (const Error& problem) {
     throw OptionError("device", problem.what());
   }
-  if (class_weights != std::vector<std::string>{"auto"})
-    for (const std::string& text : class_weights) {
-      double number = 0;
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-      if (error != std::errc() || end != text.data() + text.size() || number < 0)
-        throw OptionError("class_weights", fmt::format("'{}' is no weight", text),
-                          "auto, or a number of at least 0 for each class");
-    }
 }
 
 std::unique_ptr<Network> Train::planned_network() const {

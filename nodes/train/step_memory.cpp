@@ -7,9 +7,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "image_trainer.h"
 #include "nodes/torch/tensor_memory.h"
-#include "task.h"
-#include "trainer.h"
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -28,8 +27,8 @@ Batch patterned(std::int64_t images, std::int64_t outputs, std::int64_t side) {
 
 }  // namespace
 
-StepMemory measure_step(const TrainingOptions& options, std::int64_t outputs, std::int64_t side) {
-  TrainingOptions as_given = options;
+StepMemory measure_step(const ImageTrainingOptions& options, std::int64_t outputs, std::int64_t side) {
+  ImageTrainingOptions as_given = options;
   as_given.weights.reset();
   as_given.class_weights.clear();
   // Gradients are there already when it is measured, and no step is taken: both would hide activations.
@@ -38,7 +37,7 @@ StepMemory measure_step(const TrainingOptions& options, std::int64_t outputs, st
   constexpr std::int64_t images = 2;
   const Batch few = patterned(images, outputs, side), twice = patterned(2 * images, outputs, side);
   PeakOfTensors peak;
-  Trainer trainer(as_given, make_task(as_given, few), few);
+  ImageTrainer trainer(as_given, few);
   trainer.take(few);
   const auto peak_of = [&](const Batch& batch) {
     peak.reset();

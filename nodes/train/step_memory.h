@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "training_options.h"
+#include "image_options.h"
 
 namespace flowrun::torch_nodes {
 
@@ -16,6 +16,6 @@ struct StepMemory {
 
 /// Measures passes of a model with random weights, with two images and with four, each of side x side pixels.
 /// `outputs` is how many numbers the model gives. Throws what the model throws.
-StepMemory measure_step(const TrainingOptions& options, std::int64_t outputs, std::int64_t side);
+StepMemory measure_step(const ImageTrainingOptions& options, std::int64_t outputs, std::int64_t side);
 
 }  // namespace flowrun::torch_nodes

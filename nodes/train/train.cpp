@@ -6,14 +6,13 @@
 #include <flowrun/torch/model.h>
 #include <fmt/format.h>
 
-#include "history_files.h"
-#include "nodes/base/out_file.h"
+#include "image_trainer.h"
 #include "nodes/slide/slide_files.h"
 #include "nodes/torch/device.h"
 #include "nodes/torch/model_file.h"
 #include "nodes/torch/tensor_memory.h"
-#include "task_kind.h"
-#include "trainer.h"
+#include "nodes/trainer/task_kind.h"
+#include "nodes/trainer/training_files.h"
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -23,14 +22,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point then) {
   return std::chrono::duration<double>(Clock::now() - then).count();
-}
-
-/// Finished files are only ever replaced as a whole, so that two names may stand for one.
-void copy_whole(const fs::path& from, const fs::path& to) {
-  std::error_code failed;
-  fs::remove(to);
-  fs::create_hard_link(from, to, failed);
-  if (failed) fs::copy_file(from, to);
 }
 
 }  // namespace
@@ -63,7 +54,7 @@ void Train::take(const Batch& batch) {
   const ModelThreads share(model_threads());
   if (!trainer_) {
     keep_tensor_memory();
-    trainer_ = std::make_unique<Trainer>(*this, make_task(*this, batch), batch);
+    trainer_ = std::make_unique<ImageTrainer>(*this, batch);
     if (batch.epoch > 0) trainer_->resume(dir / "last.pt");
   } else if (idle_since_ != Clock::time_point{} && !batch.validation) {
     waiting_seconds_ += seconds_since(idle_since_);
@@ -96,20 +87,7 @@ void Train::finish(Inputs& in, Outputs& out) {
 void Train::end_epoch(Inputs& in) {
   const ModelThreads share(model_threads());
   trainer_->end_epoch();
-  const History& history = trainer_->history();
-  const auto hand_on = [&](const char* name) { return in.scope().hand_on(dir, name); };
-  const auto last = hand_on("last.pt");
-  trainer_->save(last);
-  const auto best = history.best(metric_name(*this));
-  if (best.value_or(history.rows().size() - 1) == history.rows().size() - 1)
-    copy_whole(last, hand_on("best.pt"));
-  wsi::write_file(hand_on("metrics.csv"), metrics_csv(history));
-  wsi::write_file(hand_on("metrics.jsonl"), metrics_jsonl(history));
-  wsi::write_file(hand_on("events.out.tfevents.flowrun"), tensorboard_events(history));
-#ifdef FLOWRUN_PLPLOT
-  draw_curves(history, hand_on("curves.png"));
-  draw_curves(history, hand_on("curves.svg"));
-#endif
+  hand_on_epoch(*trainer_, metric_name(*this), in.scope(), dir);
   idle_since_ = {};  // between epochs nobody waits for batches
 }
 

@@ -10,17 +10,17 @@
 #include <optional>
 #include <string>
 
+#include "image_options.h"
 #include "step_memory.h"
-#include "training_options.h"
 
 namespace flowrun::torch_nodes {
 
 class Network;
-class Trainer;
+class ImageTrainer;
 struct Batch;
 
 /// Trains a classifier. See describe().
-struct Train : GatherScopes, TrainingOptions {
+struct Train : GatherScopes, ImageTrainingOptions {
   Train();
   ~Train() override;
   std::filesystem::path dir;
@@ -49,7 +49,7 @@ struct Train : GatherScopes, TrainingOptions {
 
   int threads_of_run_ = 1;
   std::optional<Planned> planned_;
-  std::unique_ptr<Trainer> trainer_;  // from the first batch on; epochs do not overlap
+  std::unique_ptr<ImageTrainer> trainer_;  // from the first batch on; epochs do not overlap
   double busy_seconds_ = 0, waiting_seconds_ = 0;
   std::uint64_t images_ = 0;
   std::chrono::steady_clock::time_point idle_since_{};

@@ -6,6 +6,7 @@
 
 #include <opencv2/core/utility.hpp>
 
+#include "nodes/bags/bags.h"
 #include "nodes/embed/embed.h"
 #include "nodes/export/export.h"
 #include "nodes/predict/predict.h"
@@ -13,12 +14,14 @@
 #include "nodes/segment/segment.h"
 #include "nodes/to_tensor/to_tensor.h"
 #include "nodes/train/train.h"
+#include "nodes/train_mil/train_mil.h"
 
 FLOWRUN_PLUGIN("torch", FLOWRUN_VERSION, registry) {
   using namespace flowrun::torch_nodes;
   // OpenCV's own threads would run other packets' work in the middle of a call.
   cv::setNumThreads(1);
   registry.library(fmt::format("libtorch {} with {} CUDA devices", TORCH_VERSION, at::getNumGPUs()));
+  registry.node<Bags>("bags");
   registry.node<Embed>("embed");
   registry.node<Export>("export");
   registry.node<Predict>("predict");
@@ -26,4 +29,5 @@ FLOWRUN_PLUGIN("torch", FLOWRUN_VERSION, registry) {
   registry.node<Segment>("segment");
   registry.node<ToTensor>("to_tensor");
   registry.node<Train>("train");
+  registry.node<TrainMil>("train_mil");
 }

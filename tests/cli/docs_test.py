@@ -87,6 +87,10 @@ class Docs(unittest.TestCase):
         for table in ("train.csv", "val.csv"):
             (place / table).write_text("slide,x,y,label\n" + "".join(
                 f"slides/small.svs,{300 * i},{300 * i},{i % 2}\n" for i in range(4)))
+        (place / "features").mkdir()
+        for i in range(12):
+            torch.save(torch.rand(5, 8, generator=torch.Generator().manual_seed(i)) + i % 2, place / f"features/s{i}.pt")
+        (place / "labels.csv").write_text("slide,label\n" + "".join(f"s{i},{i % 2}\n" for i in range(12)))
         shutil.copy(self.annotations, place / "xml")
         shutil.copy(self.model, place)
         shutil.copy(self.encoder, place)

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "labels.h"
+#include "nodes/mil/bags.h"
+
+namespace flowrun::torch_nodes {
+
+/// The files of features at places (see wsi::list_slides), by slide; of a slide's HDF5 and .pt the HDF5.
+/// Throws Error when a slide has two otherwise.
+std::map<std::string, std::filesystem::path> feature_files(const std::vector<std::filesystem::path>& places);
+
+/// A slide of a table that has features.
+struct LabelledBag {
+  Bag bag;
+  BagLabel label;
+  bool held_out = false;  ///< for testing only
+};
+
+/// Sets what each bag's file says; the numbers a tile are those that most have. Bags whose file is missing,
+/// damaged, empty or has other dimensions are left out, and `said` gets why.
+std::uint64_t read_facts(std::vector<LabelledBag>& bags, std::vector<std::string>& said);
+
+/// By which a later run sees whether slides, labels and roles are the same.
+std::string fingerprint(const BagSet& set);
+
+/// "a, b, c and 4 more".
+std::string some_of(const std::vector<std::string>& names);
+
+}  // namespace flowrun::torch_nodes

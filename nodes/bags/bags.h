@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/description.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bag_files.h"
+#include "nodes/mil/bags.h"
+
+namespace flowrun::torch_nodes {
+
+/// Opens the epochs of a training of slides. See describe().
+struct Bags : Open {
+  std::vector<std::filesystem::path> features;
+  std::filesystem::path labels;
+  std::optional<std::filesystem::path> slide_table, test_labels, splits;
+  std::string slide_column, patient_column, label_column;
+  std::vector<std::string> classes, targets;
+  std::optional<int> folds;
+  double validation = 0.2;
+  std::optional<std::int64_t> max_tiles;
+  int count = 20;
+  std::int64_t seed = 0;
+
+  static void describe(Description<Bags>& d);
+  void plan(Costs& costs) override;
+  Scopes open(Inputs& in) override;
+
+ private:
+  using Files = std::map<std::string, std::filesystem::path>;
+  Files files_of(const Inputs& in) const;
+  /// Adds the slides of a table that have features; `said` gets what is to be told.
+  void add_bags(const std::filesystem::path& table, bool held_out, const Files& files,
+                std::vector<LabelledBag>& bags, std::vector<std::string>& said) const;
+  BagSet set_of(const std::vector<LabelledBag>& bags, std::uint64_t dimensions) const;
+};
+
+}  // namespace flowrun::torch_nodes

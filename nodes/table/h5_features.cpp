@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "h5_features.h"
+
+#include <flowrun/error.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+
+#include "h5_file.h"
+
+namespace flowrun::wsi {
+namespace {
+
+constexpr std::size_t message_bytes = std::size_t{1} << 18;
+static_assert(H5Features::most_dimensions * sizeof(float) <= message_bytes);
+static_assert(std::is_trivially_copyable_v<FeatureFacts>);  // goes from one process to the other
+
+template <class T>
+std::string_view bytes_of(const T* values, std::size_t count) {
+  return {reinterpret_cast<const char*>(values), count * sizeof(T)};
+}
+
+std::string name_in(const std::filesystem::path& path, const H5Reader& file) {
+  for (const char* name : {"features", "feats"})
+    if (file.has(name)) return name;
+  throw Error(fmt::format(
+      "{}: there are no features: expected a dataset 'features' (CLAM, TRIDENT) or 'feats' (STAMP)",
+      path.string()));
+}
+
+FeatureFacts facts_of(const std::filesystem::path& path, const H5Reader& file, const std::string& name) {
+  const H5Reader::Shape shape = file.shape(name);
+  if (shape.dims.size() != 2 || !shape.numbers || shape.whole_numbers)
+    throw Error(fmt::format(
+        "{}: '{}' must be floating-point numbers of shape (tiles, dimensions), found {} of shape ({})",
+        path.string(), name, shape.type, fmt::join(shape.dims, ", ")));
+  if (shape.dims[1] == 0 || shape.dims[1] > H5Features::most_dimensions)
+    throw Error(fmt::format("{}: '{}' has {} numbers a tile, expected 1 to {}", path.string(), name,
+                            shape.dims[1], H5Features::most_dimensions));
+  return {shape.dims[0], shape.dims[1]};
+}
+
+/// What the process does: facts, then rows.
+void send_all(const std::filesystem::path& path, const std::vector<std::uint64_t>* selected,
+              const Isolated::Send& send) {
+  const H5Reader file(path);
+  const std::string name = name_in(path, file);
+  const FeatureFacts facts = facts_of(path, file, name);
+  send(bytes_of(&facts, 1));
+  const auto dimensions = static_cast<std::size_t>(facts.dimensions);
+  const std::uint64_t batch = std::max<std::uint64_t>(1, message_bytes / (dimensions * sizeof(float)));
+  std::vector<float> rows;
+  if (!selected) {
+    for (std::uint64_t first = 0; first < facts.rows; first += batch) {
+      file.read(name, first, static_cast<std::size_t>(std::min(batch, facts.rows - first)), rows);
+      send(bytes_of(rows.data(), rows.size()));
+    }
+    return;
+  }
+  if (!selected->empty() && selected->back() >= facts.rows)
+    throw Error(fmt::format("{}: it has {} tiles, fewer than before: it was changed meanwhile", path.string(),
+                            facts.rows));
+  for (auto next = selected->begin(); next != selected->end();) {
+    const std::uint64_t first = *next;
+    const auto end = std::lower_bound(next, selected->end(), first + batch);
+    file.read(name, first, static_cast<std::size_t>(*(end - 1) - first + 1), rows);
+    std::size_t count = 0;
+    for (; next != end; ++next, ++count)
+      std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>((*next - first) * dimensions), dimensions,
+                  rows.begin() + static_cast<std::ptrdiff_t>(count * dimensions));
+    send(bytes_of(rows.data(), count * dimensions));
+  }
+}
+
+/// The next message of the process that reads `path`; what went wrong is told with its name.
+std::string receive_from(Isolated& process, const std::filesystem::path& path) {
+  std::optional<std::string> message;
+  try {
+    message = process.receive();
+  } catch (const Error& error) {
+    const std::string_view text = error.what();
+    if (text.starts_with(path.string())) throw;
+    throw Error(
+        fmt::format("{}: the file is broken; while the HDF5 library read it, {}", path.string(), text));
+  }
+  if (!message) throw Error(fmt::format("{}: the file is broken", path.string()));
+  return *std::move(message);
+}
+
+}  // namespace
+
+H5Features::H5Features(const std::filesystem::path& file, const std::vector<std::uint64_t>* selected)
+    : path_(file), process_([&](const Isolated::Send& send) { send_all(path_, selected, send); }) {
+  const std::string head = receive();
+  if (head.size() != sizeof facts_) throw Error(fmt::format("{}: the file is broken", path_.string()));
+  std::memcpy(&facts_, head.data(), sizeof facts_);
+}
+
+std::string H5Features::receive() {
+  return receive_from(process_, path_);
+}
+
+void H5Features::read(float* to, std::uint64_t rows) {
+  char* at = reinterpret_cast<char*>(to);
+  for (std::size_t left = rows * facts_.dimensions * sizeof(float); left > 0;) {
+    if (used_ == message_.size()) {
+      message_ = receive();
+      used_ = 0;
+    }
+    const std::size_t now = std::min(left, message_.size() - used_);
+    std::memcpy(at, message_.data() + used_, now);
+    at += now;
+    used_ += now;
+    left -= now;
+  }
+}
+
+std::vector<double> read_h5_places(const std::filesystem::path& path) {
+  constexpr std::uint64_t batch = 8192;
+  Isolated process([&](const Isolated::Send& send) {
+    const H5Reader file(path);
+    const std::uint64_t rows = facts_of(path, file, name_in(path, file)).rows;
+    const H5Reader::Shape shape = file.shape("coords");
+    if (shape.dims != std::vector<std::uint64_t>{rows, 2} || !shape.numbers)
+      throw Error(fmt::format("{}: 'coords' must be numbers of shape ({}, 2), found {} of shape ({})",
+                              path.string(), rows, shape.type, fmt::join(shape.dims, ", ")));
+    send(bytes_of(&rows, 1));
+    std::vector<double> places;
+    for (std::uint64_t first = 0; first < rows; first += batch) {
+      file.read("coords", first, static_cast<std::size_t>(std::min(batch, rows - first)), places);
+      send(bytes_of(places.data(), places.size()));
+    }
+  });
+  std::uint64_t rows = 0;
+  const std::string head = receive_from(process, path);
+  std::memcpy(&rows, head.data(), std::min(head.size(), sizeof rows));
+  std::vector<double> places;
+  while (places.size() < 2 * rows) {
+    const std::string message = receive_from(process, path);
+    const std::size_t before = places.size();
+    places.resize(before + message.size() / sizeof(double));
+    std::memcpy(places.data() + before, message.data(), message.size());
+  }
+  return places;
+}
+
+}  // namespace flowrun::wsi

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image_trainer.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <flowrun/error.h>
+#include <fmt/format.h>
+
+#include <string_view>
+#include <utility>
+
+#include "image_task.h"
+#include "nodes/torch/device.h"
+#include "nodes/torch/script_network.h"
+#include "nodes/torch/state_dict.h"
+
+namespace flowrun::torch_nodes {
+namespace {
+
+std::unique_ptr<Network> make(const ImageTrainingOptions& options, std::size_t outputs) {
+  const auto seed = static_cast<std::uint64_t>(options.seed);
+  if (!options.model.script.empty())
+    return load_script(read_script(options.model.script),
+                       options.task == "regression" ? "logits" : options.output, seed);
+  return make_network(options.model.text, static_cast<std::int64_t>(outputs), seed);
+}
+
+ModelFacts facts_of(const ImageTrainingOptions& options, const Task& task, const Batch& first) {
+  const bool ours = options.model.script.empty();
+  return {ours ? options.model.text : script_architecture,
+          task.outputs(),
+          first.images.size(3),
+          first.images.size(2),
+          first.mean,
+          first.std,
+          ours || task.name() != "classification" ? "logits" : options.output,
+          task.name()};
+}
+
+/// What is learnt: all parameters, or those of the last layer.
+NamedTensors learnt(const ImageTrainingOptions& options, const Network& network) {
+  NamedTensors out;
+  if (options.freeze_backbone && network.head().empty())
+    throw Error(fmt::format("freeze_backbone needs a model with a known last layer; {} has none",
+                            options.model.text));
+  for (auto& [name, tensor] : network.parameters()) {
+    const bool learns = !options.freeze_backbone || name.starts_with(network.head());
+    tensor.set_requires_grad(learns);
+    if (learns) out.emplace_back(name, tensor);
+  }
+  return out;
+}
+
+/// Of batch normalisation: of ours, and of PyTorch's in a module.
+bool is_of_one_value(const std::exception& problem) {
+  return std::string_view(problem.what()).find("more than 1 value per channel") != std::string_view::npos;
+}
+
+}  // namespace
+
+ImageTrainer::ImageTrainer(const ImageTrainingOptions& options, const Batch& first)
+    : Trainer(options, make_task(options, first)), options_(options) {
+  auto network = make(options, task().outputs().size());
+  load_weights_of_options(*network);
+  network->to(device());
+  if (options.channels_last)
+    for (auto& [name, tensor] : network->parameters())
+      if (tensor.dim() == 4) tensor.set_data(tensor.contiguous(at::MemoryFormat::ChannelsLast));
+  if (options.checkpointing && !network->checkpoint_blocks(true))
+    throw Error(
+        fmt::format("checkpointing needs a model with known blocks; {} has none", options.model.text));
+  NamedTensors parameters = learnt(options, *network);
+  begin(std::move(network), std::move(parameters), facts_of(options, task(), first), first.epochs,
+        first.training_batches);
+}
+
+void ImageTrainer::load_weights_of_options(Network& network) {
+  if (!options_.weights) return;
+  const Head head = load_weights(network, *options_.weights);
+  if (head == Head::loaded) return;
+  note(fmt::format("{} {}: the last layer begins with random weights", options_.weights->string(),
+                   head == Head::missing ? "has no last layer" : "is of other classes"));
+}
+
+std::string ImageTrainer::more_settings() const {
+  return fmt::format("{} {}", options_.freeze_backbone, options_.output);
+}
+
+void ImageTrainer::save_more(c10::impl::GenericDict& checkpoint) const {
+  checkpoint.insert("part", part_);
+}
+
+void ImageTrainer::resume_more(const Checkpoint& checkpoint) {
+  if (checkpoint.facts.width != facts().width || checkpoint.facts.height != facts().height)
+    throw Error(fmt::format("its images were {} x {} pixels, not {} x {}", checkpoint.facts.width,
+                            checkpoint.facts.height, facts().width, facts().height));
+  part_ = checkpoint.entry("part").toInt();
+}
+
+void ImageTrainer::check(const Batch& batch) const {
+  if (batch.images.dim() != 4 || batch.images.size(1) != 3 || batch.images.size(0) == 0)
+    throw Error("a batch has no images of three colours");
+  if (batch.images.size(2) != facts().height || batch.images.size(3) != facts().width)
+    throw Error(fmt::format("images are {} x {} pixels, but the first were {} x {}; give all one size",
+                            batch.images.size(3), batch.images.size(2), facts().width, facts().height));
+}
+
+void ImageTrainer::take(const Batch& batch) {
+  check(batch);
+  const at::Tensor targets = targets_of(task(), batch);
+  batch.validation ? validate(batch, targets) : train(batch.images, targets);
+}
+
+at::Tensor ImageTrainer::images_on_device(const at::Tensor& images) const {
+  const at::Tensor out = on_device(images);
+  return options_.channels_last ? out.contiguous(at::MemoryFormat::ChannelsLast) : out;
+}
+
+void ImageTrainer::learn(const at::Tensor& images, const at::Tensor& targets) {
+  at::Tensor outputs;
+  {
+    const Autocast in_precision(precision());
+    outputs = network().forward(images);
+  }
+  if (outputs.dim() != 2 || outputs.size(1) != static_cast<std::int64_t>(task().outputs().size()))
+    throw Error(fmt::format("{} gives {} numbers an image, but there are {} {}", options_.model.text,
+                            outputs.dim() == 2 ? outputs.size(1) : 0, task().outputs().size(),
+                            task().outputs_are()));
+  backward(task().loss(outputs, targets), task().weight(targets), outputs, targets);
+}
+
+void ImageTrainer::train(const at::Tensor& images, const at::Tensor& targets) {
+  network().train(!options_.freeze_backbone);  // or else running statistics would move
+  const double weight = task().weight(on_device(targets));
+  std::vector<std::pair<at::Tensor, at::Tensor>> statistics;  // of layers before one that refuses the batch
+  if (images.size(0) == 1)
+    for (const auto& [name, tensor] : network().buffers()) statistics.emplace_back(tensor, tensor.clone());
+  while (weight > 0) {
+    const Sums before = sums();
+    try {
+      learn_in_parts(images, targets, weight);
+      break;
+    } catch (const std::exception& problem) {
+      if (is_of_one_value(problem) && !statistics.empty()) {
+        for (auto& [now, then] : statistics) now.copy_(then);
+        return leave_out();
+      }
+      if (!is_out_of_memory(problem)) throw;
+      set_sums(before);
+      split_after(problem, images, targets);
+    }
+  }
+  end_batch(weight);
+}
+
+/// Of one image, which batch normalisation cannot take.
+void ImageTrainer::leave_out() {
+  skip_batch();
+  if (!std::exchange(left_out_, true))
+    note(fmt::format(
+        "batches of one image of {} x {} pixels are left out: batch normalisation has one value a "
+        "channel, and no variance of it; set another `batch`, or drop_last",
+        facts().width, facts().height));
+}
+
+std::string ImageTrainer::why_no_samples() const {
+  if (!left_out_) return Trainer::why_no_samples();
+  return fmt::format(
+      "each batch has one image of {} x {} pixels, of which batch normalisation has one value a channel and "
+      "no "
+      "variance: set `batch` to 2 or more, or give larger images",
+      facts().width, facts().height);
+}
+
+void ImageTrainer::validate(const Batch& batch, const at::Tensor& targets) {
+  begin_validation();
+  const c10::NoGradGuard no_grad;
+  std::vector<std::string> slides;
+  for (const SampleOrigin& sample : batch.samples) slides.push_back(sample.slide);
+  slides.resize(static_cast<std::size_t>(batch.images.size(0)));
+  at::Tensor outputs;
+  {
+    const Autocast in_precision(precision());
+    outputs = network().forward(images_on_device(batch.images));
+  }
+  score(outputs, targets, slides);
+}
+
+void ImageTrainer::add_metrics(History::Row& row) const {
+  task().add_metrics(by_slide(scored()).value_or(std::vector<Scored>{}), "slide_", row);
+}
+
+std::string ImageTrainer::why_missing(const std::string& metric) const {
+  constexpr std::string_view of_slides = "slide_";
+  if (!metric.starts_with(of_slides)) return Trainer::why_missing(metric);
+  // Nothing where tiles of one slide differ.
+  if (const auto slides = by_slide(scored()))
+    return task().why_missing(metric.substr(of_slides.size()), *slides, "slide");
+  return fmt::format("tiles of one slide have several {}, or their slide is not known",
+                     task().name() == "classification" ? "labels" : "targets");
+}
+
+}  // namespace flowrun::torch_nodes

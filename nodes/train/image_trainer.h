@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <flowrun/torch/batch.h>
+
+#include <string>
+
+#include "image_options.h"
+#include "nodes/trainer/trainer.h"
+
+namespace flowrun::torch_nodes {
+
+/// A model of images in training, whose samples are those of batches.
+class ImageTrainer final : public Trainer {
+ public:
+  /// Makes the task that the options name, and the model for its outputs and the images of `first`, with the
+  /// weights that the options name, or random ones of the seed. Throws Error.
+  ImageTrainer(const ImageTrainingOptions& options, const Batch& first);
+
+  /// A training or validation batch of the epoch under way. Throws Error when it does not fit the first one
+  /// or the loss is no number; when the device's memory is not enough, saying what would be.
+  void take(const Batch& batch);
+
+ private:
+  std::string more_settings() const override;
+  void save_more(c10::impl::GenericDict& checkpoint) const override;
+  void resume_more(const Checkpoint& checkpoint) override;
+  void add_metrics(History::Row& row) const override;
+  std::string why_missing(const std::string& metric) const override;
+  std::string why_no_samples() const override;
+
+  void load_weights_of_options(Network& network);
+  void check(const Batch& batch) const;
+  void train(const at::Tensor& images, const at::Tensor& targets);
+  void leave_out();
+  void split_after(const std::exception& problem, const at::Tensor& images, const at::Tensor& targets);
+  void validate(const Batch& batch, const at::Tensor& targets);
+  void learn(const at::Tensor& images, const at::Tensor& targets);
+  void learn_in_parts(const at::Tensor& images, const at::Tensor& targets, double weight);
+  std::string what_fits(const at::Tensor& images, const at::Tensor& targets);
+  at::Tensor images_on_device(const at::Tensor& images) const;
+
+  ImageTrainingOptions options_;
+  std::int64_t part_ = 0;  // samples computed at once; 0: whole batches
+  bool left_out_ = false;  // a batch of one image
+};
+
+}  // namespace flowrun::torch_nodes

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bag_trainer.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <flowrun/error.h>
+#include <fmt/format.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "evidence.h"
+#include "nodes/mil/pooling.h"
+#include "nodes/mil/slide_outputs.h"
+#include "nodes/trainer/task_kind.h"
+#include "slide_tasks.h"
+
+namespace flowrun::torch_nodes {
+BagTrainer::BagTrainer(const BagTrainingOptions& options, std::shared_ptr<const BagSet> set, std::size_t fold)
+    : Trainer(options, make_slide_task(options, options.intervals, *set, fold)),
+      options_(options),
+      set_(std::move(set)),
+      fold_(fold) {
+  BagModel model{options.model, static_cast<std::int64_t>(set_->dimensions), options.hidden,
+                 options.attention, options.dropout};
+  auto network =
+      std::make_unique<BagNetwork>(std::move(model), numbers_of(options.task, task().outputs().size()),
+                                   static_cast<std::uint64_t>(options.seed));
+  network->to(device());
+  ModelFacts facts;
+  facts.architecture = options.model;
+  facts.classes = task().outputs();
+  facts.output = "logits";
+  facts.task = task().name();
+  NamedTensors learnt = network->parameters();
+  for (auto& [name, tensor] : learnt) tensor.set_requires_grad(true);
+  begin(std::move(network), std::move(learnt), std::move(facts), set_->epochs,
+        set_->count(fold, Role::train));
+}
+
+at::Tensor BagTrainer::targets_of(std::size_t bag) const {
+  if (set_->targets.empty()) return at::tensor({static_cast<std::int64_t>(set_->bags[bag].label)});
+  const auto values = set_->targets_of(bag);
+  return at::tensor(at::ArrayRef<float>(values.data(), values.size())).unsqueeze(0);
+}
+
+void BagTrainer::learn(std::size_t bag, const BagTiles& tiles) {
+  network().train(true);
+  begin_batch(1);
+  tiles.whole().defined() ? learn_whole(bag, on_device(tiles.whole())) : learn_in_blocks(bag, tiles);
+  end_batch(1);
+}
+
+/// Adds the gradients of the bag's loss. The tiles are those of Evidence.
+void BagTrainer::learn_from(std::size_t bag, const at::Tensor& pooled, const at::Tensor& highest,
+                            const at::Tensor& lowest) {
+  const at::Tensor targets = on_device(targets_of(bag));
+  at::Tensor outputs, loss;
+  {
+    const Autocast in_precision(precision());
+    outputs = bags().head(pooled);
+    if (highest.defined())
+      loss =
+          evidence_loss(bags(), set_->bags[bag].label, outputs.size(1), options_.subtyping, highest, lowest);
+  }
+  // A mean over one sample is divided by its weight again, which would make all classes weigh the same.
+  const at::Tensor of_bag = task().loss(outputs, targets) * task().weight(targets);
+  loss = loss.defined() ? options_.bag_weight * of_bag + (1 - options_.bag_weight) * loss : of_bag;
+  backward(loss, 1, outputs, targets);
+}
+
+void BagTrainer::learn_whole(std::size_t bag, const at::Tensor& features) {
+  BagBlock block;
+  {
+    const Autocast in_precision(precision());
+    block = bags().embed(features);
+  }
+  at::Tensor highest, lowest;
+  if (bags().model().kind == "clam_sb") {
+    const std::int64_t count = std::min(options_.k_sample, block.scores.size(0));
+    highest = block.hidden.index_select(0, std::get<1>(block.scores.topk(count)));
+    lowest = block.hidden.index_select(0, std::get<1>((-block.scores).topk(count)));
+  }
+  learn_from(bag, pooled(bags().model(), block), highest, lowest);
+}
+
+void BagTrainer::learn_in_blocks(std::size_t bag, const BagTiles& tiles) {
+  const NamedTensors random = bags().random().state();
+  const bool clam = bags().model().kind == "clam_sb";
+  Pooling pooling(bags().model());
+  Evidence evidence(options_.k_sample);
+  const auto embedded = [&](const at::Tensor& features) {
+    const Autocast in_precision(precision());
+    return bags().embed(on_device(features));
+  };
+  tiles.for_each([&](const at::Tensor& features, std::int64_t first) {
+    const c10::NoGradGuard no_grad;
+    const BagBlock block = embedded(features);
+    pooling.add(block);
+    if (clam) evidence.add(block, first);
+  });
+  at::Tensor pooled = pooling.pooled().requires_grad_();
+  if (clam) evidence.want_gradients();
+  learn_from(bag, pooled, evidence.highest(), evidence.lowest());
+  // The same dropout once more.
+  const RestoredRandom again(bags().random(), random);
+  tiles.for_each([&](const at::Tensor& features, std::int64_t first) {
+    const BagBlock block = embedded(features);
+    BagBlock gradients = pooling.gradients(block, pooled.grad(), first);
+    if (clam) evidence.add_gradients(gradients.hidden, first);
+    std::vector<at::Tensor> of{block.hidden}, by{gradients.hidden.to(block.hidden.scalar_type())};
+    if (block.scores.defined()) of.push_back(block.scores), by.push_back(gradients.scores);
+    torch::autograd::backward(of, by);
+  });
+}
+
+void BagTrainer::evaluate(std::size_t bag, const BagTiles& tiles) {
+  begin_validation();
+  const c10::NoGradGuard no_grad;
+  Pooling pooling(bags().model());
+  at::Tensor outputs;
+  const Autocast in_precision(precision());
+  tiles.for_each(
+      [&](const at::Tensor& features, std::int64_t) { pooling.add(bags().embed(on_device(features))); });
+  outputs = bags().head(pooling.pooled());
+  if (role(bag) == Role::validation) score(outputs, targets_of(bag), {set_->bags[bag].slide});
+  const at::Tensor said = task().predictions(outputs).to(at::kCPU).contiguous();
+  if (!said.isfinite().all().item<bool>())
+    throw Error(
+        fmt::format("what the model of fold {} says of slide '{}' is not finite in epoch {}: lower "
+                    "learning_rate, or set clip_norm",
+                    fold_, set_->bags[bag].slide, next_epoch() + 1));
+  now_.push_back({bag, {said.data_ptr<float>(), said.data_ptr<float>() + said.numel()}});
+}
+
+void BagTrainer::end() {
+  end_epoch();
+  const std::size_t last = history().rows().size() - 1;
+  if (history().best(metric_name(options_)).value_or(last) == last) best_ = now_;
+  now_.clear();
+}
+
+bool BagTrainer::is_over() const {
+  return options_.patience && history().stagnates(metric_name(options_), *options_.patience);
+}
+
+std::string BagTrainer::why_missing(const std::string& metric) const {
+  return fmt::format("fold {}: {}", fold_, task().why_missing(metric, scored(), "slide"));
+}
+
+std::string BagTrainer::why_no_samples() const {
+  return fmt::format("fold {} had nothing to train with in an epoch", fold_);
+}
+
+std::string BagTrainer::more_settings() const {
+  return fmt::format("{} {} {} {} {} {} {}", options_.hidden, options_.attention, options_.dropout,
+                     options_.bag_weight, options_.k_sample, options_.subtyping, options_.intervals);
+}
+
+void BagTrainer::save_more(c10::impl::GenericDict& checkpoint) const {
+  checkpoint.insert("bag_model", bags().model().to_text());
+  auto all = nlohmann::json::array();
+  for (const BagPrediction& one : best_) all.push_back({set_->bags[one.bag].slide, one.predicted});
+  checkpoint.insert("predictions", all.dump());
+}
+
+void BagTrainer::resume_more(const Checkpoint& checkpoint) {
+  if (checkpoint.entry("bag_model").toStringRef() != bags().model().to_text())
+    throw Error(fmt::format("its model is {}, not {}", checkpoint.entry("bag_model").toStringRef(),
+                            bags().model().to_text()));
+  best_.clear();
+  for (const auto& one : nlohmann::json::parse(checkpoint.entry("predictions").toStringRef())) {
+    const auto found = std::ranges::find(set_->bags, one.at(0).get<std::string>(), &Bag::slide);
+    if (found != set_->bags.end())
+      best_.push_back({static_cast<std::size_t>(found - set_->bags.begin()), one.at(1)});
+  }
+}
+
+}  // namespace flowrun::torch_nodes

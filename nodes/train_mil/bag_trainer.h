@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bag_options.h"
+#include "nodes/mil/bag_tiles.h"
+#include "nodes/mil/bags.h"
+#include "nodes/trainer/trainer.h"
+
+namespace flowrun::torch_nodes {
+
+/// What a model says of a slide that it was not trained with.
+struct BagPrediction {
+  std::size_t bag = 0;           ///< of the set
+  std::vector<float> predicted;  ///< by output
+};
+
+/// A model of slides in training, of one fold. A bag is a batch.
+class BagTrainer final : public Trainer {
+ public:
+  BagTrainer(const BagTrainingOptions& options, std::shared_ptr<const BagSet> set, std::size_t fold);
+  using Trainer::task;
+
+  /// What the slide is for in this fold.
+  Role role(std::size_t bag) const { return set_->bags[bag].roles[fold_]; }
+  /// Learns from a bag; larger than a block, it is gone through twice, and learnt from as if it were whole.
+  void learn(std::size_t bag, const BagTiles& tiles);
+  /// Lets the model say what it thinks of a bag: of validation it counts for the epoch's metrics.
+  void evaluate(std::size_t bag, const BagTiles& tiles);
+  /// Ends the epoch, and keeps its predictions when it is the best.
+  void end();
+  /// No epoch is to come: none of the last ones was the best.
+  bool is_over() const;
+  /// Of the best epoch so far.
+  const std::vector<BagPrediction>& predictions() const { return best_; }
+
+ private:
+  std::string more_settings() const override;
+  void save_more(c10::impl::GenericDict& checkpoint) const override;
+  void resume_more(const Checkpoint& checkpoint) override;
+  std::string why_missing(const std::string& metric) const override;
+  std::string why_no_samples() const override;
+
+  BagNetwork& bags() const { return static_cast<BagNetwork&>(network()); }
+  at::Tensor targets_of(std::size_t bag) const;
+  void learn_whole(std::size_t bag, const at::Tensor& features);
+  void learn_in_blocks(std::size_t bag, const BagTiles& tiles);
+  void learn_from(std::size_t bag, const at::Tensor& pooled, const at::Tensor& highest,
+                  const at::Tensor& lowest);
+
+  BagTrainingOptions options_;
+  std::shared_ptr<const BagSet> set_;
+  std::size_t fold_;
+  std::vector<BagPrediction> now_, best_;
+};
+
+}  // namespace flowrun::torch_nodes

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// TrainMil::plan: whether options fit, and what a training takes.
+#include <flowrun/error.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "nodes/torch/device.h"
+#include "nodes/trainer/task_kind.h"
+#include "train_mil.h"
+
+namespace flowrun::torch_nodes {
+namespace {
+
+/// Numbers that the layers keep of a tile for the backward pass, and that this makes of them, as counted in
+/// BagNetwork::embed: of each hidden number four and two, of each that attention is made of seven and five.
+constexpr std::size_t numbers_of_hidden = 6, numbers_of_attention = 12;
+/// Outputs that there may be, of which nothing is known before.
+constexpr std::int64_t most_outputs = 64;
+
+std::size_t weight_bytes(const BagTrainingOptions& o) {
+  const bool clam = o.model == "clam_sb";
+  std::int64_t numbers = (o.dimensions + 1) * o.hidden + (o.hidden + 1) * most_outputs * (clam ? 3 : 1);
+  if (o.model != "mean" && o.model != "max") numbers += 2 * (o.hidden + 1) * o.attention + o.attention + 1;
+  return static_cast<std::size_t>(numbers) * sizeof(float);
+}
+
+}  // namespace
+
+void TrainMil::plan(Costs& costs) {
+  threads_of_run_ = static_cast<int>(costs.threads);
+  check_task(*this);
+  if (metric_name(*this).starts_with("slide_"))
+    throw OptionError("metric", fmt::format("'{}' is of tiles; here each sample is a slide", *metric),
+                      metric->substr(std::string_view("slide_").size()));
+  if (model == "clam_sb" && task != "classification")
+    throw OptionError("model", "clam_sb learns from single tiles by their slide's class",
+                      "task: classification");
+  try {
+    choose_device(device);
+  } catch (const Error& problem) {
+    throw OptionError("device", problem.what());
+  }
+  const auto tiles = static_cast<std::size_t>(block_tiles);
+  const std::size_t block = tiles * static_cast<std::size_t>(dimensions) * sizeof(float);
+  const std::size_t layers = tiles * sizeof(float) *
+                             (numbers_of_hidden * static_cast<std::size_t>(hidden) +
+                              numbers_of_attention * static_cast<std::size_t>(attention));
+  // Weights, gradients, and what adamw keeps: two numbers a weight. Those of all folds stay.
+  const std::size_t weights = weight_bytes(*this),
+                    folds = std::max<std::size_t>(1, folds_of(costs.in("bags")));
+  costs.keeps_for_run = folds * 4 * weights + (bags_at_once + 1) * block + layers;
+  costs.out("models", folds * weights);
+}
+
+}  // namespace flowrun::torch_nodes

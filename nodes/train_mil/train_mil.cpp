@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train_mil.h"
+
+#include <flowrun/error.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "bag_trainer.h"
+#include "nodes/base/in_parallel.h"
+#include "nodes/base/out_file.h"
+#include "nodes/mil/slide_models.h"
+#include "nodes/torch/device.h"
+#include "nodes/torch/tensor_memory.h"
+#include "nodes/trainer/task_kind.h"
+#include "nodes/trainer/training_files.h"
+#include "summary.h"
+
+namespace flowrun::torch_nodes {
+
+TrainMil::TrainMil() = default;
+TrainMil::~TrainMil() = default;
+
+std::string TrainMil::folder(std::size_t fold) const {
+  return fmt::format("fold_{}", fold);
+}
+
+void TrainMil::begin(const BagEpoch& epoch) {
+  const BagSet& set = *epoch.set;
+  if (set.dimensions > static_cast<std::uint64_t>(dimensions))
+    throw Error(
+        fmt::format("features have {} numbers a tile, but memory is reserved for {}: set dimensions to {}",
+                    set.dimensions, dimensions, set.dimensions));
+  keep_tensor_memory();
+  set_ = epoch.set;
+  for (std::size_t fold = 0; fold < set.folds; ++fold) {
+    folds_.push_back(std::make_unique<BagTrainer>(*this, set_, fold));
+    if (epoch.number > 0) folds_.back()->resume(dir / folder(fold) / "last.pt");
+  }
+}
+
+Action TrainMil::process(Inputs& in, Outputs&) {
+  return [this, epoch = in.share<BagEpoch>("bags"), &scope = in.scope()] { take(epoch, scope); };
+}
+
+template <class Work>
+void TrainMil::for_each_bag(const BagEpoch& epoch, const Scope& scope, bool training, const Work& work) {
+  std::mutex mutex;
+  const BagSet& set = *epoch.set;
+  const auto left_out = [&](const Bag& bag, const UnreadBag& problem) {
+    const std::scoped_lock lock(mutex);
+    unread_.insert(fmt::format("slide '{}' is left out: {}", bag.slide, problem.what()));
+  };
+  const auto wanted = [&](std::size_t bag) {
+    return std::ranges::any_of(folds_, [&](const auto& fold) {
+      const Role role = fold->role(bag);
+      return !fold->is_over() && role != Role::none && (role == Role::train) == training;
+    });
+  };
+  wsi::in_parallel(
+      static_cast<std::int64_t>(set.bags.size()), bags_at_once, scope,
+      [&](std::int64_t i) -> std::function<void()> {
+        const auto at = static_cast<std::size_t>(i);
+        const std::size_t number = training ? epoch.order[at] : at;
+        const Bag& bag = set.bags[number];
+        if (!wanted(number)) return {};
+        try {
+          return [&, number,
+                  tiles = std::make_shared<BagTiles>(
+                      bag.file, training ? set.drawn_tiles(bag, epoch.number) : std::nullopt,
+                      static_cast<std::uint64_t>(block_tiles))] {
+            const ModelThreads share(threads.value_or(threads_of_run_));
+            try {
+              work(number, *tiles);
+            } catch (
+                const UnreadBag& problem) {  // one larger than a block, before anything was learnt from it
+              left_out(bag, problem);
+            }
+          };
+        } catch (const UnreadBag& problem) {  // the others go on
+          left_out(bag, problem);
+          return {};
+        }
+      });
+}
+
+void TrainMil::take(const std::shared_ptr<const BagEpoch>& epoch, const Scope& scope) {
+  if (folds_.empty()) begin(*epoch);
+  epoch_ = epoch->number;
+  for (std::size_t fold = 0; fold < folds_.size(); ++fold)
+    if (!folds_[fold]->is_over() && folds_[fold]->next_epoch() != epoch->number)
+      throw Error(fmt::format(
+          "epoch {} is to be trained, but {} is of epoch {}: run with --force to train anew",
+          epoch->number + 1, (dir / folder(fold) / "last.pt").string(), folds_[fold]->next_epoch()));
+  for_each_bag(*epoch, scope, true, [&](std::size_t bag, const BagTiles& tiles) {
+    for (const auto& fold : folds_)
+      if (!fold->is_over() && fold->role(bag) == Role::train) fold->learn(bag, tiles);
+  });
+  for_each_bag(*epoch, scope, false, [&](std::size_t bag, const BagTiles& tiles) {
+    for (const auto& fold : folds_)
+      if (!fold->is_over() && (fold->role(bag) == Role::validation || fold->role(bag) == Role::test))
+        fold->evaluate(bag, tiles);
+  });
+}
+
+void TrainMil::finish(Inputs& in, Outputs& out) {
+  for (const std::string& text : unread_)
+    if (told_.insert(text).second) out.note(text);
+  if (folds_.empty() || in.scope().failed()) return;
+  const ModelThreads share(threads.value_or(threads_of_run_));
+  std::vector<FoldPredictions> all;
+  for (std::size_t fold = 0; fold < folds_.size(); ++fold) {
+    BagTrainer& trainer = *folds_[fold];
+    if (!trainer.is_over()) {
+      trainer.end();
+      hand_on_epoch(trainer, metric_name(*this), in.scope(), dir, folder(fold));
+      if (trainer.is_over())
+        out.note(fmt::format("fold {} stopped early: no better {} in {} epochs", fold, metric_name(*this),
+                             *patience));
+    }
+    for (std::string& note : trainer.take_notes()) out.note(std::move(note));
+    all.push_back(trainer.predictions());
+  }
+  const Task& what = folds_.front()->task();
+  wsi::write_file(in.scope().hand_on(dir, "predictions.csv"), predictions_csv(what, *set_, all));
+  const bool over = std::ranges::all_of(folds_, [](const auto& fold) { return fold->is_over(); });
+  if (over) out.end_scopes();
+  if (over || epoch_ + 1 == set_->epochs)
+    wsi::write_file(in.scope().hand_on(dir, "metrics.json"), metrics_json(what, *set_, all));
+}
+
+Packets TrainMil::finish_run(Inputs& in, Outputs&) {
+  if (in.scope().failed()) return {};
+  folds_.clear();  // their memory before the models'
+  release_tensor_memory();
+  return {1, [this](std::uint64_t, Outputs& out) {
+            std::vector<std::filesystem::path> files;
+            for (std::size_t fold = 0; std::filesystem::exists(dir / folder(fold) / "best.pt"); ++fold)
+              files.push_back(dir / folder(fold) / "best.pt");
+            out.emit("models", read_slide_models(files));
+          }};
+}
+
+}  // namespace flowrun::torch_nodes

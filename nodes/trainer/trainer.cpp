@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <flowrun/error.h>
+#include <fmt/format.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "nodes/torch/device.h"
+
+namespace flowrun::torch_nodes {
+namespace {
+
+std::optional<c10::ScalarType> half_of(const TrainingOptions& options) {
+  if (options.precision == "fp16") return at::kHalf;
+  if (options.precision == "bf16") return at::kBFloat16;
+  return {};
+}
+
+}  // namespace
+
+Trainer::Trainer(TrainingOptions options, std::unique_ptr<const Task> task)
+    : options_(std::move(options)), task_(std::move(task)), device_(choose_device(options_.device)) {
+  if (options_.precision == "fp16" && device_.is_cpu())
+    throw Error("precision: fp16 needs a GPU; say fp32 or bf16");
+}
+
+void Trainer::begin(std::unique_ptr<Network> network, NamedTensors learnt, ModelFacts facts,
+                    std::uint64_t epochs, std::uint64_t batches_per_epoch) {
+  network_ = std::move(network);
+  facts_ = std::move(facts);
+  for (const auto& [name, tensor] : network_->buffers())
+    if (!tensor.isfinite().all().item<bool>()) not_finite_.insert(name);
+  optimizer_ = std::make_unique<Optimizer>(options_, std::move(learnt));
+  const auto per_step = static_cast<std::uint64_t>(options_.accumulate);
+  course_.epochs = std::max<std::uint64_t>(1, epochs);
+  course_.steps_per_epoch = std::max<std::uint64_t>(1, (batches_per_epoch + per_step - 1) / per_step);
+}
+
+at::Tensor Trainer::on_device(const at::Tensor& tensor) const {
+  // From pinned memory the copy runs beside what the device computes.
+  return tensor.to(device_, tensor.scalar_type(), /*non_blocking=*/true);
+}
+
+Autocast::Setting Trainer::precision() const {
+  return {device_.type(), half_of(options_)};
+}
+
+void Trainer::begin_batch(double weight) {
+  if (unit_ == 0) unit_ = weight;
+}
+
+void Trainer::backward(const at::Tensor& loss, double weight, const at::Tensor& outputs,
+                       const at::Tensor& targets) {
+  const double value = loss.detach().item<double>();
+  if (!std::isfinite(value))
+    throw Error(
+        fmt::format("the loss is {} in epoch {}, batch {}: lower learning_rate, set clip_norm, or "
+                    "check what it is given",
+                    value, next_epoch() + 1, batches_ + 1));
+  // So that the gradients of all parts, and of all batches of a step, are those of one mean over their
+  // samples.
+  const double share = weight / unit_, scale = options_.precision == "fp16" ? scale_.factor : 1;
+  torch::autograd::backward({loss * (share * scale)}, {});
+  sums_.loss += value * weight;
+  sums_.weight += weight;
+  sums_.samples += static_cast<std::uint64_t>(outputs.size(0));
+  sums_.metric += task_->training_sum(outputs.detach(), targets);
+}
+
+void Trainer::end_batch(double weight) {
+  window_weight_ += weight;
+  ++batches_;
+  if (++in_window_ >= options_.accumulate) take_step();
+}
+
+void Trainer::skip_batch() {
+  ++batches_;
+  if (in_window_ == 0) unit_ = 0;
+}
+
+void Trainer::forget_step() {
+  forget_gradients();
+  window_weight_ = unit_ = 0;
+  in_window_ = 0;
+}
+
+void Trainer::take_step() {
+  const c10::NoGradGuard no_grad;
+  in_window_ = 0;
+  const double weight = std::exchange(window_weight_, 0), unit = std::exchange(unit_, 0);
+  if (weight == 0) return;  // all of targets that weigh nothing
+  const std::vector<at::Tensor> gradients = gradients_of(optimizer_->parameters());
+  if (unit != weight)
+    for (const at::Tensor& gradient : gradients) gradient.mul_(unit / weight);
+  if (options_.precision == "fp16" && !scale_.unscale(gradients)) {
+    ++skipped_;
+    return optimizer_->forget_gradients();
+  }
+  if (options_.clip_norm) {
+    const double norm = clip(gradients, *options_.clip_norm);
+    if (!std::isfinite(norm))
+      throw Error(fmt::format("the gradients' norm is {} in epoch {}, batch {}: lower learning_rate", norm,
+                              next_epoch() + 1, batches_));
+  }
+  {
+    const c10::AutoGradMode as_it_was(true);
+    const auto step = static_cast<std::uint64_t>(optimizer_->steps());
+    optimizer_->step(learning_rate(options_, course_, step), cycled_momentum(options_, course_, step));
+  }
+  optimizer_->forget_gradients();
+  if (options_.empty_cache_steps > 0 && optimizer_->steps() % options_.empty_cache_steps == 0)
+    empty_cache(device_);
+}
+
+void Trainer::begin_validation() {
+  if (in_window_ > 0) take_step();
+  network_->train(false);
+}
+
+void Trainer::score(const at::Tensor& outputs, const at::Tensor& targets,
+                    const std::vector<std::string>& slides) {
+  const std::int64_t count = outputs.size(0);
+  validation_loss_sum_ +=
+      task_->validation_loss(outputs, on_device(targets)).item<double>() * static_cast<double>(count);
+  const at::Tensor predictions = task_->predictions(outputs).to(at::kCPU).contiguous();
+  if (!predictions.isfinite().all().item<bool>())
+    throw Error(
+        fmt::format("the model's predictions of validation are not finite in epoch {}: lower learning_rate, "
+                    "or set clip_norm",
+                    next_epoch() + 1));
+  const at::Tensor right = targets.to(at::kFloat).reshape({count, -1}).contiguous();
+  const auto row_of = [](const at::Tensor& rows, std::int64_t i) {
+    const float* row = rows.data_ptr<float>() + i * rows.size(1);
+    return std::vector<float>(row, row + rows.size(1));
+  };
+  for (std::int64_t i = 0; i < count; ++i)
+    scored_.push_back({slides.at(static_cast<std::size_t>(i)), row_of(right, i), row_of(predictions, i)});
+}
+
+}  // namespace flowrun::torch_nodes

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <c10/core/Device.h>
+#include <flowrun/torch/model.h>
+
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gradients.h"
+#include "history.h"
+#include "nodes/torch/autocast.h"
+#include "nodes/torch/model_file.h"
+#include "optimizer.h"
+#include "schedule.h"
+#include "task.h"
+#include "training_options.h"
+
+namespace flowrun::torch_nodes {
+
+/// A model in training: what all of them have in common, whatever a sample is: steps, precision, schedule,
+/// random state, history, checkpoints. A class of its own for each kind of sample derives from it and feeds
+/// it: for each batch begin_batch(), backward() once or in parts, end_batch(); then, in an epoch,
+/// begin_validation() and score(). Not thread-safe.
+class Trainer {
+ public:
+  virtual ~Trainer() = default;
+
+  /// Ends the epoch: adds its numbers to the history. Throws Error when the model is not finite.
+  void end_epoch();
+
+  /// Writes model, optimiser, scaler, random state and history. The same bytes for the same training.
+  void save(const std::filesystem::path& file) const;
+  /// Goes on where save() left off. Throws Error when `file` is no checkpoint of a training with these
+  /// options and classes.
+  void resume(const std::filesystem::path& file);
+
+  const History& history() const { return history_; }
+  /// The epoch that comes next, from 0.
+  std::uint64_t next_epoch() const { return history_.rows().size(); }
+  /// What the user should know, once: weights without the last layer, batches that were split or left
+  /// out, a metric that cannot be told.
+  std::vector<std::string> take_notes() { return std::exchange(notes_, {}); }
+
+ protected:
+  /// Throws Error. The derived class then makes a network and begins.
+  Trainer(TrainingOptions options, std::unique_ptr<const Task> task);
+  /// `network` has one output for each of the task's and is on device(); `learnt` are those of its parameters
+  /// that are learnt.
+  void begin(std::unique_ptr<Network> network, NamedTensors learnt, ModelFacts facts, std::uint64_t epochs,
+             std::uint64_t batches_per_epoch);
+
+  // For derived classes, what they may add.
+  /// What decides how training goes on, besides TrainingOptions.
+  virtual std::string more_settings() const = 0;
+  virtual void save_more(c10::impl::GenericDict&) const {}
+  /// Throws Error that says what is wrong.
+  virtual void resume_more(const Checkpoint&) {}
+  /// Metrics of validation beside those of its samples.
+  virtual void add_metrics(History::Row&) const {}
+  /// Why the metric of the best epoch is null.
+  virtual std::string why_missing(const std::string& metric) const;
+  virtual std::string why_no_samples() const { return "an epoch had no training samples"; }
+
+  // For derived classes, to call.
+  const Task& task() const { return *task_; }
+  const ModelFacts& facts() const { return facts_; }
+  Network& network() const { return *network_; }
+  c10::Device device() const { return device_; }
+  at::Tensor on_device(const at::Tensor& tensor) const;
+  void note(std::string text) { notes_.push_back(std::move(text)); }
+  /// That the options say.
+  Autocast::Setting precision() const;
+
+  /// A batch, or what is left of one that was begun before, whose targets weigh so much.
+  void begin_batch(double weight);
+  /// Adds the gradients of `loss`, the mean over samples with these targets, which are all of the batch or a
+  /// part and weigh so much. Throws Error when it is no number.
+  void backward(const at::Tensor& loss, double weight, const at::Tensor& outputs, const at::Tensor& targets);
+  /// Takes a step when that was the last batch of one.
+  void end_batch(double weight);
+  /// Counts a batch that nothing was learnt from.
+  void skip_batch();
+  /// Of the step under way nothing is left, neither of this batch nor of earlier ones of the same step.
+  void forget_step();
+  void forget_gradients() { optimizer_->forget_gradients(); }
+  bool in_step() const { return in_window_ > 0; }
+
+  /// What was learnt from in the epoch under way.
+  struct Sums {
+    double loss = 0, weight = 0;  // of targets
+    double metric = 0;            // Task::training_sum()
+    std::uint64_t samples = 0;
+  };
+  const Sums& sums() const { return sums_; }
+  void set_sums(const Sums& sums) { sums_ = sums; }
+
+  void begin_validation();
+  /// Adds samples of validation, named by slide, with targets on the CPU. Throws Error when what the model
+  /// says is no number.
+  void score(const at::Tensor& outputs, const at::Tensor& targets, const std::vector<std::string>& slides);
+  const std::vector<Scored>& scored() const { return scored_; }
+
+ private:
+  void check_finite() const;
+  void note_missing_metric(const History::Row& row);
+  void take_step();
+
+  TrainingOptions options_;
+  std::unique_ptr<const Task> task_;
+  ModelFacts facts_;
+  c10::Device device_;
+  std::unique_ptr<Network> network_;
+  std::unique_ptr<Optimizer> optimizer_;
+  Course course_;
+  History history_;
+  std::vector<std::string> notes_;
+
+  // Of the step under way:
+  std::int64_t in_window_ = 0;  // batches taken
+  double window_weight_ = 0;    // of their targets
+  double unit_ = 0;             // of the first of them: what gradients are divided by until all is known
+
+  std::uint64_t batches_ = 0;         // of training, in this epoch
+  std::set<std::string> not_finite_;  // from the beginning, as masks of attention are
+  bool no_metric_ = false;            // as was told
+  LossScale scale_;                   // for fp16
+
+  // Of the epoch under way.
+  Sums sums_;
+  double validation_loss_sum_ = 0;
+  std::uint64_t skipped_ = 0;  // steps, in fp16
+  std::vector<Scored> scored_;
+};
+
+}  // namespace flowrun::torch_nodes
