@@ -65,6 +65,7 @@ void Trainer::resume(const std::filesystem::path& file) {
   if (checkpoint.facts.width != facts_.width || checkpoint.facts.height != facts_.height)
     throw wrong(fmt::format("its images were {} x {} pixels, not {} x {}", checkpoint.facts.width,
                             checkpoint.facts.height, facts_.width, facts_.height));
+  facts_.mpp = checkpoint.facts.mpp;
   try {
     if (load_weights(*network_, to_map(checkpoint.entry("model")), file.string()) != Head::loaded)
       throw wrong("it has no last layer");

@@ -15,6 +15,7 @@
 
 #include "nodes/torch/autocast.h"
 #include "nodes/torch/device.h"
+#include "nodes/torch/resolution.h"
 #include "nodes/torch/script_network.h"
 #include "nodes/torch/state_dict.h"
 
@@ -69,7 +70,8 @@ Trainer::Trainer(TrainingOptions options, std::unique_ptr<const Task> task, cons
             first.mean,
             first.std,
             ours || task_->name() != "classification" ? "logits" : options_.output,
-            task_->name()};
+            task_->name(),
+            mpp_of(first)};
   if (options_.precision == "fp16" && device_.is_cpu())
     throw Error("precision: fp16 needs a GPU; say fp32 or bf16");
   load_weights_of_options();
@@ -106,6 +108,9 @@ void Trainer::check(const Batch& batch) const {
 
 void Trainer::take(const Batch& batch) {
   check(batch);
+  if (const auto mpp = mpp_of(batch);
+      facts_.mpp && (!mpp || std::abs(*mpp / *facts_.mpp - 1) > usual_mpp_tolerance))
+    facts_.mpp.reset();  // samples of several resolutions
   const at::Tensor targets = task_->targets(batch);
   batch.validation ? validate(batch, targets) : train(batch.images, targets);
 }
