@@ -12,11 +12,11 @@
 #include <utility>
 
 #include "nodes/base/if_connected.h"
-#include "nodes/base/in_parallel.h"
 #include "nodes/region/value_regions.h"
 #include "nodes/slide/slide_files.h"
 #include "nodes/torch/device.h"
 #include "nodes/torch/normalisation.h"
+#include "nodes/torch/pieces.h"
 #include "segmenter.h"
 
 namespace flowrun::torch_nodes {
@@ -212,18 +212,13 @@ void Segment::process(Inputs& in, Outputs& out) {
   const auto tissue_mask = wsi::if_connected<wsi::Mask>(in, "mask");
   cv::Mat values = cv::Mat::zeros(raster.size, CV_8UC1);
   const std::vector<cv::Point> inputs = inputs_on(raster, picture.downsample(), tissue_mask.get());
-  const auto count = static_cast<std::int64_t>(inputs.size());
-  const bool whole =
-      wsi::in_parallel((count + batch - 1) / batch, loaded_->threads, in.scope(),
-                       [&](std::int64_t i) -> std::function<void()> {
-                         const ModelThreads one(1);  // on a CPU inputs are what is computed at the same time
-                         const auto first = static_cast<std::size_t>(i * batch);
-                         fill(picture, raster,
-                              std::span(inputs).subspan(
-                                  first, std::min(inputs.size() - first, static_cast<std::size_t>(batch))),
-                              values);
-                         return {};
-                       });
+  const bool whole = in_pieces(static_cast<std::int64_t>(inputs.size()), batch, loaded_->threads, in.scope(),
+                               [&](std::int64_t begin, std::int64_t end) {
+                                 fill(picture, raster,
+                                      std::span(inputs).subspan(static_cast<std::size_t>(begin),
+                                                                static_cast<std::size_t>(end - begin)),
+                                      values);
+                               });
   if (!whole) return;
   std::vector<wsi::Region> regions = wsi::regions_of(values, picture.downsample() * raster.factor);
   if (const std::size_t bytes = wsi::bytes_of(regions); bytes > most_region_bytes)

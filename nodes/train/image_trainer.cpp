@@ -6,11 +6,13 @@
 #include <flowrun/error.h>
 #include <fmt/format.h>
 
+#include <cmath>
 #include <string_view>
 #include <utility>
 
 #include "image_task.h"
 #include "nodes/torch/device.h"
+#include "nodes/torch/resolution.h"
 #include "nodes/torch/script_network.h"
 #include "nodes/torch/state_dict.h"
 
@@ -34,7 +36,8 @@ ModelFacts facts_of(const ImageTrainingOptions& options, const Task& task, const
           first.mean,
           first.std,
           ours || task.name() != "classification" ? "logits" : options.output,
-          task.name()};
+          task.name(),
+          mpp_of(first)};
 }
 
 /// What is learnt: all parameters, or those of the last layer.
@@ -94,6 +97,7 @@ void ImageTrainer::resume_more(const Checkpoint& checkpoint) {
   if (checkpoint.facts.width != facts().width || checkpoint.facts.height != facts().height)
     throw Error(fmt::format("its images were {} x {} pixels, not {} x {}", checkpoint.facts.width,
                             checkpoint.facts.height, facts().width, facts().height));
+  facts().mpp = checkpoint.facts.mpp;
   part_ = checkpoint.entry("part").toInt();
 }
 
@@ -107,6 +111,9 @@ void ImageTrainer::check(const Batch& batch) const {
 
 void ImageTrainer::take(const Batch& batch) {
   check(batch);
+  if (const auto mpp = mpp_of(batch);
+      facts().mpp && (!mpp || std::abs(*mpp / *facts().mpp - 1) > usual_mpp_tolerance))
+    facts().mpp.reset();  // samples of several resolutions
   const at::Tensor targets = targets_of(task(), batch);
   batch.validation ? validate(batch, targets) : train(batch.images, targets);
 }

@@ -69,6 +69,7 @@ class Trainer {
   // For derived classes, to call.
   const Task& task() const { return *task_; }
   const ModelFacts& facts() const { return facts_; }
+  ModelFacts& facts() { return facts_; }
   Network& network() const { return *network_; }
   c10::Device device() const { return device_; }
   at::Tensor on_device(const at::Tensor& tensor) const;
