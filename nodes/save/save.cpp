@@ -31,7 +31,7 @@ bool is_srgb(const Tile& tile) {
 
 /// Where all pixels are as files store them, tables say nothing of colours.
 bool tells_color(const Tile& tile) {
-  return is_srgb(tile) || (tile.sample && tile.sample->set->some_in_srgb);
+  return is_srgb(tile) || (tile.sample && tile.sample->set && tile.sample->set->some_in_srgb);
 }
 
 TableText columns_of(const Save& options, const Tile* tile) {
