@@ -21,7 +21,7 @@ set(torch_common_headers <algorithm> <array> <cmath> <filesystem> <fmt/format.h>
 target_precompile_headers(flowrun_torch PRIVATE ${torch_common_headers} <torch/csrc/autograd/autograd.h>)
 
 set(torch_stage_sources)
-foreach(stage trainer mil bags embed export predict save_features segment to_tensor train train_mil)
+foreach(stage trainer mil bags embed export predict predict_mil read_features save_features segment to_tensor train train_mil)
   file(GLOB sources CONFIGURE_DEPENDS ${tree}/nodes/${stage}/*.cpp)
   list(APPEND torch_stage_sources ${sources})
 endforeach()

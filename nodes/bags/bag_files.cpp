@@ -8,28 +8,11 @@
 #include <algorithm>
 #include <set>
 
-#include "labels.h"
 #include "nodes/base/random.h"
 #include "nodes/mil/feature_reader.h"
 #include "nodes/slide/slide_files.h"
-#include "nodes/table/slide_list.h"
 
 namespace flowrun::torch_nodes {
-
-std::map<std::string, std::filesystem::path> feature_files(const std::vector<std::filesystem::path>& places) {
-  std::map<std::string, std::filesystem::path> files;
-  for (const wsi::ListedSlide& listed : wsi::list_slides(places, {".h5", ".hdf5", ".pt"})) {
-    const std::string name = bag_name(listed.path.filename().string());
-    auto [it, is_new] = files.try_emplace(name, listed.path);
-    if (is_new) continue;
-    const bool was_tensor = it->second.extension() == ".pt", is_tensor = listed.path.extension() == ".pt";
-    if (was_tensor == is_tensor)
-      throw Error(fmt::format("two files have features of slide '{}': {} and {}", name, it->second.string(),
-                              listed.path.string()));
-    if (was_tensor) it->second = listed.path;
-  }
-  return files;
-}
 
 std::uint64_t read_facts(std::vector<LabelledBag>& bags, std::vector<std::string>& said) {
   std::map<std::string, std::string> why;  // by slide

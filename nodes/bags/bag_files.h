@@ -11,10 +11,6 @@
 
 namespace flowrun::torch_nodes {
 
-/// The files of features at places (see wsi::list_slides), by slide; of a slide's HDF5 and .pt the HDF5.
-/// Throws Error when a slide has two otherwise.
-std::map<std::string, std::filesystem::path> feature_files(const std::vector<std::filesystem::path>& places);
-
 /// A slide of a table that has features.
 struct LabelledBag {
   Bag bag;

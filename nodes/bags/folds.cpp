@@ -11,8 +11,8 @@
 #include <map>
 #include <set>
 
-#include "labels.h"
 #include "nodes/base/random.h"
+#include "nodes/mil/feature_files.h"
 #include "nodes/table/csv.h"
 
 namespace flowrun::torch_nodes {

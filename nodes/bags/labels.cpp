@@ -8,9 +8,9 @@
 #include <cmath>
 #include <utility>
 
+#include "nodes/mil/feature_files.h"
 #include "nodes/table/csv.h"
 #include "nodes/table/label_text.h"
-#include "nodes/table/slide_names.h"
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -26,13 +26,6 @@ std::optional<std::size_t> patient_column(const wsi::CsvReader& table, const Lab
 }
 
 }  // namespace
-
-std::string bag_name(std::string_view text) {
-  std::string name = wsi::slide_stem(text);
-  for (const std::string_view extension : {".h5", ".hdf5", ".pt"})
-    if (name.ends_with(extension)) return wsi::slide_stem(name.substr(0, name.size() - extension.size()));
-  return name;
-}
 
 BagLabels::BagLabels(const std::filesystem::path& labels, const std::optional<std::filesystem::path>& slides,
                      const LabelColumns& columns) {

@@ -24,9 +24,6 @@ struct BagLabel {
   std::string place;  ///< "labels.csv:12"
 };
 
-/// "x" of "x.h5", "x.svs", "folder/x.pt": the name by which tables and files of features are matched.
-std::string bag_name(std::string_view text);
-
 /// Labels by slide.
 class BagLabels {
  public:

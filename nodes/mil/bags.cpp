@@ -2,7 +2,7 @@
 #include "bags.h"
 
 #include <algorithm>
-#include <numeric>
+#include <set>
 
 #include "nodes/base/random.h"
 
@@ -44,13 +44,13 @@ std::size_t BagSet::bytes() const {
 
 std::optional<std::vector<std::uint64_t>> BagSet::drawn_tiles(const Bag& bag, std::uint64_t epoch) const {
   if (!max_tiles || bag.tiles <= *max_tiles) return {};
-  std::vector<std::uint64_t> all(bag.tiles);
-  std::iota(all.begin(), all.end(), std::uint64_t{0});
   wsi::Random random(wsi::mix(seed, bag.slide), epoch);
-  for (std::size_t i = 0; i < *max_tiles; ++i) std::swap(all[i], all[i + random.below(all.size() - i)]);
-  all.resize(*max_tiles);
-  std::ranges::sort(all);
-  return all;
+  std::set<std::uint64_t> drawn;  // Floyd's way (Bentley and Floyd 1987)
+  for (std::uint64_t last = bag.tiles - *max_tiles; last < bag.tiles; ++last) {
+    const std::uint64_t tile = random.below(last + 1);
+    drawn.insert(drawn.contains(tile) ? last : tile);
+  }
+  return std::vector<std::uint64_t>(drawn.begin(), drawn.end());
 }
 
 }  // namespace flowrun::torch_nodes

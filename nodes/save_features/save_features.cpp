@@ -10,6 +10,7 @@
 
 #include "anndata.h"
 #include "nodes/base/out_file.h"
+#include "nodes/mil/feature_files.h"
 #include "nodes/slide/coords_layout.h"
 #include "nodes/table/h5_file.h"
 #include "nodes/table/slide_names.h"
@@ -46,6 +47,10 @@ struct SlideFiles {
   std::filesystem::path plain_path() const { return pt.string() + ".numbers"; }
 };
 
+std::string file_in(const std::string& layout, const std::string& stem) {
+  return (layout == "clam" ? "h5_files/" : "") + stem + (layout == "h5ad" ? ".h5ad" : ".h5");
+}
+
 /// Without the rows.
 void create(const SaveFeatures& options, bool halves, const Features& features, const Scope& scope,
             SlideFiles& files) {
@@ -54,13 +59,9 @@ void create(const SaveFeatures& options, bool halves, const Features& features, 
   const char* const name = dataset_of(options.layout);
   const std::string stem =
       options.layout == "trident" ? wsi::trident_name(scope.name(), slide.path.string()) : scope.name();
-  const std::string folder = clam ? "h5_files/" : "";
   files.dimensions = features.values.size(1);
-  if (options.layout == "h5ad") {
-    files.h5.emplace(scope.stage(options.dir, stem + ".h5ad"));
-    return begin_anndata(features, stem, *files.h5);
-  }
-  files.h5.emplace(scope.stage(options.dir, folder + stem + ".h5"));
+  files.h5.emplace(scope.stage(options.dir, file_in(options.layout, stem)));
+  if (options.layout == "h5ad") return begin_anndata(features, stem, *files.h5);
   // TRIDENT writes chunks of one row.
   const std::size_t chunk = options.layout == "trident" ? 1 : 32;
   files.h5->add({name,
@@ -110,9 +111,13 @@ void SaveFeatures::describe(Description<SaveFeatures>& d) {
           "attributes. h5ad: <slide>.h5ad, as scverse's tools (AnnData, squidpy) open it: features as X, the "
           "tiles' centres in level-0 pixels as obsm spatial, <slide>_<x>_<y> of their edges as names, slide, "
           "encoder, tile_extent and mpp of level 0 as uns. Rows are in "
-          "the order of the tiles. A slide without tiles gets no file, which is told.")
+          "the order of the tiles. A slide without tiles gets no file, which is told. When all slides are "
+          "done, `files` says where those of this run and of earlier ones are, for `bags` and "
+          "`read_features`.")
       .example("files: {type: save_features, from: features, dir: out_features}")
-      .input<Features>("features");
+      .resumes()
+      .input<Features>("features")
+      .output<FeatureFiles>("files");
   d.option("dir", &SaveFeatures::dir, "folder to write to").required().output_folder();
   d.option("layout", &SaveFeatures::layout, "whose files").choices({"clam", "trident", "stamp", "h5ad"});
   d.option("dtype", &SaveFeatures::type,
@@ -131,6 +136,7 @@ void SaveFeatures::plan(Costs& costs) {
     throw OptionError("magnification", "it is an option of layout trident", "layout: trident");
   if (type == "float16" && layout == "h5ad")
     throw OptionError("dtype", "scverse's tools take no float16", "float32");
+  costs.out("files", 0);  // leased by the epochs that are made of it
   costs.scratch = halves() ? costs.in("features") / 2 : 0;
   costs.keeps = H5Writer::library_bytes + 2 * H5Writer::buffer_bytes;
 }
@@ -188,6 +194,17 @@ void SaveFeatures::finish(Inputs& in, Outputs& out) {
                               .view({files.rows, files.dimensions});
   write_pickle(files.pt, rows);
   std::filesystem::remove(files.plain_path());
+}
+
+Packets SaveFeatures::finish_run(Inputs& in, Outputs&) {
+  if (in.scope().failed()) return {};
+  FeatureFiles files;
+  for (const std::string& slide : in.done_scopes())
+    for (const std::string& stem :
+         {slide, wsi::trident_name(slide, ".ome.tif")})  // of TRIDENT's case.ome.tif
+      if (const auto file = dir / file_in(layout, stem); std::filesystem::exists(file))
+        files.by_slide[slide] = file;
+  return {1, [files](std::uint64_t, Outputs& out) { out.emit("files", FeatureFiles(files)); }};
 }
 
 }  // namespace flowrun::torch_nodes

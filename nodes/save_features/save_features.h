@@ -10,7 +10,7 @@
 namespace flowrun::torch_nodes {
 
 /// Writes features as files of CLAM, TRIDENT, STAMP or scverse. See describe().
-struct SaveFeatures : Write {
+struct SaveFeatures : GatherScopes {
   std::filesystem::path dir;
   std::string layout = "clam";
   std::string type = "auto";
@@ -21,6 +21,7 @@ struct SaveFeatures : Write {
   void plan(Costs& costs) override;
   Action process(Inputs& in, Outputs& out) override;
   void finish(Inputs& in, Outputs& out) override;
+  Packets finish_run(Inputs& in, Outputs& out) override;
 
  private:
   bool halves() const { return type == "float16" || (type == "auto" && layout == "stamp"); }

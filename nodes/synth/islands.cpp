@@ -117,8 +117,9 @@ bool lies_within(const Outline& small, const Outline& large) {
   return true;
 }
 
-/// Blobs of other materials, each wholly within the border.
-void add_patches(const Island& island, double softness, Random& random, std::vector<Layer>& layers) {
+/// Blobs of other materials, each wholly within the border; of tumor in stroma only if `mixed`.
+void add_patches(const Island& island, double softness, bool mixed, Random& random,
+                 std::vector<Layer>& layers) {
   const int tries = 5 + static_cast<int>(random.uniform(0.0, 6.0));
   const Material other = island.kind == Material::tumor ? Material::stroma : Material::tumor;
   for (int i = 0; i < tries; ++i) {
@@ -132,11 +133,12 @@ void add_patches(const Island& island, double softness, Random& random, std::vec
     const Harmonics shape(random, 2, 8, 0.45);
     Outline patch(centre, stretch, [&](double theta) { return size * shape(theta); });
     if (!lies_within(patch, island.border)) continue;
+    if (!mixed && !aggregate && other == Material::tumor) continue;
     layers.push_back({std::move(patch), aggregate ? Material::lymphoid : other, softness});
   }
 }
 
-void add_layers(const Island& island, double mpp, Random& random, std::vector<Layer>& layers) {
+void add_layers(const Island& island, double mpp, bool mixed, Random& random, std::vector<Layer>& layers) {
   constexpr double edge_pixels = 3.0;
   const double room = std::min(island.border.stretch().x, island.border.stretch().y);
   // Wider blends than this would reach beyond the border of a small island.
@@ -148,13 +150,23 @@ void add_layers(const Island& island, double mpp, Random& random, std::vector<La
     layers.push_back(
         {Outline(island.border.centre(), island.border.stretch(), core), Material::tumor, blend});
   }
-  add_patches(island, blend, random, layers);
+  add_patches(island, blend, mixed, random, layers);
   if (island.hole) layers.push_back({*island.hole, Material::glass, edge_pixels});
+}
+
+/// Makes tumor of the smallest islands.
+void set_tumors(std::size_t count, std::vector<Island>& islands) {
+  std::vector<Island*> by_area;
+  for (Island& island : islands) by_area.push_back(&island);
+  std::ranges::sort(by_area, {}, [](const Island* island) { return island->border.area(); });
+  for (std::size_t i = 0; i < by_area.size(); ++i)
+    by_area[i]->kind = i < count ? Material::tumor : Material::stroma;
 }
 
 }  // namespace
 
-Scene make_scene(std::int64_t width, std::int64_t height, double mpp, std::uint64_t seed) {
+Scene make_scene(std::int64_t width, std::int64_t height, double mpp, std::uint64_t seed,
+                 std::optional<int> tumors) {
   Random place(seed, placing);
   Random shape(seed, shaping);
   const Rect slide{0.0, 0.0, static_cast<double>(width), static_cast<double>(height)};
@@ -169,11 +181,12 @@ Scene make_scene(std::int64_t width, std::int64_t height, double mpp, std::uint6
     const Rect box = place_box(cells[i], fill, place);
     scene.islands.push_back({fit(shapes[i], box), {}, i % 2 == 0 ? Material::tumor : Material::stroma});
   }
+  if (tumors) set_tumors(static_cast<std::size_t>(*tumors), scene.islands);
   const auto largest =
       std::max_element(scene.islands.begin(), scene.islands.end(),
                        [](const Island& a, const Island& b) { return a.border.area() < b.border.area(); });
   largest->hole = make_hole(largest->border, shape);
-  for (const Island& island : scene.islands) add_layers(island, mpp, shape, scene.layers);
+  for (const Island& island : scene.islands) add_layers(island, mpp, !tumors, shape, scene.layers);
   return scene;
 }
 

@@ -32,7 +32,9 @@ struct Scene {
 
 /// Places 3 to 8 islands on a slide of width * height level-0 pixels: they do not touch each other or the
 /// slide's edge and cover 25 to 45 % of it; kinds alternate, starting with tumor; the largest has a hole.
+/// With `tumors`, so many of the smallest are tumor, and nowhere else is any.
 /// `mpp` in microns per pixel sets the softness of the inner layers.
-Scene make_scene(std::int64_t width, std::int64_t height, double mpp, std::uint64_t seed);
+Scene make_scene(std::int64_t width, std::int64_t height, double mpp, std::uint64_t seed,
+                 std::optional<int> tumors = {});
 
 }  // namespace flowrun::wsi::synth

@@ -43,6 +43,8 @@ void check_options(const std::filesystem::path& out, const SynthOptions& options
   require(
       options.tile >= 64 && options.tile <= 1024 && std::has_single_bit(static_cast<unsigned>(options.tile)),
       fmt::format("tile is {}, must be 64, 128, 256, 512 or 1024", options.tile));
+  require(!options.tumors || *options.tumors >= 0,
+          fmt::format("tumors is {}, must be 0 or more", options.tumors.value_or(0)));
   require(options.quality >= 1 && options.quality <= 100,
           fmt::format("quality is {}, must be 1 to 100", options.quality));
   require(options.annotations != out,
@@ -166,7 +168,8 @@ void write_synthetic_slide(const std::filesystem::path& out, const SynthOptions&
   std::optional<synth::TempFile> annotations;
   if (options.annotations) annotations.emplace(*options.annotations);
 
-  const synth::Scene scene = synth::make_scene(options.width, options.height, options.mpp, options.seed);
+  const synth::Scene scene =
+      synth::make_scene(options.width, options.height, options.mpp, options.seed, options.tumors);
   if (annotations) annotations->write(synth::annotations_xml(scene, options.mpp));
   SlideWriter(options, progress).write(scene, slide);
 

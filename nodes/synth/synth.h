@@ -14,6 +14,9 @@ struct SynthOptions {
   std::int64_t height = 20000;  ///< level-0 pixels, 1 to 1,000,000
   double mpp = 0.5;             ///< microns per level-0 pixel, above 0; scales nuclei and fibres too
   std::uint64_t seed = 1;       ///< of everything random
+  /// Islands of tumor, the smallest ones; in the others there is none, not even in patches. Not given: every
+  /// other one, with patches of each in the other.
+  std::optional<int> tumors;
   std::optional<std::filesystem::path> annotations;  ///< where to write the islands' outlines, if anywhere
   int tile = 256;                                    ///< side of a tile in pixels: 64, 128, 256, 512 or 1024
   int quality = 80;                                  ///< of JPEG, 1 to 100
@@ -29,7 +32,8 @@ struct SynthOptions {
 /// one texture are encoded once. Memory does not grow with the slide but for 16 bytes a tile.
 ///
 /// With `annotations` it also writes the outlines as Aperio ImageScope XML, in level-0 pixels: one region for
-/// every island, in the annotations "tumor" and "stroma" by turns, and one with NegativeROA="1" for the hole.
+/// every island, in the annotations "tumor" and "stroma" (by turns, unless `tumors` says otherwise), and one
+/// with NegativeROA="1" for the hole.
 ///
 /// The same options give the same bytes. Both files are written under temporary names beside their targets
 /// and renamed at the end: each is whole or absent, and after an exception neither is new and nothing else

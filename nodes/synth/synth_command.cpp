@@ -21,6 +21,8 @@ int run(std::span<const std::string> arguments) {
   app.add_option("--height", options.height, "level-0 pixels")->capture_default_str();
   app.add_option("--mpp", options.mpp, "microns per level-0 pixel")->capture_default_str();
   app.add_option("--seed", options.seed, "the same seed gives the same slide")->capture_default_str();
+  app.add_option("--tumors", options.tumors,
+                 "islands of tumor, the smallest; the others have none. Every other island, if not given");
   app.add_option("--annotations", annotations,
                  "Aperio ImageScope XML to write, with regions around the tissue");
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());

@@ -42,6 +42,9 @@ FeatureFacts facts_of(const std::filesystem::path& path, const H5Reader& file, c
   if (shape.dims[1] == 0 || shape.dims[1] > H5Features::most_dimensions)
     throw Error(fmt::format("{}: '{}' has {} numbers a tile, expected 1 to {}", path.string(), name,
                             shape.dims[1], H5Features::most_dimensions));
+  if (shape.dims[0] > H5Features::most_rows)
+    throw Error(fmt::format("{}: '{}' has {} tiles, expected at most {}", path.string(), name, shape.dims[0],
+                            H5Features::most_rows));
   return {shape.dims[0], shape.dims[1]};
 }
 

@@ -24,6 +24,7 @@ struct FeatureFacts {
 class H5Features {
  public:
   static constexpr std::uint64_t most_dimensions = 65536;
+  static constexpr std::uint64_t most_rows = 100'000'000;  ///< no slide has more tiles
 
   /// `selected`: rows to read, sorted; those that the file does not have are refused. Null: all of them.
   explicit H5Features(const std::filesystem::path& file,

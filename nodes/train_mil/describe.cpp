@@ -31,7 +31,7 @@ void TrainMil::describe(Description<TrainMil>& d) {
           "threads for the model). Parameters have CLAM's names. Slides that cannot be read are left out and "
           "told. "
           "What is there for GPUs has not been tried on one yet.")
-      .example("model: {type: train_mil, from: bags, learning_rate: 0.0002, dir: out_mil}")
+      .example("slide_models: {type: train_mil, from: bags, learning_rate: 0.0002, dir: out_mil}")
       .resumes()
       .input<BagEpoch>("bags")
       .output<SlideModels>("models");
@@ -92,8 +92,8 @@ void TrainMil::describe(Description<TrainMil>& d) {
   describe_steps(d);
   describe_device(d);
   d.option("metric", &TrainingOptions::metric,
-           "what the best epoch is the best in; if not given auc, of ordinal kappa (quadratic weights), of "
-           "regression the loss, of survival c_index (Harrell)")
+           "what the best epoch is the best in; loss, if not given: with few slides others are alike in many "
+           "epochs. kappa of ordinal has quadratic weights, c_index of survival is Harrell's")
       .choices({"loss", "accuracy", "auc", "sensitivity", "specificity", "precision", "recall", "f1", "mae",
                 "rmse", "r2", "pearson", "kappa", "c_index"});
   describe_end(d);

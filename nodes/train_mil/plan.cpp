@@ -29,6 +29,7 @@ std::size_t weight_bytes(const BagTrainingOptions& o) {
 
 void TrainMil::plan(Costs& costs) {
   threads_of_run_ = static_cast<int>(costs.threads);
+  if (!metric) metric = "loss";
   check_task(*this);
   if (metric_name(*this).starts_with("slide_"))
     throw OptionError("metric", fmt::format("'{}' is of tiles; here each sample is a slide", *metric),

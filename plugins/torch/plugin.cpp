@@ -10,6 +10,8 @@
 #include "nodes/embed/embed.h"
 #include "nodes/export/export.h"
 #include "nodes/predict/predict.h"
+#include "nodes/predict_mil/predict_mil.h"
+#include "nodes/read_features/read_features.h"
 #include "nodes/save_features/save_features.h"
 #include "nodes/segment/segment.h"
 #include "nodes/to_tensor/to_tensor.h"
@@ -25,6 +27,8 @@ FLOWRUN_PLUGIN("torch", FLOWRUN_VERSION, registry) {
   registry.node<Embed>("embed");
   registry.node<Export>("export");
   registry.node<Predict>("predict");
+  registry.node<PredictMil>("predict_mil");
+  registry.node<ReadFeatures>("read_features");
   registry.node<SaveFeatures>("save_features");
   registry.node<Segment>("segment");
   registry.node<ToTensor>("to_tensor");

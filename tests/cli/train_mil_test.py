@@ -3,8 +3,10 @@
 """Trainings of slides: folds, splits, bad files, early stopping, the same bits whenever they are killed."""
 import collections
 import csv
+import json
 import random
 import signal
+import subprocess
 import time
 
 import h5py
@@ -19,7 +21,7 @@ flowrun: 1
 params: {{out: out}}
 nodes:
   bags: {{type: bags, features: features, labels: labels.csv, count: {count}, {bags}}}
-  model: {{type: train_mil, from: bags, hidden: 16, attention: 8, dimensions: 32, block_tiles: 20, dir: "${{out}}",
+  model: {{type: train_mil, from: bags, hidden: 16, attention: 8, {blocks}, dir: "${{out}}",
           learning_rate: 0.01, {model}}}
 """
 
@@ -46,8 +48,9 @@ class Mil(support.ProgramTest):
             file["features"] = x
             file["coords"] = np.zeros((len(x), 2), np.int32)
 
-    def train(self, place, out="out", bags="folds: 3", model="patience: 99", count=2, more=(), code=DONE):
-        (place / "graph.yaml").write_text(GRAPH.format(bags=bags, model=model, count=count))
+    def train(self, place, out="out", bags="folds: 3", model="patience: 99", count=2, more=(), code=DONE,
+              blocks="dimensions: 32, block_tiles: 20"):
+        (place / "graph.yaml").write_text(GRAPH.format(bags=bags, model=model, count=count, blocks=blocks))
         ended = flowrun("run", place / "graph.yaml", "--set", f"out={place / out}", *more, folder=place)
         self.assert_ended(ended, code)
         return ended
@@ -144,6 +147,54 @@ class Mil(support.ProgramTest):
         self.assertEqual({r["slide"] for r in self.said(place) if r["split"] == "test"},
                          {f"s{i:02}" for i in range(8, 19)})
         self.assertEqual(flowrun("run", place / "graph.yaml", "--set", f"out={whole}/out", folder=whole).code, DONE)
+
+    def test_memory_does_not_grow_with_slides(self):
+        if support.sanitized():
+            self.skipTest("a sanitizer takes memory of its own")
+        peaks = {}
+        for tiles in (2000, 60000):
+            place = self.cohort(slides=2)
+            for name in ("s00", "s01"):  # 58 MiB each
+                self.features(place, name, np.random.default_rng(1).normal(size=(tiles, 256)).astype(np.float32))
+            self.train(place, bags="folds: 1, validation: 0", count=1, blocks="block_tiles: 1000, dimensions: 256")
+            # By a shell, or the peak would be that of this process, which Linux hands on.
+            ended = subprocess.run(["sh", "-c", '"$@"; exit $?', "sh",
+                                    *support.command("run", place / "graph.yaml", "--set", f"out={place / 'again'}",
+                                                     "--memory", "64MiB", "--json", "--quiet")],
+                                   cwd=place, env=support.environment(), capture_output=True, check=True)
+            summary = json.loads(ended.stdout)
+            self.assertLessEqual(summary["peak_leased_bytes"], 64 << 20)
+            peaks[tiles] = summary["peak_rss_bytes"]
+        self.assertLess(peaks[60000] - peaks[2000], 16 << 20)
+
+    def test_a_folder_of_clam_has_each_slide_once(self):
+        place = self.cohort()
+        (place / "features/h5_files").mkdir()
+        (place / "features/pt_files").mkdir()
+        for file in list((place / "features").glob("*.h5")):
+            file.rename(place / "features/h5_files" / file.name)
+            torch.save(torch.zeros(3, 8), place / "features/pt_files" / f"{file.stem}.pt")
+        self.train(place)
+        self.assertEqual(sum(row["split"] == "test" for row in self.said(place)), 12)
+        (place / "features/more").mkdir()
+        (place / "features/more/s03.h5").write_bytes((place / "features/h5_files/s03.h5").read_bytes())
+        self.assertIn("two files have features of slide 's03'", self.train(place, out="again", code=FAILED).err)
+
+    def test_tensors_that_are_no_features(self):
+        place = self.cohort()
+        bad = {"s01": ({"a": torch.zeros(3, 8)}, "no tensor"),
+               "s02": (torch.zeros(3, 8, dtype=torch.int64), "floating-point"),
+               "s03": (torch.rand(8, 3).T, r"save tensor.contiguous\(\)"),
+               "s04": (torch.zeros(3, 8)[None], "tiles x dimensions")}
+        for name, (value, _) in bad.items():
+            (place / f"features/{name}.h5").unlink()
+            torch.save(value, place / f"features/{name}.pt")
+        (place / "features/s05.h5").unlink()
+        torch.save(torch.rand(40, 8)[10:], place / "features/s05.pt")  # a part that lies within its storage
+        ended = self.train(place)
+        for name, (_, text) in bad.items():
+            self.assertRegex(ended.out, f"slide '{name}' is left out: .*{text}")
+        self.assertNotIn("slide 's05' is left out", ended.out)
 
     def test_mistakes(self):
         place = self.cohort()

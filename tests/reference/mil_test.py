@@ -253,6 +253,44 @@ class Mil(unittest.TestCase):
         metrics = json.loads((self.folder / "said/metrics.json").read_text())["folds"][0]["val"]
         self.assertAlmostEqual(metrics["accuracy"]["value"], np.mean(right))
 
+    def test_what_models_say_and_attend_to(self):
+        """The mean of the folds' models, and of their attention, in the order of the tiles."""
+        for kind in ("gated_attention", "mean"):
+            (self.folder / "graph.yaml").write_text(f"""
+flowrun: 1
+nodes:
+  bags: {{type: bags, features: features, labels: labels.csv, folds: 3, count: 2}}
+  model: {{type: train_mil, from: bags, model: {kind}, hidden: 9, attention: 7, dimensions: 16, dir: two_{kind}}}
+  slides: {{type: read_features, features: features}}
+  said: {{type: predict_mil, from: {{slide: slides, models: model}}, block_tiles: 7, dir: said_{kind}}}
+""")
+            for more in ([], ["--force"]):
+                done = subprocess.run([str(BUILD / "bin/flowrun"), "run", "graph.yaml", *more], capture_output=True,
+                                      text=True, cwd=self.folder)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            models = []
+            for fold in range(3):
+                models.append(Slide(kind, 3).eval())
+                models[-1].load_state_dict(torch.load(self.folder / f"two_{kind}/fold_{fold}/best.pt")["model"])
+            rows = self.table(f"said_{kind}/predictions.csv")
+            self.assertEqual([row["slide"] for row in rows], sorted(self.bags))
+            for row in rows:
+                x, _, _ = self.bags[row["slide"]]
+                said = [torch.softmax(model(x), 0).detach().numpy() for model in models]
+                np.testing.assert_allclose([float(row[f"probability_{c}"]) for c in "abc"], np.mean(said, 0), atol=1e-5)
+                file = self.folder / f"said_{kind}/attention/{row['slide']}.h5"
+                self.assertEqual(file.exists(), kind != "mean")
+                if kind == "mean":
+                    continue
+                attention = np.mean([model.weights.detach().numpy() for model in models], 0)
+                with h5py.File(file) as found:
+                    np.testing.assert_allclose(found["attention"][:], attention, atol=1e-6)
+                    self.assertEqual(found["coords"].shape, (len(x), 2))
+                table = self.table(f"said_{kind}/attention/{row['slide']}.csv")
+                np.testing.assert_allclose([float(one["attention"]) for one in table], attention, atol=1e-6)
+                order = np.argsort([float(one["attention"]) for one in table])
+                self.assertEqual([float(table[i]["rank"]) for i in order], sorted(float(one["rank"]) for one in table))
+
     def test_files_of_others_are_read_alike(self):
         """CLAM's pt_files, TRIDENT's and STAMP's HDF5: the same weights as of CLAM's HDF5."""
         expected, _ = self.train("clam", 2, "block_tiles: 7")

@@ -46,6 +46,33 @@ TEST_CASE("synthetic scenes: islands keep apart, within the slide, and cover a g
   }
 }
 
+TEST_CASE("synthetic scenes: tumor is in so many of the smallest islands and nowhere else") {
+  for (const std::uint64_t seed : {1, 2, 3, 4, 5})
+    for (const int tumors : {0, 1, 2}) {
+      const synth::Scene scene = synth::make_scene(6000, 5000, 0.5, seed, tumors);
+      double largest_tumor = 0, smallest_stroma = 1e12;
+      int count = 0;
+      for (const synth::Island& island : scene.islands) {
+        const bool tumor = island.kind == synth::Material::tumor;
+        count += tumor;
+        if (tumor)
+          largest_tumor = std::max(largest_tumor, island.border.area());
+        else
+          smallest_stroma = std::min(smallest_stroma, island.border.area());
+      }
+      CHECK(count == tumors);
+      CHECK(largest_tumor < smallest_stroma);
+      for (const synth::Layer& layer : scene.layers)
+        if (layer.material == synth::Material::tumor)
+          CHECK(std::any_of(scene.islands.begin(), scene.islands.end(), [&](const synth::Island& island) {
+            return island.kind == synth::Material::tumor && island.border.depth(layer.outline.centre()) < 0;
+          }));
+      // The outlines are the same as without a wish.
+      CHECK(scene.islands.front().border.area() ==
+            synth::make_scene(6000, 5000, 0.5, seed).islands.front().border.area());
+    }
+}
+
 TEST_CASE("synthetic scenes: an outline never misjudges a rectangle") {
   const synth::Scene scene = synth::make_scene(4000, 3000, 0.5, 3);
   std::mt19937 random(5);
