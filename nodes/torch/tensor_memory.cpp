@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <cstring>
 #include <iterator>
 #include <map>
@@ -20,11 +21,12 @@ namespace flowrun::torch_nodes {
 namespace {
 
 constexpr std::size_t least_kept = std::size_t{1} << 20;
-constexpr std::size_t more_at_once = std::size_t{256} << 20;
+constexpr std::size_t more_at_once = std::size_t{16} << 20;
 const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 
-/// Hands out parts of large mappings, the lowest that is free and large enough. What is mapped and was never
-/// handed out takes no memory.
+/// Hands out parts of mappings: the smallest that is free and large enough, and nothing is mapped as long as
+/// there is one. So what was mapped stays near what tensors had at once. (Of larger mappings, parts that no
+/// tensor needed yet would be handed out before those that are free again, until all of them take memory.)
 class TensorMemory final : public c10::Allocator {
  public:
 #if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 3)
@@ -79,7 +81,9 @@ class TensorMemory final : public c10::Allocator {
 
   void* take(std::size_t bytes) const {
     std::scoped_lock lock(mutex_);
-    auto range = std::ranges::find_if(free_, [&](const auto& one) { return one.second >= bytes; });
+    const auto room = [&](const auto& one) { return one.second < bytes ? SIZE_MAX : one.second; };
+    auto range = std::ranges::min_element(free_, {}, room);
+    if (range != free_.end() && range->second < bytes) range = free_.end();
     if (range == free_.end()) range = map_more(bytes);
     const auto [begin, all] = *range;
     free_.erase(range);
