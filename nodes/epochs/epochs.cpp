@@ -41,13 +41,11 @@ struct Training {
     epoch.order.insert(epoch.order.end(), validation.begin(), validation.end());
     return epoch;
   }
-  std::size_t bytes() const {
-    const std::size_t rows = training.size() + validation.size();
-    const std::size_t order = common.set->training_samples + validation.size();
-    return common.samples->bytes() + rows * (2 * sizeof(std::uint32_t) + sizeof(double)) +
-           order * sizeof(std::uint32_t);
-  }
 };
+
+bool is_read(const Samples::SlideEntry& slide) {
+  return !slide.file.path.empty();
+}
 
 /// By which a later run sees whether the samples are the same.
 std::string fingerprint(const Samples& samples, const std::vector<bool>& validation) {
@@ -144,7 +142,10 @@ void Epochs::describe(Description<Epochs>& d) {
       .at_most(4e9);
   d.option("count", &Epochs::count, "epochs").at_least(1).at_most(9999);
   d.option("seed", &Epochs::seed, "of the split and of the order").at_least(0);
-  d.option("open_slides", &Epochs::open_slides, "slides that stay open at once, each with up to 34 MiB")
+  d.option(
+       "open_slides", &Epochs::open_slides,
+       "most slides that are open at once, each with up to 34 MiB; as many as there are threads, 8 to 16, if "
+       "not given")
       .at_least(1)
       .at_most(10000);
 }
@@ -166,8 +167,29 @@ void Epochs::plan(Costs& costs) {
       throw OptionError("targets",
                         fmt::format("'{}' is {}", *name, name->empty() ? "no column" : "there twice"),
                         "names of columns, each once");
-  costs.out("epoch", 0);  // only the samples tell: Scopes::extra_bytes
-  threads_ = costs.threads;
+  most_open_ =
+      open_slides ? static_cast<std::size_t>(*open_slides) : std::clamp<std::size_t>(costs.threads, 8, 16);
+  planned_bytes_ = planned_bytes();
+  costs.out("epoch", planned_bytes_);
+}
+
+std::size_t Epochs::bytes_of(const Samples& samples) const {
+  const std::size_t rows = samples.rows.size();
+  const std::size_t order = rows + static_cast<std::size_t>(samples_per_epoch.value_or(0));
+  const auto slides_read = static_cast<std::size_t>(std::ranges::count_if(samples.slides, is_read));
+  return samples.bytes() + rows * (2 * sizeof(std::uint32_t) + sizeof(double)) +
+         order * sizeof(std::uint32_t) + std::min(slides_read, most_open_) * open_slide_bytes;
+}
+
+/// Where only the run tells what samples there are, as the graph makes or gathers them, their number comes on
+/// top.
+std::size_t Epochs::planned_bytes() const {
+  if (train_csv) try {
+      std::size_t first_validation = 0;
+      return bytes_of(*samples_of_tables(first_validation));
+    } catch (const Error&) {  // is told when they are to be read
+    }
+  return train_csv && slides.empty() ? 0 : most_open_ * open_slide_bytes;
 }
 
 std::shared_ptr<const Samples> Epochs::samples_of(const Inputs& in, std::size_t& first_validation) const {
@@ -177,6 +199,10 @@ std::shared_ptr<const Samples> Epochs::samples_of(const Inputs& in, std::size_t&
     if (gathered->rows.empty()) throw Error("there is no sample: no tile was gathered");
     return gathered;
   }
+  return samples_of_tables(first_validation);
+}
+
+std::shared_ptr<const Samples> Epochs::samples_of_tables(std::size_t& first_validation) const {
   const std::vector<ListedSlide> listed = slides.empty() ? std::vector<ListedSlide>{} : list_slides(slides);
   auto samples = std::make_shared<Samples>();
   samples->targets = targets;
@@ -246,20 +272,14 @@ Scopes Epochs::open(Inputs& in) {
   set->validation_samples = training.validation.size();
 
   std::vector<SlideFile> files;
-  bool reads_slides = false;
-  for (const auto& slide : samples->slides) {
-    files.push_back(slide.file);
-    reads_slides |= !slide.file.path.empty();
-  }
-  const std::size_t most_open =
-      std::min(files.size(), std::max(static_cast<std::size_t>(open_slides), threads_));
-  training.common.slides = std::make_shared<OpenSlides>(std::move(files), most_open);
+  for (const auto& slide : samples->slides) files.push_back(slide.file);
+  training.common.slides = std::make_shared<OpenSlides>(std::move(files), most_open_);
   training.common.set = std::move(set);
   training.common.samples = samples;
   training.common.labels = std::make_shared<const std::vector<std::uint32_t>>(names.label);
   training.common.largest_ratio = largest_ratio(*samples, *training.common.slides);
 
-  const std::size_t bytes = training.bytes() + (reads_slides ? most_open * open_slide_bytes : 0);
+  const std::size_t bytes = bytes_of(*samples);
   auto next = [all = std::make_shared<const Training>(std::move(training)), at = std::uint64_t{0},
                print = fingerprint(*samples, for_validation),
                warning = said_of_overlap(*samples, for_validation)]() mutable -> std::optional<NewScope> {
@@ -272,7 +292,7 @@ Scopes Epochs::open(Inputs& in) {
                       out.emit("epoch", all->epoch(number));
                     }};
   };
-  return {std::move(next), static_cast<std::uint64_t>(count), bytes};
+  return {std::move(next), static_cast<std::uint64_t>(count), bytes - std::min(bytes, planned_bytes_)};
 }
 
 }  // namespace flowrun::wsi

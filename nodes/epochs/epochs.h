@@ -25,7 +25,7 @@ struct Epochs : Open {
   std::optional<std::int64_t> samples_per_epoch;
   int count = 10;
   std::int64_t seed = 0;
-  int open_slides = 8;
+  std::optional<int> open_slides;
 
   static void describe(Description<Epochs>& d);
   void plan(Costs& costs) override;
@@ -34,9 +34,14 @@ struct Epochs : Open {
  private:
   /// All rows; those from `first_validation` on are of val_csv.
   std::shared_ptr<const Samples> samples_of(const Inputs& in, std::size_t& first_validation) const;
+  std::shared_ptr<const Samples> samples_of_tables(std::size_t& first_validation) const;
+  /// Of an epoch with these samples: they, its order, and the slides that stay open.
+  std::size_t bytes_of(const Samples& samples) const;
+  std::size_t planned_bytes() const;
   std::vector<bool> validation_rows(const Samples& samples, std::size_t first_validation) const;
 
-  std::size_t threads_ = 1;
+  std::size_t most_open_ = 1;      // slides
+  std::size_t planned_bytes_ = 0;  // of an epoch
 };
 
 }  // namespace flowrun::wsi

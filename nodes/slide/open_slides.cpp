@@ -1,32 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "open_slides.h"
 
+#include <algorithm>
+
 namespace flowrun::wsi {
 
 std::shared_ptr<const Slide> OpenSlides::get(std::uint32_t number) {
-  const std::shared_ptr<Entry> entry = find(number);
-  std::scoped_lock lock(entry->opening);
+  Entry& entry = take(number);
+  const std::shared_ptr<Entry> taken(&entry, [this](Entry* e) { let_go(*e); });
+  std::scoped_lock lock(entry.opening);
   const SlideFile& file = files_.at(number);
-  if (!entry->slide) entry->slide = Slide::open(file.path, file.name, {.mpp = file.mpp, .color = file.color});
-  return {entry, &*entry->slide};
+  if (!entry.slide) entry.slide = Slide::open(file.path, file.name, {.mpp = file.mpp, .color = file.color});
+  return {taken, &*entry.slide};
 }
 
-std::shared_ptr<OpenSlides::Entry> OpenSlides::find(std::uint32_t number) {
-  std::scoped_lock lock(mutex_);
-  if (const auto it = places_.find(number); it != places_.end()) {
-    used_.splice(used_.begin(), used_, it->second);
-    return *it->second;
+OpenSlides::Entry& OpenSlides::take(std::uint32_t number) {
+  std::unique_lock lock(mutex_);
+  const auto entry = [&] { return std::ranges::find(entries_, number, &Entry::number); };
+  while (entry() == entries_.end() && entries_.size() >= most_) {
+    const auto idle =
+        std::find_if(entries_.rbegin(), entries_.rend(), [](const Entry& e) { return e.users == 0; });
+    if (idle != entries_.rend())
+      entries_.erase(std::next(idle).base());
+    else
+      became_idle_.wait(lock);
   }
-  for (auto it = used_.end(); used_.size() >= most_ && it != used_.begin();) {
-    --it;
-    if (it->use_count() > 1) continue;  // in use: it would stay open all the same, and be opened twice
-    places_.erase((*it)->number);
-    it = used_.erase(it);
+  if (entry() == entries_.end())
+    entries_.emplace_front().number = number;
+  else
+    entries_.splice(entries_.begin(), entries_, entry());
+  ++entries_.front().users;
+  return entries_.front();
+}
+
+void OpenSlides::let_go(Entry& entry) {
+  {
+    std::scoped_lock lock(mutex_);
+    --entry.users;
   }
-  used_.push_front(std::make_shared<Entry>());
-  used_.front()->number = number;
-  places_[number] = used_.begin();
-  return used_.front();
+  became_idle_.notify_all();
 }
 
 }  // namespace flowrun::wsi

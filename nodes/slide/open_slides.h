@@ -3,6 +3,7 @@
 
 #include <flowrun/wsi/slide.h>
 
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -11,7 +12,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace flowrun::wsi {
@@ -27,27 +27,30 @@ struct SlideFile {
 /// Slides that are read here and there: of many, those used last stay open. Thread-safe.
 class OpenSlides {
  public:
-  /// Keeps at most `most` open, and more only while more than that are in use.
+  /// Keeps at most `most` open, 1 or more.
   OpenSlides(std::vector<SlideFile> files, std::size_t most) : files_(std::move(files)), most_(most) {}
 
-  /// The slide with this number, opened if need be. Throws Error when it cannot be, also when asked again.
+  /// The slide with this number, opened if need be; waits while as many others are in use as may be open, so
+  /// nobody asks for one who has another. It must not outlive these. Throws Error when it cannot be opened,
+  /// also when asked again.
   std::shared_ptr<const Slide> get(std::uint32_t number);
 
  private:
   /// Opened by the first that asks; the others wait for that slide alone.
   struct Entry {
-    std::uint32_t number;
+    std::uint32_t number = 0;
+    int users = 0;  // guarded by mutex_
     std::mutex opening;
     std::optional<Slide> slide;
   };
-  using Entries = std::list<std::shared_ptr<Entry>>;
-  std::shared_ptr<Entry> find(std::uint32_t number);
+  Entry& take(std::uint32_t number);
+  void let_go(Entry& entry);
 
   const std::vector<SlideFile> files_;
   const std::size_t most_;
   std::mutex mutex_;
-  Entries used_;  // the latest first
-  std::unordered_map<std::uint32_t, Entries::iterator> places_;
+  std::condition_variable became_idle_;
+  std::list<Entry> entries_;  // the latest first; few
 };
 
 }  // namespace flowrun::wsi

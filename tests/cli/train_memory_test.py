@@ -3,6 +3,7 @@
 """What training takes is in the budget: activations against PyTorch's saved tensors, a batch that fits runs within."""
 import argparse
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,11 +25,11 @@ UNITS = {"KiB": 1 << 10, "MiB": MIB, "GiB": 1 << 30}
 GRAPH = """flowrun: 1
 memory: {memory}
 nodes:
-  epochs:  {{type: epochs, train_csv: train.csv, count: {epochs}, seed: 3}}
+  epochs:  {{type: epochs, {samples}, count: {epochs}, seed: 3}}
   samples: {{type: load, from: epochs, size: 128}}
   batches: {{type: to_tensor, from: samples, batch: {batch}}}
   model:   {{type: train, from: batches, dir: out, threads: 1, {options}}}
-"""
+{more}"""
 
 
 class TrainingMemory(unittest.TestCase):
@@ -44,7 +45,7 @@ class TrainingMemory(unittest.TestCase):
                 table.write(f"{i}.png,{'ab'[i % 2]}\n")
 
     def flowrun(self, *arguments, code=0, **options):
-        text = GRAPH.format(**{"memory": "64 MiB", "epochs": 1, "batch": 64, "options": "model: resnet18"} | options)
+        text = GRAPH.format(**{"memory": "64 MiB", "epochs": 1, "batch": 64, "samples": "train_csv: train.csv", "options": "model: resnet18", "more": ""} | options)
         (self.at / "graph.yaml").write_text(text)
         done = subprocess.run([BUILD / "bin/flowrun", *arguments, "graph.yaml"], cwd=self.at, capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
@@ -81,19 +82,58 @@ class TrainingMemory(unittest.TestCase):
         adamw, sgd = (self.kept(batch=24, options=f"model: resnet18, optimizer: {o}") for o in ("adamw", "sgd"))
         self.assertAlmostEqual((adamw - sgd) / weights, 7 / 6, delta=0.1)  # one number a weight more
 
-    def test_the_batch_that_fits_is_told_and_runs_within(self):
-        said = self.flowrun("run", code=2, memory="512 MiB")
-        self.assertRegex(said, r"'batches' may hold 63 tiles x .*; the graph needs .* but 'memory: 512 MiB' is less")
+    def assert_the_batch_that_is_told_runs(self, memory, **options):
+        said = self.flowrun("run", code=2, memory=f"{memory} MiB", **options)
+        self.assertRegex(said, rf"'batches' may hold 63 tiles x .*; the graph needs .* but 'memory: {memory} MiB' is less")
         most = int(re.search(r"or let 'batches' gather at most (\d+) at a time", said)[1])
         self.assertGreater(most, 1)
         self.assertLess(most, 64)
         self.assertFalse((self.at / "out/last.pt").exists())
-        self.flowrun("check", code=2, memory="512 MiB", batch=most + 1)
-        said = self.flowrun("run", memory="512 MiB", batch=most)
+        self.flowrun("check", code=2, memory=f"{memory} MiB", batch=most + 1, **options)
+        said = self.flowrun("run", "--force", memory=f"{memory} MiB", batch=most, **options)
         number, unit = re.search(r"peak RSS ([0-9.]+) (\w+)", said).groups()
-        print(f"memory: 512 MiB, batch {most}: peak RSS {number} {unit}")
+        print(f"memory: {memory} MiB, {options}, batch {most}: peak RSS {number} {unit}")
         if not support.sanitized():
-            self.assertLess(float(number) * UNITS[unit], (512 + 300) * MIB)
+            self.assertLess(float(number) * UNITS[unit], (memory + 300) * MIB)
+        shutil.rmtree(self.at / "out")
+        return most
+
+    def test_the_batch_that_fits_is_told_and_runs_within(self):
+        for model in ("resnet18", "efficientnet_b0"):
+            self.assert_the_batch_that_is_told_runs(512, options=f"model: {model}")
+
+    def test_what_an_epoch_keeps_is_in_the_plan(self):
+        """Open slides are 34 MiB each, whatever their size; a sample is some 150 bytes and its path."""
+        few = self.assert_the_batch_that_is_told_runs(512, samples="train_csv: train.csv, samples_per_epoch: 40")
+        with open(self.at / "places.csv", "w") as table:
+            table.write("slide,x,y,label\n")
+            table.writelines(f"{i}.svs,{50 * n},{40 * n},{'ab'[n % 2]}\n" for i in range(5) for n in range(8))
+        self.synth(5)
+        of_slides = self.assert_the_batch_that_is_told_runs(512, samples="train_csv: places.csv")
+        self.assertLess(of_slides, few)
+        self.assertGreaterEqual(self.assert_the_batch_that_is_told_runs(512, samples="train_csv: places.csv, open_slides: 1"), of_slides)
+        with open(self.at / "many.csv", "w") as table:
+            table.write("path,label\n")
+            table.writelines(f"{'./' * 50}{i % 70}.png,{'ab'[i % 2]}\n" for i in range(300000))
+        self.assert_the_batch_that_is_told_runs(512, samples="train_csv: many.csv, samples_per_epoch: 40")
+
+    def test_slides_of_gathered_samples_are_in_the_plan(self):
+        """How many there are is not known then: as many as may be open."""
+        self.synth(2)
+        (self.at / "labels.csv").write_text("slide,label\n0,a\n1,b\n")
+        more = """  slides: {type: read, path: "*.svs"}
+  tiles: {type: extract, from: slides, size: 128, labels: labels.csv}
+  places: {type: index, from: tiles}
+"""
+        gathered = "from: places, samples_per_epoch: 8, open_slides: "
+        few = self.assert_the_batch_that_is_told_runs(512, samples=gathered + "2", more=more)
+        self.assertIn("'epochs' 272.", self.flowrun("check", code=2, samples=gathered + "8", more=more))
+        self.assertGreater(self.assert_the_batch_that_is_told_runs(512, samples=gathered + "1", more=more), few)
+
+    def synth(self, count):
+        for i in range(count):
+            subprocess.run([BUILD / "bin/flowrun", "synth", self.at / f"{i}.svs", "--width", "700", "--height", "600",
+                            "--seed", str(i)], check=True, capture_output=True)
 
     def test_not_even_one(self):
         said = self.flowrun("check", code=2, memory="64 MiB")

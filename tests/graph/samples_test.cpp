@@ -97,7 +97,7 @@ TEST_CASE(
     "tile files, places in slides and what was gathered in the graph are the same samples on any number of "
     "threads") {
   const std::string folder = cohort().folder.path().string();
-  const std::string drawn = "validation: 0.5, seed: 3, count: 3";
+  const std::string drawn = "validation: 0.5, seed: 3, count: 3, open_slides: 2";
   const std::string files = epochs_of(fmt::format("train_csv: {}/tiles/all.csv, {}", folder, drawn));
   const std::string places =
       epochs_of(fmt::format("train_csv: {0}/tiles/all.csv, slides: \"{0}/*.svs\", {1}", folder, drawn));

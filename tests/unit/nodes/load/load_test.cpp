@@ -8,6 +8,7 @@
 
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
+#include <thread>
 
 #include "../slides.h"
 #include "nodes/image/image_file.h"
@@ -81,26 +82,31 @@ TEST_CASE("an image file that ends early is broken, not half an image") {
   CHECK(problem_of(folder.path(), 1).find(": ") == 0);
 }
 
-TEST_CASE("of many slides those used last stay open, and those in use") {
+TEST_CASE("of many slides those used last stay open, and no more than may be") {
   std::vector<SlideFile> files(3, {small_slide(), "s", {}});
   files.push_back({"nowhere.svs", "gone", {}});
   OpenSlides slides(files, 2);
   auto first = slides.get(0);
   CHECK(slides.get(0) == first);
-  const auto* address = first.get();
-  const auto second = slides.get(1);
+  const std::weak_ptr<const SlideFacts> second = slides.get(1)->share_facts();
+  CHECK(!second.expired());
   slides.get(2);
-  CHECK(slides.get(0).get() == address);  // kept, as it is in use
+  CHECK(second.expired());
+  CHECK(slides.get(0) == first);  // kept, as it is in use
   CHECK_THROWS_WITH_AS(slides.get(3), doctest::Contains("there is no such file"), Error);
   CHECK_THROWS_AS(slides.get(3), Error);
-  std::weak_ptr<const Slide> watched = slides.get(2);
-  first = slides.get(0);
-  slides.get(3 - 2);
   OpenSlides few(files, 1);
-  watched = few.get(0);
-  CHECK(!watched.expired());
-  few.get(1);
-  CHECK(watched.expired());
+  first = few.get(0);
+  const std::weak_ptr<const SlideFacts> watched = first->share_facts();
+  bool closed = false;
+  std::thread other([&] {
+    few.get(1);
+    closed = watched.expired();
+  });
+  first.reset();
+  other.join();
+  CHECK(closed);
+  CHECK(few.get(2)->facts().name == "s");
 }
 
 TEST_CASE("an epoch gives training samples, then validation samples, with class and origin") {
