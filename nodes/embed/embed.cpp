@@ -8,11 +8,12 @@
 #include <cmath>
 #include <utility>
 
-#include "nodes/base/in_parallel.h"
 #include "nodes/slide/slide_files.h"
 #include "nodes/torch/device.h"
 #include "nodes/torch/encoder.h"
 #include "nodes/torch/normalisation.h"
+#include "nodes/torch/pieces.h"
+#include "nodes/torch/resolution.h"
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -48,18 +49,6 @@ void write_scaled(const cv::Mat& rgb, std::int64_t side, const EncoderFacts& fac
                                  .div_(255)
                                  .sub_(facts.mean[static_cast<std::size_t>(c)])
                                  .div_(facts.std[static_cast<std::size_t>(c)]));
-}
-
-/// Runs `work` on pieces of 0 to `count` - 1, on the threads of the run, each by itself: what it gives does
-/// not depend on their number. False when the scope has failed.
-template <class Work>
-bool in_pieces(std::int64_t count, std::int64_t piece, int threads, const Scope& scope, const Work& work) {
-  return wsi::in_parallel((count + piece - 1) / piece, threads, scope,
-                          [&](std::int64_t i) -> std::function<void()> {
-                            const ModelThreads one(1);
-                            work(i * piece, std::min(count, (i + 1) * piece));
-                            return {};
-                          });
 }
 
 }  // namespace
@@ -173,22 +162,7 @@ void Embed::check(const wsi::Tile& tile) const {
         "{} takes {} pixels a side, the tile has {}, and it is not known what resolution it was made for: "
         "cut tiles of {} pixels, or set embed's mpp, or input_size to have them scaled",
         facts.name, facts.input_size, rgb.cols, facts.input_size));
-  if (!facts.mpp) return;
-  if (!tile.mpp)
-    throw Error(fmt::format(
-        "{} was made for {} microns per pixel, but the tile's are not known: give `mpp:` to the node "
-        "that reads the slide",
-        facts.name, *facts.mpp));
-  const double given =
-      *tile.mpp * rgb.cols / static_cast<double>(facts.input_size > 0 ? facts.input_size : rgb.cols);
-  if (std::abs(given / *facts.mpp - 1) > mpp_tolerance)
-    throw Error(fmt::format(
-        "{} was made for {} microns per pixel, but is given {:.4g}{}; set extract's mpp so that they "
-        "agree, or embed's mpp if it is another",
-        facts.name, *facts.mpp, given,
-        facts.input_size > 0 && facts.input_size != rgb.cols
-            ? fmt::format(" ({} pixels of {:.4g} scaled to {})", rgb.cols, *tile.mpp, facts.input_size)
-            : ""));
+  check_resolution(tile, {facts.name, facts.mpp, mpp_tolerance, facts.input_size, "embed"});
 }
 
 void Embed::process(Inputs& in, Outputs& out) {

@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "nodes/torch/resolution.h"
+
 namespace flowrun::torch_nodes {
 
 /// Turns tiles into features by an encoder. See describe().
@@ -24,7 +26,7 @@ struct Embed : Gather {
   std::optional<std::int64_t> input_size;
   std::vector<double> mean, std;
   std::optional<double> mpp;
-  double mpp_tolerance = 0.02;
+  double mpp_tolerance = usual_mpp_tolerance;
   std::string pooling = "auto";
   std::optional<std::int64_t> prefix_tokens;
   std::int64_t batch = 64;

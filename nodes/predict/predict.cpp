@@ -1,27 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "predict.h"
 
-#include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
-#include <flowrun/torch/model.h>
-#include <flowrun/wsi/tile.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <utility>
 
 #include "nodes/slide/prediction_names.h"
 #include "nodes/slide/slide_files.h"
 #include "nodes/torch/device.h"
 #include "nodes/torch/model_file.h"
-#include "nodes/torch/normalisation.h"
-#include "nodes/torch/predictions.h"
 
 namespace flowrun::torch_nodes {
 namespace {
 
-/// What the layers of the known architectures hold at once, measured, for a byte of a tile.
+/// What the layers of the known architectures hold at once, measured, for a byte of a tile: of a model that
+/// is not there yet.
 constexpr std::size_t activations_per_byte = 100;
 
 /// What a tile's values are called.
@@ -30,80 +26,21 @@ std::string prefix_of(const std::string& task) {
   return task == "multilabel" ? wsi::label_probability : wsi::predicted_number;
 }
 
-std::vector<double> listed(const std::array<double, 3>& numbers) {
-  return {numbers.begin(), numbers.end()};
-}
-
 }  // namespace
 
-/// A model on its device, ready for tiles.
-struct Predict::Loaded {
-  Loaded(Model of, c10::Device on)
-      : model(std::move(of)), device(on), normalisation(listed(model.facts.mean), listed(model.facts.std)) {
-    model.network->to(device);
-  }
-
-  /// A number for each output. Thread-safe.
-  at::Tensor predictions(const cv::Mat& rgb) const {
-    const c10::NoGradGuard no_grad;
-    const ModelThreads one(1);  // tiles are what is computed at the same time
-    at::Tensor image = at::empty({1, 3, rgb.rows, rgb.cols}, at::kFloat);
-    normalisation.write(rgb, image.data_ptr<float>());
-    const at::Tensor outputs = model.network->forward(image.to(device));
-    const auto count = static_cast<std::int64_t>(model.facts.classes.size());
-    if (outputs.dim() != 2 || outputs.size(1) != count)
-      throw Error(fmt::format("the model gives {} numbers for a tile, but there are {} {}",
-                              outputs.dim() == 2 ? outputs.size(1) : outputs.numel(), count,
-                              model.facts.task == "classification" ? "classes" : "names of outputs"));
-    // A module of labels may end in the sigmoid itself.
-    const bool done = model.facts.task == "multilabel" && model.facts.output == "probabilities";
-    return predictions_of(done ? "regression" : model.facts.task, outputs).to(at::kCPU).contiguous();
-  }
-
-  const Model model;
-  const c10::Device device;
-  const Normalisation normalisation;
+struct Predict::Predicted {
+  std::shared_ptr<const wsi::Tile> tile;
+  std::vector<float> numbers;  // by output
 };
 
-Predict::Predict() = default;
-Predict::~Predict() = default;
+/// Of a slide. Once a batch is computed, each tile that comes sends one of it on: no more than a batch waits.
+struct Predict::Gathered {
+  std::vector<std::shared_ptr<const wsi::Tile>> tiles;  // of the next batch
+  std::deque<Predicted> ready;
+  std::string problem;  // of a batch that was not computed: the slide's predictions would not be whole
+};
 
-void Predict::describe(Description<Predict>& d) {
-  d.summary("Gives each tile what a model predicts: probabilities of classes or labels, or numbers.")
-      .details(
-          "The model is what `train` made: in the same graph (the input model; the slides are then read "
-          "again, by a second node of type read, once it is trained), or its best.pt of an earlier run; or "
-          "any TorchScript module, by path. Tiles must be of the size, and should be of the resolution and "
-          "the stain, that the model was trained with; their pixels are normalised as then. Tables of tiles "
-          "get a column p_<class> for each class, has_<label> for each label of task: multilabel, or "
-          "predicted_<target> for each number of task: regression; save_predictions makes tables, heat maps "
-          "and QuPath "
-          "objects of them. Tiles are computed on by themselves, as many at a time as the run has threads, "
-          "so that the numbers do not depend on which tiles are beside them.")
-      .example("predicted: {type: predict, from: tiles, model: model.pt}")
-      .input<wsi::Tile>("tile")
-      .optional_scope_input<Model>("model")
-      .output<wsi::Tile>("tile");
-  d.option("model", &Predict::model, "checkpoint of `train`, or TorchScript module");
-  d.option(
-      "classes", &Predict::classes,
-      "names of the outputs of a module that does not say them itself: of its classes, labels or numbers");
-  d.option("output", &Predict::output,
-           "what a TorchScript module gives: logits, probabilities, or auto: as train was told, or else "
-           "probabilities where its code ends in softmax, and logits where it does not; numbers that look "
-           "otherwise are refused")
-      .choices({"auto", "logits", "probabilities"});
-  d.option("task", &Predict::task,
-           "what the outputs of a module are that does not say it itself, classification if not given; a "
-           "model of "
-           "another task is refused")
-      .choices(tasks);
-  d.option("device", &Predict::device, "auto, cpu or cuda:N");
-}
-
-void Predict::plan(Costs& costs) {
-  costs.forwards("tile");
-  costs.scratch = activations_per_byte * costs.in("tile");
+void Predict::check_options(const Costs& costs) const {
   if (costs.has("model") == model.has_value())
     throw OptionError("model", model ? "the model comes from the graph and from a file" : "there is no model",
                       "a file, or from: {model: ...} with a node of type train");
@@ -113,24 +50,50 @@ void Predict::plan(Costs& costs) {
     throw OptionError("output", "the graph's model says its output itself", "output only with `model`");
   if (task && !model)
     throw OptionError("task", "the graph's model says its task itself", "task only with `model`");
-  c10::Device on(c10::kCPU);
   try {
-    on = choose_device(device);
+    if (choose_device(device).is_cpu() && precision == "fp16")
+      throw OptionError("precision", "fp16 is for GPUs", "bf16 or fp32 on a CPU");
+  } catch (const OptionError&) {
+    throw;
   } catch (const Error& problem) {
     throw OptionError("device", problem.what());
   }
-  if (!model) {
-    costs.keeps_for_run = costs.in("model");
-    return;
+}
+
+std::unique_ptr<const Predictor> Predict::loaded(Model of) const {
+  std::optional<c10::ScalarType> half;
+  if (precision != "fp32") half = precision == "bf16" ? c10::kBFloat16 : c10::kHalf;
+  if (mpp) of.facts.mpp = mpp;
+  return std::make_unique<Predictor>(std::move(of), choose_device(device), half, threads_);
+}
+
+void Predict::plan(Costs& costs) {
+  check_options(costs);
+  threads_ = static_cast<int>(costs.threads);
+  const std::size_t pixels = costs.in("tile") / 3;
+  std::size_t activations = 3 * pixels * activations_per_byte;
+  costs.keeps_for_run = costs.in("model");
+  if (model) {
+    try {
+      predictor_ = loaded(read_model(*model, {classes, output, task}));
+    } catch (const Error& problem) {
+      throw OptionError("model", problem.what());
+    }
+    costs.keeps_for_run = predictor_->weight_bytes();
+    if (predictor_->device().is_cpu()) try {
+        // A sixth more for what lies between tensors, and what libtorch takes for itself.
+        activations = predictor_->bytes_an_image(std::lround(std::sqrt(static_cast<double>(pixels)))) / 6 * 7;
+      } catch (const std::exception&) {  // told when it is to be done
+      }
   }
-  try {
-    loaded_ = std::make_unique<Loaded>(read_model(*model, {classes, output, task}), on);
-  } catch (const Error& problem) {
-    throw OptionError("model", problem.what());
-  }
-  for (const auto& [name, tensor] : loaded_->model.network->state()) costs.keeps_for_run += tensor.nbytes();
-  if (const at::Tensor code = loaded_->model.network->code(); code.defined())
-    costs.keeps_for_run += code.nbytes();
+  const auto images = static_cast<std::size_t>(batch);
+  const std::size_t at_once = std::min(images, costs.threads * Predictor::images_a_thread);
+  costs.holds = images - 1;
+  costs.out("tile", costs.in("tile"));
+  costs.scratch = 0;
+  // Of one batch of a slide, not of each tile that is held for it.
+  costs.keeps =
+      images * 3 * pixels * sizeof(float) + (choose_device(device).is_cpu() ? at_once * activations : 0);
 }
 
 std::map<std::string, std::string> Predict::depends_on(const std::string&) const {
@@ -139,33 +102,81 @@ std::map<std::string, std::string> Predict::depends_on(const std::string&) const
   return all;
 }
 
-const Predict::Loaded& Predict::loaded(const Inputs& in) {
+const Predictor& Predict::predictor(const Inputs& in) {
   std::call_once(first_tile_, [&] {
-    // Others have the graph's model too: what is moved to a device is a copy.
-    if (!loaded_) loaded_ = std::make_unique<Loaded>(copy_of(in.get<Model>("model")), choose_device(device));
+    // Others have the graph's model too: what is moved to a device and changed is a copy.
+    if (!predictor_) predictor_ = loaded(copy_of(in.get<Model>("model")));
   });
-  return *loaded_;
+  return *predictor_;
 }
 
-void Predict::process(Inputs& in, Outputs& out) {
-  const Loaded& with = loaded(in);
-  wsi::Tile tile = in.get<wsi::Tile>("tile");  // shares the pixels
+void Predict::check(const wsi::Tile& tile, const Gathered& gathered) const {
   const cv::Mat& rgb = wsi::rgb_of(tile);
-  const ModelFacts& facts = with.model.facts;
+  const ModelFacts& facts = predictor_->facts();
   if (facts.width > 0 && (rgb.cols != facts.width || rgb.rows != facts.height))
     throw Error(fmt::format("the tile has {} x {} pixels, but the model was trained on {} x {}", rgb.cols,
                             rgb.rows, facts.width, facts.height));
-  const at::Tensor predictions = with.predictions(rgb);
-  for (std::size_t c = 0; c < facts.classes.size(); ++c) {
-    const std::string name = prefix_of(facts.task) + facts.classes[c];
-    const double number = predictions.data_ptr<float>()[c];
-    if (std::ranges::find(tile.values, name, &std::pair<std::string, double>::first) != tile.values.end())
+  if (!gathered.tiles.empty() && rgb.size() != gathered.tiles.front()->pixels.size())
+    throw Error(fmt::format(
+        "the tile has {} x {} pixels, but those before it have {} x {}: a batch is of one size", rgb.cols,
+        rgb.rows, gathered.tiles.front()->pixels.cols, gathered.tiles.front()->pixels.rows));
+  check_resolution(tile, {"the model", facts.mpp, mpp_tolerance, 0, "predict"});
+  for (const std::string& output_name : facts.classes)
+    if (const std::string name = prefix_of(facts.task) + output_name;
+        std::ranges::find(tile.values, name, &std::pair<std::string, double>::first) != tile.values.end())
       throw Error(fmt::format("the tile has a {} of another model already", name));
+}
+
+void Predict::process(Inputs& in, Outputs& out) {
+  const Predictor& with = predictor(in);
+  const auto tile = in.share<wsi::Tile>("tile");
+  auto& gathered = in.state<Gathered>();
+  check(*tile, gathered);
+  gathered.tiles.push_back(tile);
+  if (gathered.tiles.size() == static_cast<std::size_t>(batch)) predict(with, gathered, in.scope());
+  if (gathered.ready.empty()) return;
+  const Predicted next = std::move(gathered.ready.front());
+  gathered.ready.pop_front();
+  emit(next, out);
+}
+
+Packets Predict::finish(Inputs& in, Outputs&) {
+  auto& gathered = in.state<Gathered>();
+  if (in.scope().failed()) return {};
+  if (!gathered.tiles.empty() && gathered.problem.empty()) predict(*predictor_, gathered, in.scope());
+  if (!gathered.problem.empty())
+    throw Error(fmt::format("a batch of tiles has no predictions: {}", gathered.problem));
+  return {gathered.ready.size(),
+          [this, ready = std::move(gathered.ready)](std::uint64_t i, Outputs& out) { emit(ready[i], out); }};
+}
+
+/// What is gathered becomes ready, but not when the scope has failed meanwhile.
+void Predict::predict(const Predictor& with, Gathered& gathered, const Scope& scope) const {
+  const auto tiles = std::exchange(gathered.tiles, {});
+  try {
+    const at::Tensor all = with.predictions(tiles, scope);
+    if (!all.defined()) return;
+    const float* row = all.data_ptr<float>();
+    for (const auto& tile : tiles) {
+      gathered.ready.push_back({tile, {row, row + all.size(1)}});
+      row += all.size(1);
+    }
+  } catch (const std::exception& problem) {
+    gathered.problem = problem.what();
+    throw;
+  }
+}
+
+void Predict::emit(const Predicted& one, Outputs& out) const {
+  const ModelFacts& facts = predictor_->facts();
+  wsi::Tile tile = *one.tile;  // shares the pixels
+  for (std::size_t i = 0; i < facts.classes.size(); ++i) {
+    const double number = one.numbers[i];
     if (facts.task == "regression" ? !std::isfinite(number) : !(number >= 0 && number <= 1))
-      throw Error(fmt::format("the model's {} of {} is {}",
-                              facts.task == "regression" ? "prediction" : "probability", facts.classes[c],
-                              number));
-    tile.values.emplace_back(name, number);
+      throw Error(fmt::format("the model's {} of {} is {} for the tile at x {}, y {}",
+                              facts.task == "regression" ? "prediction" : "probability", facts.classes[i],
+                              number, tile.x, tile.y));
+    tile.values.emplace_back(prefix_of(facts.task) + facts.classes[i], number);
   }
   out.emit("tile", std::move(tile));
 }

@@ -118,7 +118,7 @@ void ToTensor::emit(const Tiles& tiles, Outputs& out) const {
     *labels++ = static_cast<std::int64_t>(tile->sample->label);
     if (target) target = std::ranges::copy(tile->sample->targets, target).out;
     made.samples.push_back(
-        {tile->slide ? tile->slide->name : "", tile->sample->path.string(), tile->x, tile->y});
+        {tile->slide ? tile->slide->name : "", tile->sample->path.string(), tile->x, tile->y, tile->mpp});
   }
   made.validation = sample.validation;
   made.epoch = sample.epoch;

@@ -124,6 +124,7 @@ Encoder of_checkpoint(const std::filesystem::path& file, c10::Device device, Hal
   if (model.facts.width == model.facts.height) encoder.facts.input_size = model.facts.width;
   encoder.facts.mean = model.facts.mean;
   encoder.facts.std = model.facts.std;
+  encoder.facts.mpp = model.facts.mpp;
   return encoder;
 }
 

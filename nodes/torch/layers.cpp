@@ -17,6 +17,8 @@ namespace {
 
 thread_local bool computing_again = false;
 
+constexpr double epsilon = 1e-5;  // of batch normalisation
+
 struct ComputingAgain {
   ComputingAgain() : before(std::exchange(computing_again, true)) {}
   ~ComputingAgain() { computing_again = before; }
@@ -44,6 +46,15 @@ at::Tensor Convolution::forward(const at::Tensor& x) {
   return at::conv2d(x, weight_, bias_, shape_.stride, (shape_.kernel - 1) / 2, 1, shape_.groups);
 }
 
+void Convolution::scale(const at::Tensor& factors, const at::Tensor& shifts) {
+  const c10::NoGradGuard no_grad;
+  weight_.copy_(weight_.to(at::kDouble) * factors.reshape({-1, 1, 1, 1}));
+  if (bias_.defined())
+    bias_.copy_(bias_.to(at::kDouble) * factors + shifts);
+  else
+    bias_ = register_parameter("bias", shifts.to(at::kFloat));
+}
+
 BatchNorm::BatchNorm(std::int64_t channels) {
   weight_ = register_parameter("weight", at::ones({channels}));
   bias_ = register_parameter("bias", at::zeros({channels}));
@@ -53,13 +64,21 @@ BatchNorm::BatchNorm(std::int64_t channels) {
 }
 
 at::Tensor BatchNorm::forward(const at::Tensor& x) {
-  constexpr double momentum = 0.1, epsilon = 1e-5;
+  if (folded_) return x;
+  constexpr double momentum = 0.1;
   if (is_training() && x.numel() == x.size(1))
     throw Error("batch normalisation expected more than 1 value per channel when training");
   const bool tracks = !(is_training() && computing_again);
   if (is_training() && tracks) batches_.add_(1);
   return at::batch_norm(x, weight_, bias_, tracks ? mean_ : at::Tensor(), tracks ? variance_ : at::Tensor(),
                         is_training(), momentum, epsilon, true);
+}
+
+void BatchNorm::fold_into(Convolution& before) {
+  const c10::NoGradGuard no_grad;
+  const at::Tensor factors = weight_.to(at::kDouble) / (variance_.to(at::kDouble) + epsilon).sqrt();
+  before.scale(factors, bias_.to(at::kDouble) - mean_.to(at::kDouble) * factors);
+  folded_ = true;
 }
 
 Linear::Linear(std::int64_t in, std::int64_t out, double bound, bool zero_bias, const Randomness& random) {
@@ -87,6 +106,14 @@ at::Tensor BlockNetwork::features(const at::Tensor& x) {
   for (const auto& block : blocks_)
     y = checkpointed && is_training() ? checkpoint(block, y, random) : block->forward(y);
   return after_blocks(y);
+}
+
+void BlockNetwork::fold_batch_norms() {
+  Convolution* before = nullptr;  // each is registered right behind its convolution
+  for (const auto& module : modules()) {
+    if (auto* const norm = dynamic_cast<BatchNorm*>(module.get()); norm && before) norm->fold_into(*before);
+    before = dynamic_cast<Convolution*>(module.get());
+  }
 }
 
 namespace {

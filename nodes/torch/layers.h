@@ -43,6 +43,8 @@ class Convolution : public Layer {
   };
   Convolution(const Shape& shape, const Randomness& random);
   at::Tensor forward(const at::Tensor& x) override;
+  /// What it gives of each channel becomes `factors` times as much, plus `shifts`.
+  void scale(const at::Tensor& factors, const at::Tensor& shifts);
 
  private:
   Shape shape_;
@@ -55,8 +57,11 @@ class BatchNorm : public Layer {
  public:
   explicit BatchNorm(std::int64_t channels);
   at::Tensor forward(const at::Tensor& x) override;
+  /// Has `before` do what it does while it is not training, and does nothing from then on.
+  void fold_into(Convolution& before);
 
  private:
+  bool folded_ = false;
   at::Tensor weight_, bias_, mean_, variance_, batches_;
 };
 
@@ -92,6 +97,8 @@ class BlockNetwork : public Layer {
   at::Tensor forward(const at::Tensor& x) final { return last_layer(features(x)); }
   /// What the last layer is given: samples x dimensions.
   at::Tensor features(const at::Tensor& x);
+  /// See Network::fold_batch_norms.
+  void fold_batch_norms();
   bool checkpointed = false;  ///< see checkpoint()
   const Randomness random;
 

@@ -20,15 +20,16 @@ namespace flowrun::torch_nodes {
 using nlohmann::json;
 
 std::string to_text(const ModelFacts& facts) {
-  return json{{"architecture", facts.architecture},
-              {"classes", facts.classes},
-              {"width", facts.width},
-              {"height", facts.height},
-              {"mean", facts.mean},
-              {"std", facts.std},
-              {"output", facts.output},
-              {"task", facts.task}}
-      .dump();
+  json all{{"architecture", facts.architecture},
+           {"classes", facts.classes},
+           {"width", facts.width},
+           {"height", facts.height},
+           {"mean", facts.mean},
+           {"std", facts.std},
+           {"output", facts.output},
+           {"task", facts.task}};
+  if (facts.mpp) all["mpp"] = *facts.mpp;
+  return all.dump();
 }
 
 namespace {
@@ -55,12 +56,14 @@ ModelFacts facts_from(const std::string& text) {
                    all.at("std"),
                    all.value("output", "auto"),
                    all.value("task", "classification")};
+  if (const auto mpp = all.find("mpp"); mpp != all.end()) facts.mpp = mpp->get<double>();
   if (std::ranges::find(tasks, facts.task) == tasks.end() &&
       std::ranges::find(tasks_of_slides, facts.task) == tasks_of_slides.end())
     throw Error(
         fmt::format("no task is known as '{}'; expected one of {}", facts.task, fmt::join(tasks, ", ")));
   if (std::ranges::any_of(facts.std, [](double std) { return !(std > 0); }))
     throw Error("std must be above 0");
+  if (facts.mpp && !(*facts.mpp > 0)) throw Error("mpp must be above 0");
   return facts;
 }
 

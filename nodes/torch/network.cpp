@@ -43,6 +43,7 @@ class LayerNetwork final : public Network {
     layers_->checkpointed = on;
     return true;
   }
+  void fold_batch_norms() override { layers_->fold_batch_norms(); }
 
  private:
   std::shared_ptr<BlockNetwork> layers_;

@@ -11,6 +11,7 @@
 
 #include "image_task.h"
 #include "nodes/torch/device.h"
+#include "nodes/torch/resolution.h"
 #include "nodes/torch/script_network.h"
 #include "nodes/torch/state_dict.h"
 
@@ -34,7 +35,8 @@ ModelFacts facts_of(const ImageTrainingOptions& options, const Task& task, const
           first.mean,
           first.std,
           ours || task.name() != "classification" ? "logits" : options.output,
-          task.name()};
+          task.name(),
+          mpp_of(first)};
 }
 
 /// What is learnt: all parameters, or those of the last layer.
@@ -94,6 +96,7 @@ void ImageTrainer::resume_more(const Checkpoint& checkpoint) {
   if (checkpoint.facts.width != facts().width || checkpoint.facts.height != facts().height)
     throw Error(fmt::format("its images were {} x {} pixels, not {} x {}", checkpoint.facts.width,
                             checkpoint.facts.height, facts().width, facts().height));
+  set_mpp(checkpoint.facts.mpp);
   part_ = checkpoint.entry("part").toInt();
 }
 
@@ -107,6 +110,8 @@ void ImageTrainer::check(const Batch& batch) const {
 
 void ImageTrainer::take(const Batch& batch) {
   check(batch);
+  if (const auto mpp = mpp_of(batch); facts().mpp && !is_near(mpp, *facts().mpp, usual_mpp_tolerance))
+    set_mpp({});  // samples of several resolutions
   const at::Tensor targets = targets_of(task(), batch);
   batch.validation ? validate(batch, targets) : train(batch.images, targets);
 }

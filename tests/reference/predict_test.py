@@ -66,8 +66,8 @@ class Predictions(unittest.TestCase):
         cls.at = Path(cls.folder.name)
         for seed, name in ((1, "a"), (2, "b")):
             cls.said("synth", f"{name}.svs", "--width", 3000, "--height", 2400, "--seed", seed)
-        rows = [f"a.svs,{300 * i},{200 * i},{CLASSES[i % 3]}" for i in range(9)]
-        (cls.at / "train.csv").write_text("\n".join(["slide,x,y,label", *rows, ""]))
+        rows = [f"a.svs,{300 * i},{200 * i},1,{CLASSES[i % 3]}" for i in range(9)]
+        (cls.at / "train.csv").write_text("\n".join(["slide,x,y,level,label", *rows, ""]))
         cls.run_graph(TRAIN.format(side=SIDE, model="resnet18"))
 
     @classmethod
@@ -152,6 +152,91 @@ class Predictions(unittest.TestCase):
                 self.assertAlmostEqual(float(score[slide][f"share_{name}"]), share, places=9)
             self.check_objects(slide, rows)
             self.check_heat_map(slide, rows)
+
+    def test_our_networks_with_batch_normalisation_folded(self):
+        """Trained, so that running statistics are not those that they begin with."""
+        for name in ("resnet50", "efficientnet_b0"):
+            with self.subTest(name):
+                folders = lambda text: text.replace("dir: ", f"dir: {name}/")  # noqa: E731
+                self.run_graph(folders(TRAIN.format(side=SIDE, model=name)))
+                self.run_graph(folders(PREDICT.format(side=SIDE, stride=96, predict=f"model: {name}/model/best.pt, batch: 40", more="")))
+                network = getattr(torchvision.models, name)(num_classes=3).eval()
+                network.load_state_dict(torch.load(self.at / name / "python/state_dict.pt"))
+                at, type(self).at = self.at, self.at / name
+                try:
+                    self.assertGreater(len(self.check_predictions(network, "a", 96)), 40)  # more than a batch
+                finally:
+                    type(self).at = at
+
+    def test_the_same_for_any_number_of_threads_and_memory(self):
+        graph = PREDICT.format(side=SIDE, stride=72, predict="model: model/best.pt, batch: 20", more="")
+        outputs = []
+        for i, more in enumerate((("--threads", 1), ("--threads", 2), ("--threads", 5), ("--threads", 3, "--memory", "300 MiB"))):
+            self.run_graph(graph.replace("dir: ", f"dir: threads{i}/"), *more)
+            at = self.at / f"threads{i}"
+            outputs.append({file.relative_to(at): file.read_bytes() for file in at.rglob("*")
+                            if file.is_file() and ".flowrun" not in file.parts})
+        self.assertGreater(len(outputs[0]), 100)
+        for other in outputs[1:]:
+            self.assertEqual(other, outputs[0])
+
+    def test_half_precision_is_near(self):
+        table = {}
+        for precision in ("fp32", "bf16"):
+            self.run_graph(PREDICT.format(side=SIDE, stride=96, predict=f"model: model/best.pt, precision: {precision}", more="")
+                           .replace("dir: ", f"dir: {precision}/"))
+            table[precision] = np.array([[float(row[f"p_{name}"]) for name in CLASSES]
+                                         for row in rows_of(self.at / f"{precision}/out/a/predictions.csv")])
+        error = np.abs(table["fp32"] - table["bf16"]).max()
+        self.assertTrue(0 < error < 0.05, error)
+        said = self.run_graph(PREDICT.format(side=SIDE, stride=96, predict="model: model/best.pt, precision: fp16, device: cpu", more=""), code=2)
+        self.assertIn("fp16 is for GPUs", said)
+
+    def test_the_resolution_is_that_of_training(self):
+        """Level 1 of these slides has 2 microns per pixel, four times those of level 0."""
+        self.assertEqual(json.loads((self.at / "python/model.json").read_text())["mpp"], 2)
+
+        def predict(level, more="", code=0):
+            text = PREDICT.format(side=SIDE, stride=96, predict="model: model/best.pt" + more, more="")
+            return self.run_graph(text.replace("level: 1", level).replace("dir: ", "dir: mpp/"), "--force", code=code)
+
+        self.assertIn("the model was made for 2 microns per pixel, but is given 0.5; set extract's mpp so that they agree, or "
+                      "predict's mpp if it is another", predict("level: 0", code=1))
+        predict("level: 0", ", mpp: 0.5")
+        self.assertIn("is given 2.5;", predict("mpp: 2.5", code=1))
+        predict("mpp: 2.5", ", mpp_tolerance: 0.3")
+        table = self.at / "train.csv"
+        before = table.read_text()
+        self.addCleanup(table.write_text, before)
+        table.write_text(before.replace(",1,glass", ",0,glass"))  # samples of two resolutions
+        self.run_graph(TRAIN.format(side=SIDE, model="resnet18").replace("dir: ", "dir: two/"))
+        self.assertNotIn("mpp", json.loads((self.at / "two/python/model.json").read_text()))
+
+    def test_a_number_that_is_none_leaves_its_tile_out_where_errors_are_skipped(self):
+        class Means(torch.nn.Module):
+            def __init__(self, most):
+                super().__init__()
+                self.most: float = most
+
+            def forward(self, images):
+                means = images.mean((2, 3))
+                return means / (means[:, :1] < self.most)  # else infinite
+
+        def predict(most, more="", code=0):
+            torch.jit.script(Means(most)).save(str(self.at / "means.pt"))
+            text = PREDICT.format(side=SIDE, stride=96, predict="model: means.pt, classes: [x, y, z], task: regression, batch: 8" + more,
+                                  more="")
+            said = self.run_graph(text.replace("dir: ", "dir: means/").replace("*.svs", "a.svs"), "--force", code=code)
+            return said, [row["predicted_x"] for row in rows_of(self.at / "means/out/a/predictions.csv")]
+
+        _, whole = predict(1e9)
+        self.assertGreater(len(whole), 16)
+        most = float(np.median([float(x) for x in whole]))
+        said, kept = predict(most, ", on_error: skip")
+        self.assertIn("the model's prediction of x is inf for the tile at x", said)
+        self.assertEqual(kept, [x for x in whole if float(x) < most])
+        said, _ = predict(most, "", 1)
+        self.assertIn("slide a: failed", said)
 
     def check_objects(self, slide, rows):
         objects = json.loads((self.at / f"out/{slide}/predictions.geojson").read_text())["features"]
@@ -263,9 +348,9 @@ class Predictions(unittest.TestCase):
         self.assertIn("the tile has 128 x 128 pixels, but the model was trained on 96 x 96", self.run_graph(text, code=1))
         text = text.replace("tile: predicted", "tile: tiles").replace("size: 128", "size: 96")
         self.assertIn("has no probabilities: take tiles from a node of type predict", self.run_graph(text, code=1))
-        twice = PREDICT.format(side=SIDE, stride=96, predict="model: model/best.pt", more="") \
+        twice = PREDICT.format(side=SIDE, stride=96, predict="model: model/best.pt, batch: 4", more="") \
             .replace("from: {tile: predicted", "from: {tile: again").replace("dir: ", "dir: wrong/") \
-            + "  again: {type: predict, from: predicted, model: model/best.pt}\n"
+            + "  again: {type: predict, from: predicted, model: model/best.pt, batch: 4}\n"
         self.assertIn("the tile has a p_glass of another model already", self.run_graph(twice, code=1))
         self.assertEqual(list((self.at / "wrong").rglob("*.csv")), [])
 

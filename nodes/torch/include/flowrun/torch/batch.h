@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,15 +15,16 @@ namespace flowrun::torch_nodes {
 
 /// One sample of a batch: where it came from.
 struct SampleOrigin {
-  std::string slide;          ///< its name; empty when it is a tile image of no known slide
-  std::string path;           ///< of the tile image; empty when it was read from a slide
-  std::int64_t x = 0, y = 0;  ///< level-0 pixels
+  std::string slide;            ///< its name; empty when it is a tile image of no known slide
+  std::string path;             ///< of the tile image; empty when it was read from a slide
+  std::int64_t x = 0, y = 0;    ///< level-0 pixels
+  std::optional<double> mpp{};  ///< microns per pixel of the image
 };
 
 /// Images, labels and targets that a model takes at once. Within an epoch's scope the training batches come
 /// first, then the validation batches.
 struct Batch {
-  static constexpr std::string_view packet_type = "torch.batch/2";
+  static constexpr std::string_view packet_type = "torch.batch/3";
 
   at::Tensor images;     ///< float32, samples x 3 x height x width, RGB, normalised
   at::Tensor labels;     ///< int64, samples; index into *classes

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,11 +25,12 @@ struct ModelFacts {
   /// What the outputs are: classification (classes, of which an image has one), multilabel (labels, of which
   /// it has any number) or regression (numbers).
   std::string task = "classification";
+  std::optional<double> mpp{};  ///< microns per pixel of those images; nothing: not known, or several
 };
 
 /// A trained model, not training.
 struct Model {
-  static constexpr std::string_view packet_type = "torch.model/2";
+  static constexpr std::string_view packet_type = "torch.model/3";
 
   ModelFacts facts;
   std::shared_ptr<Network> network;

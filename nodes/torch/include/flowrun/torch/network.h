@@ -40,6 +40,10 @@ class Network {
   /// memory for more time, the same gradients. False when the network has no blocks to do so.
   virtual bool checkpoint_blocks(bool /*on*/) { return false; }
 
+  /// For one that trains no more: convolutions do what batch normalisation did behind them, in less time; the
+  /// same outputs but for their last digits. Does nothing where these are not known.
+  virtual void fold_batch_norms() {}
+
   /// The file of a TorchScript module, as it was before training: bytes. Undefined of other networks.
   virtual at::Tensor code() const { return {}; }
   /// Where the random numbers of training stand (dropout): bytes by name. restore_random() throws Error when

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "predictor.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <flowrun/error.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "nodes/torch/autocast.h"
+#include "nodes/torch/device.h"
+#include "nodes/torch/pieces.h"
+#include "nodes/torch/predictions.h"
+#include "nodes/torch/script_network.h"
+#include "nodes/torch/tensor_memory.h"
+
+namespace flowrun::torch_nodes {
+namespace {
+
+std::vector<double> listed(const std::array<double, 3>& numbers) {
+  return {numbers.begin(), numbers.end()};
+}
+
+}  // namespace
+
+Predictor::Predictor(Model model, c10::Device device, std::optional<c10::ScalarType> half, int threads)
+    : model_(std::move(model)),
+      device_(device),
+      half_(half),
+      threads_(threads),
+      ours_(model_.facts.architecture != script_architecture),
+      normalisation_(listed(model_.facts.mean), listed(model_.facts.std)) {
+  keep_tensor_memory();  // each batch takes the same again
+  model_.network->fold_batch_norms();
+  model_.network->to(device_);
+  if (ours_)
+    for (auto& [name, tensor] : model_.network->parameters())
+      if (tensor.dim() == 4) tensor.set_data(tensor.contiguous(at::MemoryFormat::ChannelsLast));
+}
+
+std::size_t Predictor::weight_bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& [name, tensor] : model_.network->state()) bytes += tensor.nbytes();
+  if (const at::Tensor code = model_.network->code(); code.defined()) bytes += code.nbytes();
+  return bytes;
+}
+
+std::size_t Predictor::bytes_an_image(std::int64_t side) const {
+  constexpr std::int64_t images = 2;
+  const ModelThreads one(1);
+  PeakOfTensors peak;
+  peak.reset();
+  predictions_of_images(at::zeros({images, 3, side, side}));
+  return peak.bytes() / static_cast<std::size_t>(images);
+}
+
+at::Tensor Predictor::predictions_of_images(const at::Tensor& images) const {
+  const c10::NoGradGuard no_grad;
+  at::Tensor outputs;
+  {
+    const Autocast precision({device_.type(), half_});
+    const at::Tensor there = images.to(device_);
+    outputs = model_.network->forward(ours_ ? there.contiguous(at::MemoryFormat::ChannelsLast) : there);
+  }
+  const ModelFacts& of = model_.facts;
+  const auto count = static_cast<std::int64_t>(of.classes.size());
+  if (outputs.dim() != 2 || outputs.size(1) != count)
+    throw Error(fmt::format("the model gives {} numbers for a tile, but there are {} {}",
+                            outputs.dim() == 2 ? outputs.size(1) : outputs.numel() / images.size(0), count,
+                            of.task == "classification" ? "classes" : "names of outputs"));
+  if (outputs.size(0) != images.size(0))
+    throw Error(
+        fmt::format("the model gives {} predictions for {} tiles; set batch: 1 if it takes one image only",
+                    outputs.size(0), images.size(0)));
+  // A module of labels may end in the sigmoid itself.
+  const bool done = of.task == "multilabel" && of.output == "probabilities";
+  return predictions_of(done ? "regression" : of.task, outputs).to(at::kCPU).contiguous();
+}
+
+at::Tensor Predictor::predictions(Tiles tiles, const Scope& scope) const {
+  const auto count = static_cast<std::int64_t>(tiles.size());
+  const cv::Mat& first = wsi::rgb_of(*tiles.front());
+  const at::Tensor images = at::empty({count, 3, first.rows, first.cols}, at::kFloat);
+  const auto normalise = [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i)
+      normalisation_.write(wsi::rgb_of(*tiles[static_cast<std::size_t>(i)]), images[i].data_ptr<float>());
+  };
+  if (!device_.is_cpu())
+    return in_pieces(count, 1, threads_, scope, normalise) ? predictions_of_images(images) : at::Tensor();
+  std::vector<at::Tensor> parts(static_cast<std::size_t>((count + images_a_thread - 1) / images_a_thread));
+  const bool whole =
+      in_pieces(count, images_a_thread, threads_, scope, [&](std::int64_t begin, std::int64_t end) {
+        normalise(begin, end);
+        parts[static_cast<std::size_t>(begin / images_a_thread)] =
+            predictions_of_images(images.slice(0, begin, end));
+      });
+  return whole ? at::cat(parts) : at::Tensor();
+}
+
+}  // namespace flowrun::torch_nodes

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
+#include <flowrun/scope.h>
+#include <flowrun/torch/model.h>
+#include <flowrun/wsi/tile.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "nodes/torch/normalisation.h"
+
+namespace flowrun::torch_nodes {
+
+/// A model on its device, ready for tiles. Thread-safe.
+class Predictor {
+ public:
+  /// Images that one thread computes with at once on a CPU: with fewer, weights are read too often. What a
+  /// tile gets depends on it in its last digits, so it does not depend on the number of threads.
+  static constexpr std::int64_t images_a_thread = 8;
+
+  /// Takes the model for itself: of our own networks batch normalisation is folded into convolutions. `half`:
+  /// what it computes with, where that is safe, instead of float32. `threads`: of the run.
+  Predictor(Model model, c10::Device device, std::optional<c10::ScalarType> half, int threads);
+
+  const ModelFacts& facts() const { return model_.facts; }
+  const c10::Device& device() const { return device_; }
+  /// Of its weights, and of its code.
+  std::size_t weight_bytes() const;
+  /// What tensors take at most while it computes on a CPU, for each image of side x side pixels: measured.
+  /// Throws what the model throws.
+  std::size_t bytes_an_image(std::int64_t side) const;
+
+  using Tiles = std::span<const std::shared_ptr<const wsi::Tile>>;
+  /// Of tiles of one size, one or more: tiles x outputs, float32, on the CPU. Undefined when the scope has
+  /// failed meanwhile. Throws Error when the model does not give a number for each output.
+  at::Tensor predictions(Tiles tiles, const Scope& scope) const;
+
+ private:
+  at::Tensor predictions_of_images(const at::Tensor& images) const;
+
+  const Model model_;
+  const c10::Device device_;
+  const std::optional<c10::ScalarType> half_;
+  const int threads_;
+  const bool ours_;  // its layers are known
+  const Normalisation normalisation_;
+};
+
+}  // namespace flowrun::torch_nodes
