@@ -60,6 +60,8 @@ demo: build/.packages-build
 bench: tests
 	@tests/bench/run.py --build $(BUILD)
 	@tests/bench/knobs.py --build $(BUILD)
+	@tests/bench/predict.py --build $(BUILD)
+	@tests/bench/load.py --build $(BUILD)
 	@tests/bench/train.py --build $(BUILD)
 	@tests/bench/train.py --build $(BUILD) --memory
 

@@ -4,10 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <map>
-#include <set>
-#include <tuple>
 #include <utility>
 
 #include "class_labels.h"
@@ -16,6 +12,7 @@
 #include "nodes/slide/slide_files.h"
 #include "nodes/slide/slide_opener.h"
 #include "overlap.h"
+#include "reading.h"
 #include "sample_table.h"
 #include "split.h"
 
@@ -67,30 +64,6 @@ std::string fingerprint(const Samples& samples, const std::vector<bool>& validat
     for (const float target : samples.targets_of(i)) hash = mix(hash, fmt::format("{}", target));
   }
   return fmt::format("{:016x}", hash);
-}
-
-/// The largest ratio of level pixels to tile pixels, so that memory for reading can be leased. Opens each
-/// slide once where its resolutions do not tell; what cannot be opened or read so is an error later, of its
-/// samples.
-double largest_ratio(const Samples& samples, OpenSlides& slides) {
-  std::map<std::uint32_t, std::set<std::tuple<double, double, int>>> resolutions;
-  for (const Samples::Row& row : samples.rows)
-    if (row.image.empty() && (row.extent || row.mpp))
-      resolutions[row.slide].insert({row.extent.value_or(0), row.mpp.value_or(0), row.size});
-  double largest = 1;
-  for (const auto& [slide, of_slide] : resolutions)
-    for (const auto& [extent, mpp, size] : of_slide) {
-      Samples::Row row;
-      if (extent > 0) row.extent = extent;
-      if (mpp > 0) row.mpp = mpp;
-      const int side = size > 0 ? size : 1000;
-      try {
-        largest =
-            std::max(largest, static_cast<double>(window_of(*slides.get(slide), row, side).side) / side);
-      } catch (const Error&) {
-      }
-    }
-  return largest;
 }
 
 }  // namespace
@@ -169,6 +142,7 @@ void Epochs::plan(Costs& costs) {
                         "names of columns, each once");
   most_open_ =
       open_slides ? static_cast<std::size_t>(*open_slides) : std::clamp<std::size_t>(costs.threads, 8, 16);
+  threads_ = costs.threads;
   planned_bytes_ = planned_bytes();
   costs.out("epoch", planned_bytes_);
 }
@@ -186,7 +160,8 @@ std::size_t Epochs::bytes_of(const Samples& samples) const {
 std::size_t Epochs::planned_bytes() const {
   if (train_csv) try {
       std::size_t first_validation = 0;
-      return bytes_of(*samples_of_tables(first_validation));
+      const auto samples = samples_of_tables(first_validation);
+      return bytes_of(*samples) + threads_ * most_reading_bytes(*samples);
     } catch (const Error&) {  // is told when they are to be read
     }
   return train_csv && slides.empty() ? 0 : most_open_ * open_slide_bytes;
@@ -277,9 +252,10 @@ Scopes Epochs::open(Inputs& in) {
   training.common.set = std::move(set);
   training.common.samples = samples;
   training.common.labels = std::make_shared<const std::vector<std::uint32_t>>(names.label);
-  training.common.largest_ratio = largest_ratio(*samples, *training.common.slides);
+  const Reading reading = reading_of(*samples, *training.common.slides);
+  training.common.largest_ratio = reading.largest_ratio;
 
-  const std::size_t bytes = bytes_of(*samples);
+  const std::size_t bytes = bytes_of(*samples) + threads_ * reading.bytes;
   auto next = [all = std::make_shared<const Training>(std::move(training)), at = std::uint64_t{0},
                print = fingerprint(*samples, for_validation),
                warning = said_of_overlap(*samples, for_validation)]() mutable -> std::optional<NewScope> {

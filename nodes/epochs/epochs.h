@@ -40,6 +40,7 @@ struct Epochs : Open {
   std::size_t planned_bytes() const;
   std::vector<bool> validation_rows(const Samples& samples, std::size_t first_validation) const;
 
+  std::size_t threads_ = 1;
   std::size_t most_open_ = 1;      // slides
   std::size_t planned_bytes_ = 0;  // of an epoch
 };

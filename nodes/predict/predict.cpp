@@ -20,6 +20,9 @@ namespace {
 /// is not there yet.
 constexpr std::size_t activations_per_byte = 100;
 
+/// Of a slide, unless one thread needs more: others work on other slides, as far as the budget lets them.
+constexpr std::size_t most_activations = std::size_t{256} << 20;
+
 /// What a tile's values are called.
 std::string prefix_of(const std::string& task) {
   if (task == "classification") return wsi::class_probability;
@@ -64,15 +67,16 @@ std::unique_ptr<const Predictor> Predict::loaded(Model of) const {
   std::optional<c10::ScalarType> half;
   if (precision != "fp32") half = precision == "bf16" ? c10::kBFloat16 : c10::kHalf;
   if (mpp) of.facts.mpp = mpp;
-  return std::make_unique<Predictor>(std::move(of), choose_device(device), half, threads_);
+  return std::make_unique<Predictor>(std::move(of), choose_device(device), half);
 }
 
 void Predict::plan(Costs& costs) {
   check_options(costs);
-  threads_ = static_cast<int>(costs.threads);
-  const std::size_t pixels = costs.in("tile") / 3;
-  std::size_t activations = 3 * pixels * activations_per_byte;
+  const auto images = static_cast<std::size_t>(batch), pixels = costs.in("tile") / 3;
+  const auto of_thread = std::min(images, static_cast<std::size_t>(Predictor::images_a_thread));
+  std::size_t activations = of_thread * 3 * pixels * activations_per_byte;  // of a thread
   costs.keeps_for_run = costs.in("model");
+  const bool on_cpu = choose_device(device).is_cpu();
   if (model) {
     try {
       predictor_ = loaded(read_model(*model, {classes, output, task}));
@@ -80,20 +84,22 @@ void Predict::plan(Costs& costs) {
       throw OptionError("model", problem.what());
     }
     costs.keeps_for_run = predictor_->weight_bytes();
-    if (predictor_->device().is_cpu()) try {
+    if (on_cpu) try {
+        const auto side = std::lround(std::sqrt(static_cast<double>(pixels)));
         // A sixth more for what lies between tensors, and what libtorch takes for itself.
-        activations = predictor_->bytes_an_image(std::lround(std::sqrt(static_cast<double>(pixels)))) / 6 * 7;
+        activations = predictor_->bytes_of(static_cast<std::int64_t>(of_thread), side) / 6 * 7;
       } catch (const std::exception&) {  // told when it is to be done
       }
   }
-  const auto images = static_cast<std::size_t>(batch);
-  const std::size_t at_once = std::min(images, costs.threads * Predictor::images_a_thread);
+  const std::size_t wanted = std::min(costs.threads, (images + of_thread - 1) / of_thread);
+  const std::size_t fit = most_activations / std::max<std::size_t>(activations, 1);
+  threads_at_once_ = static_cast<int>(on_cpu ? std::clamp<std::size_t>(fit, 1, wanted) : costs.threads);
   costs.holds = images - 1;
   costs.out("tile", costs.in("tile"));
   costs.scratch = 0;
   // Of one batch of a slide, not of each tile that is held for it.
-  costs.keeps =
-      images * 3 * pixels * sizeof(float) + (choose_device(device).is_cpu() ? at_once * activations : 0);
+  costs.keeps = images * 3 * pixels * sizeof(float) +
+                (on_cpu ? static_cast<std::size_t>(threads_at_once_) * activations : 0);
 }
 
 std::map<std::string, std::string> Predict::depends_on(const std::string&) const {
@@ -154,7 +160,7 @@ Packets Predict::finish(Inputs& in, Outputs&) {
 void Predict::predict(const Predictor& with, Gathered& gathered, const Scope& scope) const {
   const auto tiles = std::exchange(gathered.tiles, {});
   try {
-    const at::Tensor all = with.predictions(tiles, scope);
+    const at::Tensor all = with.predictions(tiles, threads_at_once_, scope);
     if (!all.defined()) return;
     const float* row = all.data_ptr<float>();
     for (const auto& tile : tiles) {

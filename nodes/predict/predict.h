@@ -48,7 +48,7 @@ struct Predict : Gather {
 
   std::unique_ptr<const Predictor> predictor_;  // by plan(), or of the graph's model with the first tile
   std::once_flag first_tile_;
-  int threads_ = 1;
+  int threads_at_once_ = 1;  // for a slide
 };
 
 }  // namespace flowrun::torch_nodes

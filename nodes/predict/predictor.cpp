@@ -26,11 +26,10 @@ std::vector<double> listed(const std::array<double, 3>& numbers) {
 
 }  // namespace
 
-Predictor::Predictor(Model model, c10::Device device, std::optional<c10::ScalarType> half, int threads)
+Predictor::Predictor(Model model, c10::Device device, std::optional<c10::ScalarType> half)
     : model_(std::move(model)),
       device_(device),
       half_(half),
-      threads_(threads),
       ours_(model_.facts.architecture != script_architecture),
       normalisation_(listed(model_.facts.mean), listed(model_.facts.std)) {
   keep_tensor_memory();  // each batch takes the same again
@@ -48,13 +47,12 @@ std::size_t Predictor::weight_bytes() const {
   return bytes;
 }
 
-std::size_t Predictor::bytes_an_image(std::int64_t side) const {
-  constexpr std::int64_t images = 2;
+std::size_t Predictor::bytes_of(std::int64_t images, std::int64_t side) const {
   const ModelThreads one(1);
   PeakOfTensors peak;
   peak.reset();
   predictions_of_images(at::zeros({images, 3, side, side}));
-  return peak.bytes() / static_cast<std::size_t>(images);
+  return peak.bytes();
 }
 
 at::Tensor Predictor::predictions_of_images(const at::Tensor& images) const {
@@ -80,7 +78,7 @@ at::Tensor Predictor::predictions_of_images(const at::Tensor& images) const {
   return predictions_of(done ? "regression" : of.task, outputs).to(at::kCPU).contiguous();
 }
 
-at::Tensor Predictor::predictions(Tiles tiles, const Scope& scope) const {
+at::Tensor Predictor::predictions(Tiles tiles, int at_once, const Scope& scope) const {
   const auto count = static_cast<std::int64_t>(tiles.size());
   const cv::Mat& first = wsi::rgb_of(*tiles.front());
   const at::Tensor images = at::empty({count, 3, first.rows, first.cols}, at::kFloat);
@@ -89,10 +87,10 @@ at::Tensor Predictor::predictions(Tiles tiles, const Scope& scope) const {
       normalisation_.write(wsi::rgb_of(*tiles[static_cast<std::size_t>(i)]), images[i].data_ptr<float>());
   };
   if (!device_.is_cpu())
-    return in_pieces(count, 1, threads_, scope, normalise) ? predictions_of_images(images) : at::Tensor();
+    return in_pieces(count, 1, at_once, scope, normalise) ? predictions_of_images(images) : at::Tensor();
   std::vector<at::Tensor> parts(static_cast<std::size_t>((count + images_a_thread - 1) / images_a_thread));
   const bool whole =
-      in_pieces(count, images_a_thread, threads_, scope, [&](std::int64_t begin, std::int64_t end) {
+      in_pieces(count, images_a_thread, at_once, scope, [&](std::int64_t begin, std::int64_t end) {
         normalise(begin, end);
         parts[static_cast<std::size_t>(begin / images_a_thread)] =
             predictions_of_images(images.slice(0, begin, end));

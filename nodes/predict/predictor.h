@@ -26,21 +26,22 @@ class Predictor {
   static constexpr std::int64_t images_a_thread = 8;
 
   /// Takes the model for itself: of our own networks batch normalisation is folded into convolutions. `half`:
-  /// what it computes with, where that is safe, instead of float32. `threads`: of the run.
-  Predictor(Model model, c10::Device device, std::optional<c10::ScalarType> half, int threads);
+  /// what it computes with, where that is safe, instead of float32.
+  Predictor(Model model, c10::Device device, std::optional<c10::ScalarType> half);
 
   const ModelFacts& facts() const { return model_.facts; }
   const c10::Device& device() const { return device_; }
   /// Of its weights, and of its code.
   std::size_t weight_bytes() const;
-  /// What tensors take at most while it computes on a CPU, for each image of side x side pixels: measured.
-  /// Throws what the model throws.
-  std::size_t bytes_an_image(std::int64_t side) const;
+  /// What tensors take at most while a thread computes with so many images of side x side pixels on a CPU:
+  /// measured. Throws what the model throws.
+  std::size_t bytes_of(std::int64_t images, std::int64_t side) const;
 
   using Tiles = std::span<const std::shared_ptr<const wsi::Tile>>;
-  /// Of tiles of one size, one or more: tiles x outputs, float32, on the CPU. Undefined when the scope has
-  /// failed meanwhile. Throws Error when the model does not give a number for each output.
-  at::Tensor predictions(Tiles tiles, const Scope& scope) const;
+  /// Of tiles of one size, one or more: tiles x outputs, float32, on the CPU. At most `at_once` threads of
+  /// the run do it. Undefined when the scope has failed meanwhile. Throws Error when the model does not give
+  /// a number for each output.
+  at::Tensor predictions(Tiles tiles, int at_once, const Scope& scope) const;
 
  private:
   at::Tensor predictions_of_images(const at::Tensor& images) const;
@@ -48,7 +49,6 @@ class Predictor {
   const Model model_;
   const c10::Device device_;
   const std::optional<c10::ScalarType> half_;
-  const int threads_;
   const bool ours_;  // its layers are known
   const Normalisation normalisation_;
 };

@@ -83,7 +83,9 @@ struct Epoch {
       labels;                          ///< by label of `samples`: index into set->classes
   std::vector<std::uint32_t> order;    ///< rows: set->training_samples of them, then those for validation
   std::shared_ptr<OpenSlides> slides;  ///< those of `samples`
-  double largest_ratio = 1;            ///< of a SlideWindow's side to its tile's
+  /// Of a SlideWindow's side to its tile's, where samples do not say their size; others are read under the
+  /// epoch's lease.
+  double largest_ratio = 1;
 };
 
 }  // namespace flowrun::wsi

@@ -12,9 +12,13 @@
 
 #include "nodes/torch/batch_shape.h"
 #include "nodes/torch/normalisation.h"
+#include "nodes/torch/pieces.h"
 
 namespace flowrun::torch_nodes {
 namespace {
+
+/// That are normalised by one thread at once: few, so that all threads have some.
+constexpr std::int64_t images_a_piece = 2;
 
 /// Where a tile came from, for messages.
 std::string name_of(const wsi::Tile& tile) {
@@ -55,6 +59,7 @@ void ToTensor::describe(Description<ToTensor>& d) {
 void ToTensor::plan(Costs& costs) {
   if (mean.size() != 3) throw OptionError("mean", "expected three numbers", "R, G, B: [0.485, 0.456, 0.406]");
   if (std.size() != 3) throw OptionError("std", "expected three numbers", "R, G, B: [0.229, 0.224, 0.225]");
+  threads_ = static_cast<int>(costs.threads);
   normalisation_ = std::make_shared<Normalisation>(mean, std);
   costs.holds = static_cast<std::size_t>(batch - 1);
   costs.out("batch", batch_bytes(static_cast<std::size_t>(batch), costs.in("tile") / 3));
@@ -78,16 +83,19 @@ void ToTensor::process(Inputs& in, Outputs& out) {
           name_of(*tile), tile->pixels.cols, tile->pixels.rows, name_of(first), first.pixels.cols,
           first.pixels.rows));
     if (tile->sample->validation && !first.sample->validation)
-      if (const Tiles rest = std::exchange(tiles, {}); !is_left_out(rest, out)) emit(rest, out);
+      if (const Tiles rest = std::exchange(tiles, {}); !is_left_out(rest, out)) emit(rest, in.scope(), out);
   }
   tiles.push_back(tile);
-  if (tiles.size() == static_cast<std::size_t>(batch)) emit(std::exchange(tiles, {}), out);
+  if (tiles.size() == static_cast<std::size_t>(batch)) emit(std::exchange(tiles, {}), in.scope(), out);
 }
 
 Packets ToTensor::finish(Inputs& in, Outputs& out) {
   Tiles rest = std::move(in.state<Tiles>());
   if (in.scope().failed() || rest.empty() || is_left_out(rest, out)) return {};
-  return {1, [this, rest = std::move(rest)](std::uint64_t, Outputs& at_end) { emit(rest, at_end); }};
+  // The scope lives until its packets are made.
+  return {1, [this, rest = std::move(rest), &scope = in.scope()](std::uint64_t, Outputs& at_end) {
+            emit(rest, scope, at_end);
+          }};
 }
 
 bool ToTensor::is_left_out(const Tiles& tiles, Outputs& out) const {
@@ -97,7 +105,7 @@ bool ToTensor::is_left_out(const Tiles& tiles, Outputs& out) const {
   return left_out;
 }
 
-void ToTensor::emit(const Tiles& tiles, Outputs& out) const {
+void ToTensor::emit(const Tiles& tiles, const Scope& scope, Outputs& out) const {
   const wsi::Tile& first = *tiles.front();
   const wsi::Sample& sample = *first.sample;
   const auto count = static_cast<std::int64_t>(tiles.size());
@@ -110,11 +118,16 @@ void ToTensor::emit(const Tiles& tiles, Outputs& out) const {
     made.target_names = {sample.set, &sample.set->targets};
   }
   auto* target = targets > 0 ? made.targets.data_ptr<float>() : nullptr;
-  auto* planes = made.images.data_ptr<float>();
+  float* const planes = made.images.data_ptr<float>();
+  const std::size_t image = 3 * first.pixels.total();
+  // Calls come one after the other: what takes time in them is done by all threads.
+  const auto normalise = [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
+      normalisation_->write(wsi::rgb_of(*tiles[i]), planes + i * image);
+  };
+  if (!in_pieces(count, images_a_piece, threads_, scope, normalise)) return;
   auto* labels = made.labels.data_ptr<std::int64_t>();
   for (const auto& tile : tiles) {
-    normalisation_->write(wsi::rgb_of(*tile), planes);
-    planes += 3 * tile->pixels.total();
     *labels++ = static_cast<std::int64_t>(tile->sample->label);
     if (target) target = std::ranges::copy(tile->sample->targets, target).out;
     made.samples.push_back(

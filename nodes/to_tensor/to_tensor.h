@@ -26,9 +26,11 @@ struct ToTensor : Gather {
  private:
   using Tiles = std::vector<std::shared_ptr<const wsi::Tile>>;
   bool is_left_out(const Tiles& tiles, Outputs& out) const;
-  void emit(const Tiles& tiles, Outputs& out) const;
+  /// Nothing when the scope has failed meanwhile.
+  void emit(const Tiles& tiles, const Scope& scope, Outputs& out) const;
 
   std::shared_ptr<const Normalisation> normalisation_;  // made by plan()
+  int threads_ = 1;
 };
 
 }  // namespace flowrun::torch_nodes

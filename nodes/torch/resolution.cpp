@@ -9,6 +9,10 @@
 
 namespace flowrun::torch_nodes {
 
+bool is_near(std::optional<double> mpp, double other, double tolerance) {
+  return mpp && std::abs(*mpp / other - 1) <= tolerance;
+}
+
 void check_resolution(const wsi::Tile& tile, const Resolution& made_for) {
   if (!made_for.mpp) return;
   if (!tile.mpp)
@@ -19,7 +23,7 @@ void check_resolution(const wsi::Tile& tile, const Resolution& made_for) {
   const int pixels = tile.size();
   const bool scaled = made_for.input_size > 0 && made_for.input_size != pixels;
   const double given = *tile.mpp * pixels / static_cast<double>(scaled ? made_for.input_size : pixels);
-  if (std::abs(given / *made_for.mpp - 1) > made_for.mpp_tolerance)
+  if (!is_near(given, *made_for.mpp, made_for.mpp_tolerance))
     throw Error(fmt::format(
         "{} was made for {} microns per pixel, but is given {:.4g}{}; set extract's mpp so that they "
         "agree, or {}'s mpp if it is another",
@@ -33,7 +37,7 @@ std::optional<double> mpp_of(const Batch& batch) {
   if (batch.samples.empty()) return {};
   const auto first = batch.samples.front().mpp;
   const bool all = first && std::ranges::all_of(batch.samples, [&](const SampleOrigin& sample) {
-                     return sample.mpp && std::abs(*sample.mpp / *first - 1) <= usual_mpp_tolerance;
+                     return is_near(sample.mpp, *first, usual_mpp_tolerance);
                    });
   return all ? first : std::nullopt;
 }

@@ -14,6 +14,9 @@ namespace flowrun::torch_nodes {
 /// says otherwise: scanners' pixels do.
 constexpr double usual_mpp_tolerance = 0.02;
 
+/// One resolution is known, and is the other but for a share of it.
+bool is_near(std::optional<double> mpp, double other, double tolerance);
+
 /// What images a model was made for.
 struct Resolution {
   std::string model;                           ///< its name

@@ -6,7 +6,6 @@
 #include <flowrun/error.h>
 #include <fmt/format.h>
 
-#include <cmath>
 #include <string_view>
 #include <utility>
 
@@ -97,7 +96,7 @@ void ImageTrainer::resume_more(const Checkpoint& checkpoint) {
   if (checkpoint.facts.width != facts().width || checkpoint.facts.height != facts().height)
     throw Error(fmt::format("its images were {} x {} pixels, not {} x {}", checkpoint.facts.width,
                             checkpoint.facts.height, facts().width, facts().height));
-  facts().mpp = checkpoint.facts.mpp;
+  set_mpp(checkpoint.facts.mpp);
   part_ = checkpoint.entry("part").toInt();
 }
 
@@ -111,9 +110,8 @@ void ImageTrainer::check(const Batch& batch) const {
 
 void ImageTrainer::take(const Batch& batch) {
   check(batch);
-  if (const auto mpp = mpp_of(batch);
-      facts().mpp && (!mpp || std::abs(*mpp / *facts().mpp - 1) > usual_mpp_tolerance))
-    facts().mpp.reset();  // samples of several resolutions
+  if (const auto mpp = mpp_of(batch); facts().mpp && !is_near(mpp, *facts().mpp, usual_mpp_tolerance))
+    set_mpp({});  // samples of several resolutions
   const at::Tensor targets = targets_of(task(), batch);
   batch.validation ? validate(batch, targets) : train(batch.images, targets);
 }

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -69,7 +70,7 @@ class Trainer {
   // For derived classes, to call.
   const Task& task() const { return *task_; }
   const ModelFacts& facts() const { return facts_; }
-  ModelFacts& facts() { return facts_; }
+  void set_mpp(std::optional<double> mpp) { facts_.mpp = mpp; }
   Network& network() const { return *network_; }
   c10::Device device() const { return device_; }
   at::Tensor on_device(const at::Tensor& tensor) const;

@@ -112,6 +112,10 @@ class TrainingMemory(unittest.TestCase):
         of_slides = self.assert_the_batch_that_is_told_runs(512, samples="train_csv: places.csv")
         self.assertLess(of_slides, few)
         self.assertGreaterEqual(self.assert_the_batch_that_is_told_runs(512, samples="train_csv: places.csv, open_slides: 1"), of_slides)
+        with open(self.at / "extents.csv", "w") as table:  # each sample from 1,500 x 1,500 pixels
+            table.write("slide,x,y,size,extent,label\n")
+            table.writelines(f"{i % 5}.svs,{-5 * i},{-4 * i},128,1500,{'ab'[i % 2]}\n" for i in range(40))
+        self.assert_the_batch_that_is_told_runs(512, samples="train_csv: extents.csv, open_slides: 2")
         with open(self.at / "many.csv", "w") as table:
             table.write("path,label\n")
             table.writelines(f"{'./' * 50}{i % 70}.png,{'ab'[i % 2]}\n" for i in range(300000))

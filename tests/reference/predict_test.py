@@ -232,7 +232,7 @@ class Predictions(unittest.TestCase):
         _, whole = predict(1e9)
         self.assertGreater(len(whole), 16)
         most = float(np.median([float(x) for x in whole]))
-        said, kept = predict(most, ", on_error: skip")
+        said, kept = predict(most, ", on_error: skip", 3)
         self.assertIn("the model's prediction of x is inf for the tile at x", said)
         self.assertEqual(kept, [x for x in whole if float(x) < most])
         said, _ = predict(most, "", 1)
