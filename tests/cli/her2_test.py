@@ -13,6 +13,18 @@ from support import DONE, SOURCE, flowrun, settings, stamps
 COUNT, SIDE, MPP = 12, 128, 1
 
 
+AGAIN = """\
+flowrun: 1
+nodes:
+  slides: {{type: read, path: {place}/slides}}
+  tissue: {{type: detect, from: slides}}
+  tiles: {{type: extract, from: {{slide: slides, mask: tissue}}, mpp: {mpp}, size: {size}, min_coverage: 0.5}}
+  stained: {{type: normalize, from: tiles, scope: tile}}
+  features: {{type: embed, from: stained, model: {place}/encoder.pt, batch: 16}}
+  said: {{type: predict_mil, from: {{features: features}}, models: {place}/out/models, dir: {place}/again}}
+"""
+
+
 class Colours(torch.nn.Module):
     """What takes no training: means and deviations of colours, and how much neighbours differ."""
 
@@ -74,6 +86,16 @@ class Her2(support.ProgramTest):
                         (there if any(is_inside(p, *at) for p in polygons) else elsewhere).append(float(row["attention"]))
                 self.assertLess(len(there), len(elsewhere))
                 self.assertGreater(sum(there) / len(there), 5 * sum(elsewhere) / len(elsewhere))
+
+        # The same from tiles that have just been embedded, with the models' folder.
+        graph = place / "again.yaml"
+        graph.write_text(AGAIN.format(place=place, size=SIDE, mpp=MPP))
+        self.assert_ended(flowrun("run", graph), DONE)
+        first, second = (list(csv.DictReader((place / name / "predictions.csv").read_text().splitlines()))
+                         for name in ("out/slides", "again"))
+        for one, other in zip(first, second, strict=True):
+            self.assertEqual((one["slide"], one["prediction"]), (other["slide"], other["prediction"]))
+            self.assertAlmostEqual(float(one["probability_high"]), float(other["probability_high"]), delta=1e-5)
 
         before = stamps(place / "out/features/h5_files")
         again = flowrun(*arguments, limit=600)  # slides that are done are still bags

@@ -206,7 +206,7 @@ class Mil(support.ProgramTest):
 
         refused("12 patients are too few for 13 folds", bags="folds: 13")
         refused("label 'b' is none of the classes a, c", bags="classes: [a, c]")
-        refused("one of classification, regression", code=USAGE, model="task: multilabel")
+        refused("one of classification, ordinal, regression, survival", code=USAGE, model="task: multilabel")
         refused("slide_auc", code=USAGE, model="metric: slide_auc")
         (place / "labels.csv").write_text(table + "p00,s00,b\n")
         refused("labels.csv:14: 's00' is here another than in")
