@@ -75,7 +75,7 @@ BagBlock BagNetwork::embed(const at::Tensor& features) {
   return block;
 }
 
-at::Tensor BagNetwork::head(const at::Tensor& pooled) const {
+at::Tensor BagNetwork::logits(const at::Tensor& pooled) const {
   return head_->forward(pooled);
 }
 
@@ -84,7 +84,7 @@ at::Tensor BagNetwork::evidence(std::int64_t of_class, const at::Tensor& hidden)
 }
 
 at::Tensor BagNetwork::forward(const at::Tensor& features) {
-  return head(pooled(model_, embed(features)));
+  return logits(pooled(model_, embed(features)));
 }
 
 void BagNetwork::to(c10::Device device) {

@@ -51,7 +51,7 @@ class BagNetwork final : public Network {
   /// Tile by tile; in training with dropout.
   BagBlock embed(const at::Tensor& features);
   /// Outputs (1 x outputs) of what is pooled (1 x hidden) of the bag's hidden tiles.
-  at::Tensor head(const at::Tensor& pooled) const;
+  at::Tensor logits(const at::Tensor& pooled) const;
   /// Of clam_sb: for tiles (tiles x hidden) the logits of being no evidence for a class, and of being
   /// evidence.
   at::Tensor evidence(std::int64_t of_class, const at::Tensor& hidden) const;

@@ -42,7 +42,7 @@ std::vector<float> SlidePrediction::predicted() const {
   at::Tensor sum;
   for (std::size_t i = 0; i < pooled_.size(); ++i) {
     const at::Tensor one =
-        slide_predictions(models_->facts.task, models_->networks[i]->head(pooled_[i].pooled()));
+        slide_predictions(models_->facts.task, models_->networks[i]->logits(pooled_[i].pooled()));
     sum = sum.defined() ? sum + one : one;
   }
   const at::Tensor mean = (sum / static_cast<double>(pooled_.size())).contiguous();

@@ -59,7 +59,7 @@ void BagTrainer::learn_from(std::size_t bag, const at::Tensor& pooled, const at:
   at::Tensor outputs, loss;
   {
     const Autocast in_precision(precision());
-    outputs = bags().head(pooled);
+    outputs = bags().logits(pooled);
     if (highest.defined())
       loss =
           evidence_loss(bags(), set_->bags[bag].label, outputs.size(1), options_.subtyping, highest, lowest);
@@ -123,7 +123,7 @@ void BagTrainer::evaluate(std::size_t bag, const BagTiles& tiles) {
   const Autocast in_precision(precision());
   tiles.for_each(
       [&](const at::Tensor& features, std::int64_t) { pooling.add(bags().embed(on_device(features))); });
-  outputs = bags().head(pooling.pooled());
+  outputs = bags().logits(pooling.pooled());
   if (role(bag) == Role::validation) score(outputs, targets_of(bag), {set_->bags[bag].slide});
   const at::Tensor said = task().predictions(outputs).to(at::kCPU).contiguous();
   if (!said.isfinite().all().item<bool>())

@@ -35,7 +35,7 @@ TEST_CASE("a bag's gradients block by block are those of the whole bag, with the
     const at::Tensor bag = at::arange(6 * 23, at::kFloat).mul(0.7).sin().reshape({23, 6}) * 2;
     const std::vector<at::Tensor> blocks = bag.split(5);
     const NamedTensors random = network.random().state();
-    const auto loss_of = [&](const at::Tensor& vector) { return network.head(vector).square().sum(); };
+    const auto loss_of = [&](const at::Tensor& vector) { return network.logits(vector).square().sum(); };
 
     {  // autograd through all tiles at once
       std::vector<at::Tensor> hidden, scores;
