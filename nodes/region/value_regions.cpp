@@ -35,22 +35,28 @@ bool is_at_edge(const PixelRing& ring, cv::Size whole) {
 
 }  // namespace
 
-std::vector<Region> regions_of(const cv::Mat& values, double downsample) {
+std::optional<std::vector<Region>> regions_of(const cv::Mat& values, double downsample,
+                                              std::size_t most_bytes) {
   std::array<bool, 256> there{};
   for (int row = 0; row < values.rows; ++row)
     for (int col = 0; col < values.cols; ++col) there[values.at<std::uint8_t>(row, col)] = true;
   // Pieces are filled, and what lies in a hole of one is drawn over it: it begins in a lower row.
   std::vector<std::pair<int, Region>> pieces;
+  std::size_t bytes = 0;
   for (int value = 0; value < 256; ++value) {
     if (!there[static_cast<std::size_t>(value)]) continue;
     trace_contours(values == value, 0, 0, [&](const PixelPiece& piece) {
       if (value == 0 && is_at_edge(piece.outer, values.size())) return;  // lies in no hole
+      // With ClassMask's index, and while the pieces are put into their order.
+      bytes += 3 * (sizeof(Region) + piece.outer.size() * sizeof(cv::Point2d));
+      if (bytes > most_bytes) return;
       const auto top = std::ranges::min_element(piece.outer, {}, &cv::Point::y);
       Region region{.value = static_cast<std::uint8_t>(value)};
       region.rings.push_back(line_of(piece.outer, downsample));
       pieces.emplace_back(top->y, std::move(region));
     });
   }
+  if (bytes > most_bytes) return {};
   std::ranges::stable_sort(pieces, {}, &std::pair<int, Region>::first);
   std::vector<Region> regions;
   for (auto& [top, region] : pieces) regions.push_back(std::move(region));
@@ -59,13 +65,6 @@ std::vector<Region> regions_of(const cv::Mat& values, double downsample) {
 
 std::size_t regions_scratch(int rows, int cols) {
   return contours_scratch(rows, cols) + static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols);
-}
-
-std::size_t bytes_of(const std::vector<Region>& regions) {
-  std::size_t points = 0;
-  for (const Region& region : regions)
-    for (const auto& ring : region.rings) points += ring.size();
-  return 3 * (points * sizeof(cv::Point2d) + regions.size() * sizeof(Region));  // with ClassMask's index
 }
 
 }  // namespace flowrun::wsi

@@ -9,6 +9,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <opencv2/core.hpp>
+#include <set>
 #include <utility>
 
 #include "nodes/base/if_connected.h"
@@ -22,6 +25,7 @@
 namespace flowrun::torch_nodes {
 namespace {
 
+constexpr std::size_t most_classes = 255;
 constexpr std::size_t most_region_bytes = std::size_t{64} << 20;
 
 /// Okabe and Ito's colours, which people with any kind of colour vision tell apart
@@ -40,6 +44,17 @@ std::size_t pixels_of(cv::Size size) {
 
 bool has(const std::vector<std::string>& names, const std::string& name) {
   return std::ranges::find(names, name) != names.end();
+}
+
+/// Whether tissue touches a square of the slide, in level-0 pixels.
+bool touches(const wsi::Mask& tissue, double x, double y, double side) {
+  const auto pixels = [side](double from, std::int64_t slide, int mask) {
+    const double scale = static_cast<double>(mask) / static_cast<double>(slide);
+    return cv::Range(std::clamp(static_cast<int>(from * scale), 0, mask - 1),
+                     std::clamp(static_cast<int>(std::ceil((from + side) * scale)), 1, mask));
+  };
+  return cv::countNonZero(tissue.pixels(pixels(y, tissue.slide_height, tissue.pixels.rows),
+                                        pixels(x, tissue.slide_width, tissue.pixels.cols))) > 0;
 }
 
 }  // namespace
@@ -85,6 +100,11 @@ void Segment::plan(Costs& costs) {
   } catch (const std::exception& problem) {
     throw OptionError("model", problem.what());
   }
+  if (classes.size() > most_classes)
+    throw OptionError("classes", fmt::format("{} classes are more than masks have values", classes.size()),
+                      fmt::format("{} at most", most_classes));
+  if (std::set(classes.begin(), classes.end()).size() < classes.size())
+    throw OptionError("classes", "a name is there twice", "a name for each class");
   if (static_cast<std::int64_t>(classes.size()) != segmenter.classes)
     throw OptionError(
         "classes",
@@ -170,8 +190,7 @@ std::vector<cv::Point> Segment::inputs_on(const Raster& raster, double downsampl
   for (int row = 0; row < raster.down; ++row)
     for (int column = 0; column < raster.across; ++column) {
       const cv::Point at(column * raster.step, row * raster.step);
-      if (!tissue || tissue->coverage(std::llround(at.x * downsample), std::llround(at.y * downsample),
-                                      raster.step * downsample) > 0)
+      if (!tissue || touches(*tissue, at.x * downsample, at.y * downsample, raster.step * downsample))
         inputs.push_back(at);
     }
   return inputs;
@@ -220,18 +239,20 @@ void Segment::process(Inputs& in, Outputs& out) {
                                       values);
                                });
   if (!whole) return;
-  std::vector<wsi::Region> regions = wsi::regions_of(values, picture.downsample() * raster.factor);
-  if (const std::size_t bytes = wsi::bytes_of(regions); bytes > most_region_bytes)
+  const double downsample = picture.downsample() * raster.factor;
+  std::optional<std::vector<wsi::Region>> regions = wsi::regions_of(values, downsample, most_region_bytes);
+  if (!regions)
     throw Error(
-        fmt::format("the outlines of {} pieces take {} MiB, expected {} MiB at most: the model finds "
-                    "specks; set a coarser mpp, or input_size and mean and std as it was trained with",
-                    regions.size(), bytes >> 20, most_region_bytes >> 20));
-  wsi::Mask mask{cv::Mat(raster.size, CV_8UC1), slide.facts().width(), slide.facts().height()};
+        fmt::format("outlines of its regions take more than {} MiB: the model finds specks; set a "
+                    "coarser mpp, or input_size, mean and std as it was trained with",
+                    most_region_bytes >> 20));
+  const auto covered = [&](int pixels) { return std::llround(pixels * downsample); };
+  wsi::Mask mask{cv::Mat(raster.size, CV_8UC1), covered(raster.size.width), covered(raster.size.height)};
   for (int row = 0; row < mask.pixels.rows; ++row)
     std::transform(values.ptr(row), values.ptr(row) + values.cols, mask.pixels.ptr(row),
                    [&](std::uint8_t value) { return loaded_->tissue[value]; });
   out.emit("mask", std::move(mask));
-  out.emit("classes", wsi::ClassMask(loaded_->classes, std::move(regions), slide.facts().width(),
+  out.emit("classes", wsi::ClassMask(loaded_->classes, *std::move(regions), slide.facts().width(),
                                      slide.facts().height()));
 }
 

@@ -132,6 +132,13 @@ class Segment(support.ProgramTest):
         found = self.values(out)
         self.assertGreater(np.mean(found != usual), 0.05)
         np.testing.assert_array_equal(found[found > 0], usual[found > 0])
+        for coarse in (64, 200):  # level-0 pixels of a mask's pixel, whose edges lie within inputs
+            tissue = f"  tissue: {{type: detect, from: slides, downsample: {coarse}, kernel: 0}}\n" \
+                "  shown: {type: save_mask, from: {slide: slides, mask: tissue}, dir: \"${out}/tissue\", format: png, downsample: 1}"
+            out, _ = self.run_graph(model, tissue=tissue, source="{slide: slides, mask: tissue}")
+            inside = np.array(Image.open(out / "tissue/s.mask.png")).astype(bool)
+            self.assertGreater(inside.mean(), 0.1)
+            np.testing.assert_array_equal(self.values(out)[inside], usual[inside])
 
     def test_a_trained_model_finds_what_was_outlined(self):
         with open(self.write("""
@@ -169,6 +176,8 @@ nodes:
     def test_what_cannot_be_is_said_before_the_run(self):
         for segment, said in (
                 ("three.pt, classes: [a, b], level: 0", "three.pt has 3 classes, 2 are named"),
+                ("three.pt, classes: [a, b, b], level: 0", "a name is there twice"),
+                (f"three.pt, classes: [{', '.join(f'c{i}' for i in range(300))}], level: 0", "300 classes are more than masks"),
                 ("three.pt, classes: [a, b, c]", "the resolution that the model was made for is not given"),
                 ("three.pt, classes: [a, b, c], level: 0, mpp: 1", "resolution is given twice"),
                 ("three.pt, classes: [a, b, c], level: 0, overlap: 512", "inputs of 512 pixels cannot share 512"),
@@ -191,7 +200,16 @@ nodes:
         torch.jit.script(Noise()).save(str(self.root / "noise.pt"))
         slide = synth(self.root / "large/n.svs", 3000, 2700, seed=5)
         _, told = self.run_graph(f"model: {self.root}/noise.pt, classes: [a, b], level: 0", slides=slide, code=FAILED)
-        self.assertRegex(told, r"the outlines of \d+ pieces take \d+ MiB, expected 64 MiB at most")
+        self.assertIn("outlines of its regions take more than 64 MiB", told)
+
+    def test_mask_and_classes_lie_on_each_other(self):
+        slide = synth(self.root / "odd/o.svs", 1733, 1319, seed=6)
+        out, _ = self.run_graph(f"model: {self.root}/three.pt, classes: [glass, tissue, fold], downsample: 100, input_size: 64, overlap: 16",
+                                slides=slide)
+        masks = [np.array(Image.open(next(out.glob(f"*.{kind}.png")))) for kind in ("mask", "classes")]
+        shown = np.kron(masks[0], np.ones((100, 100), np.uint8))
+        covered = masks[1][:shown.shape[0], :shown.shape[1]]
+        np.testing.assert_array_equal(covered > 0, shown > 0)
 
 
 if __name__ == "__main__":

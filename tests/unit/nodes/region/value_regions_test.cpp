@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 
@@ -12,8 +13,8 @@ namespace {
 
 cv::Mat drawn(const cv::Mat& values, int downsample, int drawn_at) {
   const std::vector<Class> classes{{"a", 1}, {"b", 2}, {"c", 3}};
-  const ClassMask mask(classes, regions_of(values, downsample), std::int64_t{values.cols} * downsample,
-                       std::int64_t{values.rows} * downsample);
+  const ClassMask mask(classes, regions_of(values, downsample, SIZE_MAX).value(),
+                       std::int64_t{values.cols} * downsample, std::int64_t{values.rows} * downsample);
   cv::Mat out(mask.size(drawn_at), CV_8UC1);
   mask.draw(drawn_at, 0, 0, out);
   return out;
@@ -48,4 +49,13 @@ TEST_CASE("holes within holes, and pieces that touch at corners only") {
                           1, 0, 0, 0, 2, 0, 1, 3, 3,                                  //
                           1, 1, 1, 1, 1, 1, 1, 3, 0);
   CHECK(cv::countNonZero(drawn(values, 4, 4) != values) == 0);
+}
+
+TEST_CASE("regions that would take too much memory are not made") {
+  cv::Mat values(300, 300, CV_8UC1);
+  for (int row = 0; row < values.rows; ++row)
+    for (int col = 0; col < values.cols; ++col)
+      values.at<std::uint8_t>(row, col) = static_cast<std::uint8_t>((row + col) % 2);
+  CHECK(regions_of(values, 4, SIZE_MAX).value().size() == 300 * 300 / 2 + 298 * 298 / 2);
+  CHECK_FALSE(regions_of(values, 4, std::size_t{1} << 20).has_value());
 }

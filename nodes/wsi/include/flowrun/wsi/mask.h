@@ -18,8 +18,9 @@ struct Mask {
   static constexpr std::string_view packet_type = "wsi.mask/1";
 
   cv::Mat pixels;
-  std::int64_t slide_width = 0;   ///< level-0 pixels
-  std::int64_t slide_height = 0;  ///< level-0 pixels
+  std::int64_t slide_width =
+      0;  ///< level-0 pixels that it covers, the slide's but for part of a mask's pixel
+  std::int64_t slide_height = 0;  ///< likewise
 
   /// The share of tissue, 0 to 1, in mask_window(x, y, side).
   double coverage(std::int64_t x, std::int64_t y, double side) const;
