@@ -54,12 +54,4 @@ std::string fingerprint(const BagSet& set) {
   return fmt::format("{:016x}", hash);
 }
 
-std::string some_of(const std::vector<std::string>& names) {
-  constexpr std::size_t most = 3;
-  const std::size_t shown = std::min(most, names.size());
-  const std::string text =
-      fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
-  return names.size() > most ? fmt::format("{} and {} more", text, names.size() - most) : text;
-}
-
 }  // namespace flowrun::torch_nodes

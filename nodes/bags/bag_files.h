@@ -25,7 +25,4 @@ std::uint64_t read_facts(std::vector<LabelledBag>& bags, std::vector<std::string
 /// By which a later run sees whether slides, labels and roles are the same.
 std::string fingerprint(const BagSet& set);
 
-/// "a, b, c and 4 more".
-std::string some_of(const std::vector<std::string>& names);
-
 }  // namespace flowrun::torch_nodes

@@ -13,6 +13,7 @@
 #include "folds.h"
 #include "nodes/base/random.h"
 #include "nodes/mil/feature_files.h"
+#include "some_of.h"
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -78,10 +79,14 @@ void Bags::describe(Description<Bags>& d) {
   d.option("slide_column", &Bags::slide_column,
            "of slides; if not given: slide, slide_id, FILENAME or filename");
   d.option("patient_column", &Bags::patient_column,
-           "of patients; if not given: patient, case_id or PATIENT; without one each slide is a patient's");
+           "of patients; if not given: patient, case_id or PATIENT; without one each slide is a patient's, "
+           "which is "
+           "told");
   d.option("label_column", &Bags::label_column, "of classes; if not given: label");
-  d.option("classes", &Bags::classes,
-           "names in the order of the model's outputs; not given: all labels, sorted");
+  d.option(
+      "classes", &Bags::classes,
+      "names in the order of the model's outputs; not given: all labels, sorted. NA, N/A, nan, NaN, null and "
+      "None are labels only if named here");
   d.option("targets", &Bags::targets, "columns of numbers to be predicted, instead of a label");
   d.option("folds", &Bags::folds,
            "parts that patients are dealt to, 5 if not given; 1: a single training, with nothing to test but "
@@ -110,6 +115,13 @@ void Bags::plan(Costs& costs) {
   if (splits && folds) throw OptionError("folds", "splits say what they are", "splits or folds");
   if (splits && test_labels)
     throw OptionError("test_labels", "splits say what is tested", "splits or test_labels");
+  const auto check_once = [](const char* option, std::vector<std::string> names) {
+    std::ranges::sort(names);
+    if (const auto twice = std::ranges::adjacent_find(names); twice != names.end())
+      throw OptionError(option, fmt::format("'{}' is there twice", *twice), "each name once");
+  };
+  check_once("classes", classes);
+  check_once("targets", targets);
   std::size_t count_of_folds = static_cast<std::size_t>(folds.value_or(5));
   if (splits) {
     if (!std::filesystem::exists(*splits))
@@ -125,30 +137,55 @@ Bags::Files Bags::files_of(const Inputs& in) const {
   return in.has("files") ? in.get<FeatureFiles>("files").by_slide : feature_files(features);
 }
 
-void Bags::add_bags(const std::filesystem::path& table, bool held_out, const Files& files,
-                    std::vector<LabelledBag>& bags, std::vector<std::string>& said) const {
-  const BagLabels all(table, slide_table, {slide_column, patient_column, label_column, targets});
-  std::vector<std::string> missing;
-  for (const auto& [slide, label] : all.all()) {
-    const auto file = files.find(slide);
-    if (file == files.end()) {
-      missing.push_back(slide);
-      continue;
+std::vector<LabelledBag> Bags::labelled(const Files& files, std::vector<std::string>& said) const {
+  const LabelColumns columns{slide_column, patient_column, label_column, targets, classes};
+  std::map<std::string, LabelledBag> bags;
+  std::optional<bool> with_patients;
+  const auto add = [&](const std::filesystem::path& table, bool held_out) {
+    const BagLabels all(table, slide_table, columns);
+    said.insert(said.end(), all.said().begin(), all.said().end());
+    if (with_patients.value_or(all.with_patients()) != all.with_patients())
+      throw Error(fmt::format(
+          "{} says of whom slides are, but {} does not, so patients may be trained with and "
+          "tested: give both a column of patients, or name it: patient_column",
+          (*with_patients ? labels : table).string(), (*with_patients ? table : labels).string()));
+    with_patients = all.with_patients();
+    std::vector<std::string> missing;
+    for (const auto& [slide, label] : all.all()) {
+      const auto file = files.find(slide);
+      if (file == files.end()) {
+        missing.push_back(slide);
+        continue;
+      }
+      LabelledBag entry{{}, label, held_out};
+      entry.bag.slide = slide;
+      entry.bag.patient = label.patient.empty() ? slide : label.patient;
+      entry.bag.file = file->second;
+      if (const auto [known, is_new] = bags.try_emplace(slide, std::move(entry)); !is_new)
+        throw Error(fmt::format("{}: '{}' is in {} too", label.place, slide, known->second.label.place));
     }
-    if (std::ranges::any_of(bags, [&](const LabelledBag& other) { return other.bag.slide == slide; }))
-      throw Error(fmt::format("{}: '{}' is in {} too", label.place, slide, labels.string()));
-    Bag bag;
-    bag.slide = slide;
-    bag.patient = label.patient.empty() ? slide : label.patient;
-    bag.file = file->second;
-    bags.push_back({std::move(bag), label, held_out});
-  }
-  if (!missing.empty())
-    said.push_back(fmt::format("{} of {} slides in {} have no features: {}", missing.size(), all.all().size(),
-                               table.string(), some_of(missing)));
+    if (!missing.empty())
+      said.push_back(fmt::format("{} of {} slides in {} have no features: {}", missing.size(),
+                                 all.all().size(), table.string(), some_of(missing)));
+  };
+  add(labels, false);
+  if (test_labels) add(*test_labels, true);
+  if (!*with_patients)
+    said.emplace_back("each slide is taken as of a patient of its own; name the column: patient_column");
+  std::vector<std::string> without_label;
+  for (const auto& [slide, file] : files)
+    if (!bags.contains(slide)) without_label.push_back(slide);
+  if (!without_label.empty())
+    said.push_back(fmt::format("{} of {} slides with features have no label: {}", without_label.size(),
+                               files.size(), some_of(without_label)));
+  std::vector<LabelledBag> out;
+  for (auto& [slide, entry] : bags) out.push_back(std::move(entry));
+  return out;
 }
 
-BagSet Bags::set_of(const std::vector<LabelledBag>& bags, std::uint64_t dimensions) const {
+BagSet Bags::set_of(const std::vector<LabelledBag>& bags, std::uint64_t dimensions,
+                    std::vector<std::string>& said) const {
+  if (bags.empty()) throw Error("no slide has a label and features");
   BagSet set;
   set.targets = targets;
   set.epochs = static_cast<std::uint64_t>(count);
@@ -168,34 +205,32 @@ BagSet Bags::set_of(const std::vector<LabelledBag>& bags, std::uint64_t dimensio
                               entry.label.label, fmt::join(set.classes, ", ")));
     bag.label = static_cast<std::uint32_t>(found - set.classes.begin());
   }
-  if (!splits) deal_folds(set, static_cast<std::size_t>(folds.value_or(5)), validation, held_out);
+  if (splits) {
+    if (const auto unknown = read_splits(split_files(*splits), set); !unknown.empty())
+      said.push_back(fmt::format("{} slides of {} have no features or label: {}", unknown.size(),
+                                 splits->string(), some_of(unknown)));
+  } else {
+    const auto without = deal_folds(set, static_cast<std::size_t>(folds.value_or(5)), validation, held_out);
+    if (!without.empty())
+      said.push_back(
+          fmt::format("{} slides in {} are left out of training, as {} has others of their patients: {}",
+                      without.size(), labels.string(), test_labels->string(), some_of(without)));
+  }
+  for (std::string& text : said_of_folds(set)) said.push_back(std::move(text));
   return set;
 }
 
 Scopes Bags::open(Inputs& in) {
-  const Files files = files_of(in);
   std::vector<std::string> said;
-  std::vector<LabelledBag> bags;
-  add_bags(labels, false, files, bags, said);
-  if (test_labels) add_bags(*test_labels, true, files, bags, said);
-  std::vector<std::string> without_label;
-  for (const auto& [slide, file] : files)
-    if (std::ranges::none_of(bags, [&](const LabelledBag& entry) { return entry.bag.slide == slide; }))
-      without_label.push_back(slide);
-  if (!without_label.empty())
-    said.push_back(fmt::format("{} of {} slides with features have no label: {}", without_label.size(),
-                               files.size(), some_of(without_label)));
-  std::ranges::sort(bags, {}, [](const LabelledBag& entry) { return entry.bag.slide; });
+  std::vector<LabelledBag> bags = labelled(files_of(in), said);
   const std::uint64_t dimensions = read_facts(bags, said);
-  if (bags.empty())
-    throw Error(fmt::format("no slide has a label and features{}{}", said.empty() ? "" : ": ",
-                            fmt::join(said, "; ")));
-  BagSet set = set_of(bags, dimensions);
-  if (splits)
-    if (const auto unknown = read_splits(split_files(*splits), set); !unknown.empty())
-      said.push_back(fmt::format("{} slides of {} have no features or label: {}", unknown.size(),
-                                 splits->string(), some_of(unknown)));
-  for (std::string& text : said_of_folds(set)) said.push_back(std::move(text));
+  BagSet set;
+  try {
+    set = set_of(bags, dimensions, said);
+  } catch (const Error& problem) {  // what was left out may be why
+    if (said.empty()) throw;
+    throw Error(fmt::format("{} ({})", problem.what(), fmt::join(said, "; ")));
+  }
   const std::string print = fingerprint(set);
   const std::size_t bytes = set.bytes() + set.bags.size() * sizeof(std::uint32_t);
   const std::uint64_t epochs = set.epochs;

@@ -36,10 +36,11 @@ struct Bags : Open {
  private:
   using Files = std::map<std::string, std::filesystem::path>;
   Files files_of(const Inputs& in) const;
-  /// Adds the slides of a table that have features; `said` gets what is to be told.
-  void add_bags(const std::filesystem::path& table, bool held_out, const Files& files,
-                std::vector<LabelledBag>& bags, std::vector<std::string>& said) const;
-  BagSet set_of(const std::vector<LabelledBag>& bags, std::uint64_t dimensions) const;
+  /// Of both tables, those that have features, by name; `said` gets what is to be told.
+  std::vector<LabelledBag> labelled(const Files& files, std::vector<std::string>& said) const;
+  /// The slides, with their folds.
+  BagSet set_of(const std::vector<LabelledBag>& bags, std::uint64_t dimensions,
+                std::vector<std::string>& said) const;
 };
 
 }  // namespace flowrun::torch_nodes

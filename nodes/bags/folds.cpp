@@ -14,6 +14,7 @@
 #include "nodes/base/random.h"
 #include "nodes/mil/feature_files.h"
 #include "nodes/table/csv.h"
+#include "nodes/table/label_text.h"
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -40,7 +41,8 @@ std::map<std::set<std::uint32_t>, Patients> strata_of(const BagSet& set,
 
 }  // namespace
 
-void deal_folds(BagSet& set, std::size_t folds, double validation, const std::vector<bool>& held_out) {
+std::vector<std::string> deal_folds(BagSet& set, std::size_t folds, double validation,
+                                    const std::vector<bool>& held_out) {
   set.folds = folds;
   std::set<std::string> without;
   for (std::size_t i = 0; i < set.bags.size(); ++i)
@@ -50,7 +52,9 @@ void deal_folds(BagSet& set, std::size_t folds, double validation, const std::ve
   for (auto& [labels, patients] : strata)
     for (const std::string& patient : patients = shuffled(patients, set.seed)) part.emplace(patient, 0);
   if (part.size() < std::max<std::size_t>(2, folds))
-    throw Error(fmt::format("{} patients are too few for {} folds", part.size(), folds));
+    throw Error(fmt::format(
+        "{} patients are too few for {} folds{}", part.size(), folds,
+        without.empty() ? "" : fmt::format(" ({} of held-out slides are in none)", without.size())));
   std::size_t next = 0;
   for (const auto& [labels, patients] : strata)
     for (const std::string& patient : patients) part[patient] = next++ % folds;
@@ -78,6 +82,10 @@ void deal_folds(BagSet& set, std::size_t folds, double validation, const std::ve
                                                             : Role::train;
     }
   }
+  std::vector<std::string> in_none;
+  for (std::size_t i = 0; i < set.bags.size(); ++i)
+    if (!held_out[i] && without.contains(set.bags[i].patient)) in_none.push_back(set.bags[i].slide);
+  return in_none;
 }
 
 std::vector<std::filesystem::path> split_files(const std::filesystem::path& place) {
@@ -113,8 +121,8 @@ std::vector<std::string> read_splits(const std::vector<std::filesystem::path>& f
     if (const auto column = table.find({"test"})) columns.emplace_back(*column, Role::test);
     while (table.next())
       for (const auto& [column, role] : columns) {
-        if (table.field(column).empty()) continue;
-        const std::string name = bag_name(table.field(column));
+        const std::string name = bag_name(wsi::label_text(table.field(column)));
+        if (name.empty()) continue;
         const auto found = by_name.find(name);
         if (found == by_name.end()) {
           unknown.insert(name);

@@ -14,9 +14,10 @@ namespace flowrun::torch_nodes {
 /// each. Each part is the test set of one fold; of its other patients the share `validation` of each class
 /// (one at least, and not the last) is for validation, the rest for training. With one fold nothing is for
 /// testing. Bags that have a role already, in `held_out`, are tested in each fold, and no other bag of their
-/// patients is in any. Chance depends on seed and patients' names. Throws Error when there are fewer patients
-/// than folds.
-void deal_folds(BagSet& set, std::size_t folds, double validation, const std::vector<bool>& held_out);
+/// patients is in any. Chance depends on seed and patients' names. Returns the slides that are in no fold
+/// for that reason. Throws Error when there are fewer patients than folds.
+std::vector<std::string> deal_folds(BagSet& set, std::size_t folds, double validation,
+                                    const std::vector<bool>& held_out);
 
 /// CLAM's splits_0.csv, splits_1.csv, ... in a folder, or one such file.
 std::vector<std::filesystem::path> split_files(const std::filesystem::path& place);

@@ -5,6 +5,7 @@
 #include <flowrun/torch/features.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "nodes/mil/feature_files.h"
 #include "nodes/mil/feature_reader.h"
 #include "nodes/slide/slide_files.h"
+#include "nodes/table/h5_file.h"
 #include "nodes/torch/device.h"
 #include "slide_prediction.h"
 
@@ -22,10 +24,33 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// For each tile its place and a number of each model, see SlidePrediction, of some 300,000 tiles.
-constexpr std::size_t kept_bytes = std::size_t{16} << 20;
-/// Bytes of a tile: what layers of the usual sizes hold of it at once, and its features.
-constexpr std::size_t bytes_a_tile = std::size_t{24} << 10;
+/// Of models from the graph nothing is known before: with more, or with larger layers than these, slides may
+/// have fewer tiles, and blocks have.
+constexpr std::size_t usual_models = 5;
+BagModel usual_model() {
+  return {"gated_attention", 2048};
+}
+
+/// What SlidePrediction keeps of a tile: its place, and a number of each model in vectors that grow; and in
+/// the end what attention is made of and written by.
+constexpr std::size_t kept_bytes(std::size_t models) {
+  constexpr std::size_t place = 2 * sizeof(double), attention = 4 * sizeof(float) + 2 * sizeof(std::int64_t);
+  return 2 * (place + models * sizeof(float)) + attention;
+}
+
+/// Its features, and what BagNetwork::embed holds of it at once.
+std::size_t tile_bytes(const BagModel& model) {
+  return static_cast<std::size_t>(model.dimensions + 2 * model.hidden +
+                                  (model.attends() ? 5 * model.attention : 0)) *
+         sizeof(float);
+}
+
+std::size_t weight_bytes(const SlideModels& models) {
+  std::size_t bytes = 0;
+  for (const auto& network : models.networks)
+    for (const auto& [name, tensor] : network->parameters()) bytes += tensor.nbytes();
+  return bytes;
+}
 
 /// Of one file, or of all folds in a folder that train_mil wrote.
 std::vector<fs::path> model_files(const fs::path& place) {
@@ -38,6 +63,15 @@ std::vector<fs::path> model_files(const fs::path& place) {
   return {files.begin(), files.end()};
 }
 
+/// Tiles that are computed with at once: of models larger than memory was reserved for, fewer.
+std::uint64_t block_of(const SlideModels& models, std::int64_t block_tiles, bool known) {
+  const auto all = static_cast<std::size_t>(block_tiles);
+  if (known) return all;
+  std::size_t bytes = 1;
+  for (const auto& network : models.networks) bytes = std::max(bytes, tile_bytes(network->model()));
+  return std::clamp<std::size_t>(all * tile_bytes(usual_model()) / bytes, 1, all);
+}
+
 std::string row_file(const std::string& slide) {
   return "slides/" + slide + ".csv";
 }
@@ -47,12 +81,8 @@ struct Slide {
   std::optional<SlidePrediction> prediction;
 };
 
-void add_file(const fs::path& path, std::int64_t block_tiles, SlidePrediction& to) {
-  const auto reader = FeatureReader::open(path);
-  for (at::Tensor block = reader->next(static_cast<std::uint64_t>(block_tiles)); block.defined();
-       block = reader->next(static_cast<std::uint64_t>(block_tiles)))
-    to.add(block);
-  if (path.extension() != ".pt") to.places = wsi::read_h5_places(path);
+void add_file(FeatureReader& reader, std::uint64_t block, SlidePrediction& to) {
+  for (at::Tensor tiles = reader.next(block); tiles.defined(); tiles = reader.next(block)) to.add(tiles);
 }
 
 }  // namespace
@@ -81,6 +111,9 @@ void PredictMil::describe(Description<PredictMil>& d) {
   d.option("block_tiles", &PredictMil::block_tiles, "tiles of a file that are computed with at once")
       .at_least(1)
       .at_most(1e6);
+  d.option("most_tiles", &PredictMil::most_tiles, "most tiles of a slide that memory is reserved for")
+      .at_least(1)
+      .at_most(1e8);
 }
 
 void PredictMil::plan(Costs& costs) {
@@ -95,8 +128,25 @@ void PredictMil::plan(Costs& costs) {
     } catch (const Error& problem) {
       throw OptionError("models", problem.what());
     }
-  costs.keeps = kept_bytes;
-  costs.scratch = static_cast<std::size_t>(block_tiles) * bytes_a_tile;
+  costs.keeps_for_run = loaded_ ? weight_bytes(*loaded_) : costs.in("models");
+  costs.keeps =
+      static_cast<std::size_t>(most_tiles) * kept_bytes(loaded_ ? loaded_->networks.size() : usual_models) +
+      wsi::H5Writer::library_bytes + 2 * wsi::H5Writer::buffer_bytes;
+  std::size_t of_tile = loaded_ ? 0 : tile_bytes(usual_model());
+  if (loaded_)
+    for (const auto& network : loaded_->networks) of_tile = std::max(of_tile, tile_bytes(network->model()));
+  costs.scratch = static_cast<std::size_t>(block_tiles) * of_tile;
+}
+
+void PredictMil::check_tiles(std::uint64_t tiles, std::size_t count) const {
+  const std::size_t reserved =
+      static_cast<std::size_t>(most_tiles) * kept_bytes(loaded_ ? loaded_->networks.size() : usual_models);
+  const std::size_t needed = tiles * kept_bytes(count);
+  if (needed > reserved)
+    throw Error(fmt::format(
+        "the slide has {} tiles, said by {} models, but memory is reserved for {}: set "
+        "most_tiles to {}",
+        tiles, count, reserved / kept_bytes(count), loaded_ ? tiles : needed / kept_bytes(usual_models) + 1));
 }
 
 std::map<std::string, std::string> PredictMil::depends_on(const std::string&) const {
@@ -119,14 +169,21 @@ Action PredictMil::process(Inputs& in, Outputs&) {
   };
   // With one thread each: what is said does not depend on their number.
   if (in.has("slide"))
-    return [this, begin, file = in.share<FeatureFile>("slide")] {
+    return [this, begin, with, file = in.share<FeatureFile>("slide")] {
       const ModelThreads one(1);
-      add_file(file->path, block_tiles, begin());
+      const auto reader = FeatureReader::open(file->path);
+      check_tiles(reader->rows(), with->networks.size());
+      SlidePrediction& prediction = begin();
+      if (wsi::is_h5(file->path)) prediction.places = wsi::read_h5_places(file->path);
+      add_file(*reader, block_of(*with, block_tiles, models.has_value()), prediction);
     };
-  return [begin, features = in.share<Features>("features")] {
+  return [this, begin, with, features = in.share<Features>("features")] {
     const ModelThreads one(1);
     SlidePrediction& prediction = begin();
-    prediction.add(features->values);
+    check_tiles(prediction.tiles() + static_cast<std::uint64_t>(features->values.size(0)),
+                with->networks.size());
+    const auto block = static_cast<std::int64_t>(block_of(*with, block_tiles, models.has_value()));
+    for (const at::Tensor& tiles : features->values.split(block)) prediction.add(tiles);
     for (const Features::Place& place : features->places) {
       prediction.places.push_back(static_cast<double>(place.x));
       prediction.places.push_back(static_cast<double>(place.y));
@@ -148,7 +205,7 @@ void PredictMil::finish(Inputs& in, Outputs& out) {
   write_attention_h5(in.scope().stage(dir, "attention/" + name + ".h5"), prediction);
 }
 
-Packets PredictMil::finish_run(Inputs& in, Outputs&) {
+Packets PredictMil::finish_run(Inputs& in, Outputs& out) {
   if (in.scope().failed()) return {};
   std::string all;
   for (const std::string& slide : in.done_scopes()) {
@@ -156,7 +213,14 @@ Packets PredictMil::finish_run(Inputs& in, Outputs&) {
     const std::string text(std::istreambuf_iterator<char>(file), {});
     all += all.empty() ? text : text.substr(std::min(text.size(), text.find('\n') + 1));
   }
-  if (!all.empty()) wsi::write_file(in.scope().stage(dir, "predictions.csv"), all);
+  const char* const table = "predictions.csv";
+  if (!all.empty()) {
+    wsi::write_file(in.scope().stage(dir, table), all);
+  } else {
+    fs::remove(dir / table);  // of an earlier run
+    out.note(in.done_scopes().empty() ? "there was no slide, so there is no predictions.csv"
+                                      : "no slide has a tile, so there is no predictions.csv");
+  }
   return {};
 }
 

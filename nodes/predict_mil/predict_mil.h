@@ -18,7 +18,7 @@ namespace flowrun::torch_nodes {
 struct PredictMil : GatherScopes {
   std::filesystem::path dir;
   std::optional<std::filesystem::path> models;
-  std::int64_t block_tiles = 1024;
+  std::int64_t block_tiles = 1024, most_tiles = 300'000;
 
   static void describe(Description<PredictMil>& d);
   void plan(Costs& costs) override;
@@ -29,6 +29,8 @@ struct PredictMil : GatherScopes {
 
  private:
   std::shared_ptr<const SlideModels> models_of(const Inputs& in) const;
+  /// Throws when what is kept of them is more than plan() said.
+  void check_tiles(std::uint64_t tiles, std::size_t models) const;
 
   std::shared_ptr<const SlideModels> loaded_;  // of the option, by plan()
 };

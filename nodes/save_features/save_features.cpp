@@ -113,7 +113,7 @@ void SaveFeatures::describe(Description<SaveFeatures>& d) {
           "encoder, tile_extent and mpp of level 0 as uns. Rows are in "
           "the order of the tiles. A slide without tiles gets no file, which is told. When all slides are "
           "done, `files` says where those of this run and of earlier ones are, for `bags` and "
-          "`read_features`.")
+          "`read_features`, which do not read h5ad.")
       .example("files: {type: save_features, from: features, dir: out_features}")
       .resumes()
       .input<Features>("features")
@@ -136,6 +136,9 @@ void SaveFeatures::plan(Costs& costs) {
     throw OptionError("magnification", "it is an option of layout trident", "layout: trident");
   if (type == "float16" && layout == "h5ad")
     throw OptionError("dtype", "scverse's tools take no float16", "float32");
+  if (layout == "h5ad" && costs.wanted("files"))
+    throw OptionError("layout", "bags and read_features do not read h5ad, but take `files`",
+                      "clam, trident or stamp; h5ad by a second node of type save_features");
   costs.out("files", 0);  // leased by the epochs that are made of it
   costs.scratch = halves() ? costs.in("features") / 2 : 0;
   costs.keeps = H5Writer::library_bytes + 2 * H5Writer::buffer_bytes;

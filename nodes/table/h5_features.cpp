@@ -128,6 +128,10 @@ std::vector<double> read_h5_places(const std::filesystem::path& path) {
   Isolated process([&](const Isolated::Send& send) {
     const H5Reader file(path);
     const std::uint64_t rows = facts_of(path, file, name_in(path, file)).rows;
+    if (!file.has("coords")) {
+      const std::uint64_t none = 0;
+      return send(bytes_of(&none, 1));
+    }
     const H5Reader::Shape shape = file.shape("coords");
     if (shape.dims != std::vector<std::uint64_t>{rows, 2} || !shape.numbers)
       throw Error(fmt::format("{}: 'coords' must be numbers of shape ({}, 2), found {} of shape ({})",
@@ -143,6 +147,7 @@ std::vector<double> read_h5_places(const std::filesystem::path& path) {
   const std::string head = receive_from(process, path);
   std::memcpy(&rows, head.data(), std::min(head.size(), sizeof rows));
   std::vector<double> places;
+  places.reserve(2 * rows);
   while (places.size() < 2 * rows) {
     const std::string message = receive_from(process, path);
     const std::size_t before = places.size();

@@ -45,7 +45,7 @@ class H5Features {
 };
 
 /// Where the tiles are: `coords` as the file has them, two numbers a tile: level-0 pixels, of STAMP microns.
-/// Throws Error when there are none or not as many as tiles.
+/// None where there is no such dataset. Throws Error when there are not as many as tiles.
 std::vector<double> read_h5_places(const std::filesystem::path& file);
 
 }  // namespace flowrun::wsi

@@ -7,7 +7,9 @@
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <ranges>
 #include <utility>
 
 #include "evidence.h"
@@ -36,7 +38,9 @@ BagTrainer::BagTrainer(const BagTrainingOptions& options, std::shared_ptr<const 
   NamedTensors learnt = network->parameters();
   for (auto& [name, tensor] : learnt) tensor.set_requires_grad(true);
   begin(std::move(network), std::move(learnt), std::move(facts), set_->epochs,
-        set_->count(fold, Role::train));
+        static_cast<std::uint64_t>(
+            std::ranges::count_if(std::views::iota(std::size_t{0}, set_->bags.size()),
+                                  [&](std::size_t bag) { return role(bag) == Role::train && weighs(bag); })));
 }
 
 at::Tensor BagTrainer::targets_of(std::size_t bag) const {
@@ -45,10 +49,15 @@ at::Tensor BagTrainer::targets_of(std::size_t bag) const {
   return at::tensor(at::ArrayRef<float>(values.data(), values.size())).unsqueeze(0);
 }
 
+bool BagTrainer::weighs(std::size_t bag) const {
+  return task().weight(on_device(targets_of(bag))) > 0;
+}
+
 void BagTrainer::learn(std::size_t bag, const BagTiles& tiles) {
+  if (!weighs(bag)) return;  // a mean over it would be divided by 0
   network().train(true);
   begin_batch(1);
-  tiles.whole().defined() ? learn_whole(bag, on_device(tiles.whole())) : learn_in_blocks(bag, tiles);
+  tiles.whole().defined() ? learn_whole(bag, tiles.whole()) : learn_in_blocks(bag, tiles);
   end_batch(1);
 }
 
@@ -70,12 +79,14 @@ void BagTrainer::learn_from(std::size_t bag, const at::Tensor& pooled, const at:
   backward(loss, 1, outputs, targets);
 }
 
+/// Pooling is not in that precision, where sums over many tiles would be wrong.
+BagBlock BagTrainer::embedded(const at::Tensor& features) const {
+  const Autocast in_precision(precision());
+  return bags().embed(on_device(features));
+}
+
 void BagTrainer::learn_whole(std::size_t bag, const at::Tensor& features) {
-  BagBlock block;
-  {
-    const Autocast in_precision(precision());
-    block = bags().embed(features);
-  }
+  const BagBlock block = embedded(features);
   at::Tensor highest, lowest;
   if (bags().model().kind == "clam_sb") {
     const std::int64_t count = std::min(options_.k_sample, block.scores.size(0));
@@ -90,10 +101,6 @@ void BagTrainer::learn_in_blocks(std::size_t bag, const BagTiles& tiles) {
   const bool clam = bags().model().kind == "clam_sb";
   Pooling pooling(bags().model());
   Evidence evidence(options_.k_sample);
-  const auto embedded = [&](const at::Tensor& features) {
-    const Autocast in_precision(precision());
-    return bags().embed(on_device(features));
-  };
   tiles.for_each([&](const at::Tensor& features, std::int64_t first) {
     const c10::NoGradGuard no_grad;
     const BagBlock block = embedded(features);
@@ -119,11 +126,12 @@ void BagTrainer::evaluate(std::size_t bag, const BagTiles& tiles) {
   begin_validation();
   const c10::NoGradGuard no_grad;
   Pooling pooling(bags().model());
+  tiles.for_each([&](const at::Tensor& features, std::int64_t) { pooling.add(embedded(features)); });
   at::Tensor outputs;
-  const Autocast in_precision(precision());
-  tiles.for_each(
-      [&](const at::Tensor& features, std::int64_t) { pooling.add(bags().embed(on_device(features))); });
-  outputs = bags().logits(pooling.pooled());
+  {
+    const Autocast in_precision(precision());
+    outputs = bags().logits(pooling.pooled());
+  }
   if (role(bag) == Role::validation) score(outputs, targets_of(bag), {set_->bags[bag].slide});
   const at::Tensor said = task().predictions(outputs).to(at::kCPU).contiguous();
   if (!said.isfinite().all().item<bool>())
@@ -171,8 +179,9 @@ void BagTrainer::resume_more(const Checkpoint& checkpoint) {
                             bags().model().to_text()));
   best_.clear();
   for (const auto& one : nlohmann::json::parse(checkpoint.entry("predictions").toStringRef())) {
-    const auto found = std::ranges::find(set_->bags, one.at(0).get<std::string>(), &Bag::slide);
-    if (found != set_->bags.end())
+    const std::string slide = one.at(0);
+    const auto found = std::ranges::lower_bound(set_->bags, slide, {}, &Bag::slide);
+    if (found != set_->bags.end() && found->slide == slide)
       best_.push_back({static_cast<std::size_t>(found - set_->bags.begin()), one.at(1)});
   }
 }

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -96,7 +98,8 @@ std::string predictions_csv(const Task& task, const BagSet& set, const std::vect
 
 std::string metrics_json(const Task& task, const BagSet& set, const std::vector<FoldPredictions>& folds) {
   ordered_json out{{"task", task.name()}, {"folds", ordered_json::array()}};
-  Patients pooled;
+  std::map<std::size_t, BagPrediction> tested;  // by bag: the sum of the folds' that tested it
+  std::map<std::size_t, std::size_t> times;
   for (std::size_t fold = 0; fold < folds.size(); ++fold) {
     ordered_json entry{{"fold", fold}};
     for (const Role role : {Role::validation, Role::test}) {
@@ -104,13 +107,25 @@ std::string metrics_json(const Task& task, const BagSet& set, const std::vector<
       for (const BagPrediction& one : folds[fold])
         if (const Bag& bag = set.bags[one.bag]; bag.roles[fold] == role) {
           patients[bag.patient].push_back(scored(set, one));
-          if (role == Role::test) pooled[bag.patient].push_back(scored(set, one));
+          if (role != Role::test) continue;
+          if (const auto [known, is_new] = tested.try_emplace(one.bag, one); !is_new)
+            std::ranges::transform(known->second.predicted, one.predicted, known->second.predicted.begin(),
+                                   std::plus<>());
+          ++times[one.bag];
         }
       if (!patients.empty()) entry[std::string(name_of(role))] = with_intervals(task, set.seed, patients);
     }
     out["folds"].push_back(std::move(entry));
   }
-  if (!pooled.empty()) out["pooled_test"] = with_intervals(task, set.seed, pooled);
+  std::map<std::string, Patients> together;
+  for (auto& [number, sum] : tested) {
+    for (float& value : sum.predicted) value /= static_cast<float>(times[number]);
+    const Bag& bag = set.bags[number];
+    const bool is_held_out = std::ranges::count(bag.roles, Role::test) == std::ssize(bag.roles);
+    together[is_held_out ? "held_out" : "pooled_test"][bag.patient].push_back(scored(set, sum));
+  }
+  for (const char* name : {"pooled_test", "held_out"})
+    if (together.contains(name)) out[name] = with_intervals(task, set.seed, together[name]);
   return out.dump(2) + "\n";
 }
 

@@ -97,24 +97,6 @@ std::vector<float> ends_of_intervals(const BagSet& set, std::int64_t intervals) 
   return ends;
 }
 
-std::optional<double> concordance(const std::vector<Scored>& samples) {
-  double right = 0, pairs = 0;
-  for (const Scored& first : samples) {
-    if (first.target[1] == 0) continue;
-    for (const Scored& later : samples) {
-      // At one time only an event is known to be before what was censored.
-      const bool is_later =
-          later.target[0] > first.target[0] || (later.target[0] == first.target[0] && later.target[1] == 0);
-      if (!is_later) continue;
-      ++pairs;
-      right += first.predicted[0] > later.predicted[0]    ? 1
-               : first.predicted[0] == later.predicted[0] ? 0.5
-                                                          : 0;
-    }
-  }
-  return pairs > 0 ? std::optional(right / pairs) : std::nullopt;
-}
-
 std::unique_ptr<Task> make_survival(std::vector<float> ends) {
   return std::make_unique<Survival>(std::move(ends));
 }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -16,14 +17,19 @@ const TaskKind& kind_of(const TrainingOptions& options) {
 }
 
 void check_class_weights(const std::vector<std::string>& class_weights) {
-  if (class_weights != std::vector<std::string>{"auto"})
-    for (const std::string& text : class_weights) {
-      double number = 0;
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-      if (error != std::errc() || end != text.data() + text.size() || number < 0)
-        throw OptionError("class_weights", fmt::format("'{}' is no weight", text),
-                          "auto, or a number of at least 0 for each class");
-    }
+  if (class_weights.empty() || class_weights == std::vector<std::string>{"auto"}) return;
+  double sum = 0;
+  for (const std::string& text : class_weights) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size() || number < 0 || !std::isfinite(number))
+      throw OptionError("class_weights", fmt::format("'{}' is no weight", text),
+                        "auto, or a number of at least 0 for each class");
+    sum += number;
+  }
+  if (sum == 0)
+    throw OptionError("class_weights", "all are 0, so nothing would be learnt",
+                      "a number above 0 for one class at least");
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trainings of slides: folds, splits, bad files, early stopping, the same bits whenever they are killed."""
 import collections
-import csv
 import json
 import random
 import signal
@@ -14,51 +13,11 @@ import numpy as np
 import torch
 
 import support
+from mil_cohort import CohortTest
 from support import DONE, FAILED, USAGE, done_scopes, flowrun, outputs, start
 
-GRAPH = """\
-flowrun: 1
-params: {{out: out}}
-nodes:
-  bags: {{type: bags, features: features, labels: labels.csv, count: {count}, {bags}}}
-  model: {{type: train_mil, from: bags, hidden: 16, attention: 8, {blocks}, dir: "${{out}}",
-          learning_rate: 0.01, {model}}}
-"""
 
-
-class Mil(support.ProgramTest):
-    def cohort(self, slides=12, patients=None, classes="ab", dimensions=8):
-        """A folder with features in CLAM's layout, and labels: slide i is of class i % len(classes)."""
-        place = self.fresh("cohort")
-        (place / "features").mkdir(parents=True)
-        rows = ["case_id,slide_id,label"]
-        values = np.random.default_rng(5)
-        for i in range(slides):
-            label = (i if patients is None else i % patients) % len(classes)
-            x = values.normal(size=(15 + 3 * i, dimensions)).astype(np.float32)
-            x[:5, label] += 3
-            self.features(place, f"s{i:02}", x)
-            rows.append(f"p{i if patients is None else i % patients:02},s{i:02},{classes[label]}")
-        (place / "labels.csv").write_text("\n".join(rows) + "\n")
-        return place
-
-    @staticmethod
-    def features(place, name, x):
-        with h5py.File(place / f"features/{name}.h5", "w") as file:
-            file["features"] = x
-            file["coords"] = np.zeros((len(x), 2), np.int32)
-
-    def train(self, place, out="out", bags="folds: 3", model="patience: 99", count=2, more=(), code=DONE,
-              blocks="dimensions: 32, block_tiles: 20"):
-        (place / "graph.yaml").write_text(GRAPH.format(bags=bags, model=model, count=count, blocks=blocks))
-        ended = flowrun("run", place / "graph.yaml", "--set", f"out={place / out}", *more, folder=place)
-        self.assert_ended(ended, code)
-        return ended
-
-    @staticmethod
-    def said(place, out="out"):
-        return list(csv.DictReader((place / out / "predictions.csv").read_text().splitlines()))
-
+class Mil(CohortTest):
     def test_each_patient_is_tested_once_and_classes_are_dealt_alike(self):
         place = self.cohort(slides=24, patients=15, classes="abc")
         self.train(place, bags="folds: 5")

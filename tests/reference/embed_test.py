@@ -278,6 +278,18 @@ nodes:
   files: {{type: save_features, from: features, dir: out, layout: h5ad, dtype: float16}}
 """))
         self.assert_ended(ended, support.USAGE, "scverse's tools take no float16")
+        for after in ("{type: read_features, from: files}",
+                      "{type: bags, from: files, labels: labels.csv}"):
+            ended = flowrun("check", self.write(f"""
+flowrun: 1
+nodes:
+  slides: {{type: read, path: {self.slides}}}
+  tiles: {{type: extract, from: slides, size: 64}}
+  features: {{type: embed, from: tiles, {embed}}}
+  files: {{type: save_features, from: features, dir: out, layout: h5ad}}
+  after: {after}
+"""))
+            self.assert_ended(ended, support.USAGE, "bags and read_features do not read h5ad, but take `files`")
         try:
             import anndata
         except ImportError:
