@@ -37,6 +37,25 @@ std::optional<std::size_t> patient_column(const wsi::CsvReader& table, const Lab
   return table.find({"patient", "case_id", "PATIENT"});
 }
 
+bool is_missing(const std::string& text) {
+  return std::ranges::find(missing, text) != missing.end();
+}
+
+/// A slide or a patient; empty where none is named.
+std::string name_in(const wsi::CsvReader& table, std::size_t column) {
+  std::string name = wsi::label_text(table.field(column));
+  return is_missing(name) ? "" : name;
+}
+
+/// As a spreadsheet makes "1.0" of some of a column's "1", one patient would be two.
+void check_alike(const wsi::CsvReader& table, const std::string& patient, wsi::LabelNumbers& numbers) {
+  if (const auto* other = patient.empty() ? nullptr : numbers.add(patient, table.line()))
+    table.fail(
+        fmt::format("the patient '{}' is the same number as '{}' in line {}; write them alike, or not "
+                    "as numbers if they are two patients",
+                    patient, other->text, other->tag));
+}
+
 bool has_label(const BagLabel& row) {
   return !row.label.empty() || !row.targets.empty();
 }
@@ -59,9 +78,6 @@ BagLabels::BagLabels(const std::filesystem::path& labels, const std::optional<st
 BagLabel BagLabels::row_of(const wsi::CsvReader& table, std::optional<std::size_t> label,
                            const std::vector<std::size_t>& targets) const {
   BagLabel row{"", "", {}, fmt::format("{}:{}", labels_.string(), table.line())};
-  const auto is_missing = [](const std::string& text) {
-    return std::ranges::find(missing, text) != missing.end();
-  };
   if (label) {
     row.label = wsi::label_text(table.field(*label));
     if (is_missing(row.label) && std::ranges::find(classes_, row.label) == classes_.end()) row.label.clear();
@@ -91,13 +107,14 @@ void BagLabels::read_labels(const LabelColumns& columns, bool more) {
   if (targets.empty()) label = table.column({columns.label.empty() ? "label" : columns.label});
   of_patients_ = !slide;
   with_patients_ = patient.has_value();
-  wsi::LabelNumbers numbers;
+  wsi::LabelNumbers numbers, patient_numbers;
   while (table.next()) {
     const std::size_t column = slide ? *slide : *patient;
-    const std::string name = wsi::label_text(table.field(column));
+    const std::string name = name_in(table, column);
     if (name.empty()) table.fail(fmt::format("no {} in this line", table.columns()[column]));
     BagLabel row = row_of(table, label, targets);
-    if (patient) row.patient = wsi::label_text(table.field(*patient));
+    if (patient) row.patient = name_in(table, *patient);
+    check_alike(table, row.patient, patient_numbers);
     if (const auto* other = row.label.empty() ? nullptr : numbers.add(row.label, table.line()))
       table.fail(
           fmt::format("the label '{}' is the same number as '{}' in line {}; write them alike, or not as "
@@ -133,10 +150,11 @@ void BagLabels::name_slides(const std::filesystem::path& path, const LabelColumn
   const auto of_patients = of_patients_ ? std::exchange(by_slide_, {}) : std::map<std::string, BagLabel>{};
   std::map<std::string, std::pair<std::string, std::int64_t>> before;  // by slide: the patient and the line
   std::set<std::string> patients;
+  wsi::LabelNumbers patient_numbers;
   while (table.next()) {
-    const std::string of = wsi::label_text(table.field(*patient)),
-                      name = bag_name(wsi::label_text(table.field(*slide)));
+    const std::string of = name_in(table, *patient), name = bag_name(name_in(table, *slide));
     if (of.empty() || name.empty()) table.fail("expected a patient and a slide");
+    check_alike(table, of, patient_numbers);
     patients.insert(of);
     if (const auto& [first, line] = before.try_emplace(name, of, table.line()).first->second; first != of)
       table.fail(
@@ -168,8 +186,9 @@ void BagLabels::name_slides(const std::filesystem::path& path, const LabelColumn
 void BagLabels::check_patients(const std::string& slides) const {
   for (const auto& [name, row] : by_slide_)
     if (row.patient.empty())
-      throw Error(fmt::format("{}: slide '{}' has no patient, while others have: give it one here{}{}",
-                              row.place, name, slides.empty() ? "" : " or in ", slides));
+      throw Error(fmt::format(
+          "{}: slide '{}' has no patient, so folds may test what they trained with: give it one here{}{}",
+          row.place, name, slides.empty() ? "" : " or in ", slides));
 }
 
 }  // namespace flowrun::torch_nodes

@@ -27,6 +27,9 @@ class Labels(CohortTest):
         self.refused(place, ("labels.csv:6: slide 's04' has no patient", "give it one here"))
         self.table(place, "case_id,slide_id,label", [*rows[:4], '"  ",s04,a', *rows[5:]])
         self.refused(place, "labels.csv:6: slide 's04' has no patient")
+        for none in ("NA", "nan", "None"):
+            self.table(place, "case_id,slide_id,label", [*rows[:4], f"{none},s04,a", *rows[5:]])
+            self.refused(place, "labels.csv:6: slide 's04' has no patient")
         # Another table may say it.
         self.table(place, "patient,slide", ["p4,s04.svs"], "slides.csv")
         self.train(place, bags="folds: 3, slide_table: slides.csv")
@@ -42,6 +45,17 @@ class Labels(CohortTest):
                    [f'"p{i % 6}{" " * (i // 6)}"," s{i:02} ",{"ab"[i % 2]}' for i in range(12)])
         self.train(place)
         self.assertEqual(self.slides_tested(place), {(f"s{i:02}", f"p{i % 6}") for i in range(12)})
+
+    def test_patients_that_are_one_number(self):
+        """As a spreadsheet writes them: 3 and 3.0."""
+        place = self.cohort()
+        rows = [f"{i % 6}{'.0' if i == 9 else ''},s{i:02}" for i in range(12)]
+        self.table(place, "patient,slide,label", [f"{row},{'ab'[i % 2]}" for i, row in enumerate(rows)])
+        self.refused(place, "labels.csv:11: the patient '3.0' is the same number as '3' in line 5")
+        self.table(place, "patient,slide", rows, "slides.csv")
+        self.table(place, "patient,label", [f"{i},{'ab'[i % 2]}" for i in range(6)])
+        self.refused(place, "slides.csv:11: the patient '3.0' is the same number as '3' in line 5",
+                     bags="slide_table: slides.csv")
 
     def test_each_slide_a_patient_is_told_once(self):
         place = self.cohort()

@@ -6,6 +6,7 @@ import json
 
 import h5py
 import numpy as np
+import torch
 
 import support
 from mil_cohort import CohortTest
@@ -17,6 +18,16 @@ nodes:
   slides: {{type: read_features, features: {features}}}
   said: {{type: predict_mil, from: {{slide: slides}}, models: {models}, dir: said{options}}}
 """
+OF_SLIDES = """\
+flowrun: 1
+nodes:
+  slides: {{type: read, path: slides}}
+  tiles: {{type: extract, from: slides, size: {size}}}
+  features: {{type: embed, from: tiles, model: encoder.pt, batch: 1}}
+  files: {{type: save_features, from: features, dir: "files_{size}"}}
+  of_files: {{type: read_features, from: files}}
+  said: {{type: predict_mil, from: {{slide: of_files}}, models: out, dir: said}}
+"""
 IN_GRAPH = """\
 flowrun: 1
 nodes:
@@ -25,6 +36,11 @@ nodes:
   slides: {{type: read_features, features: features}}
   said: {{type: predict_mil, from: {{slide: slides, models: model}}, dir: said{options}}}
 """
+
+
+class Means(torch.nn.Module):
+    def forward(self, x):
+        return x.mean([2, 3]).repeat(1, 3)[:, :8]
 
 
 class Said(CohortTest):
@@ -49,6 +65,20 @@ class Said(CohortTest):
         ended = self.predict(place)
         self.assertFalse((place / "said/predictions.csv").exists())
         self.assertIn("no slide has a tile, so there is no predictions.csv", ended.out)
+
+    def test_no_slide_has_features(self):
+        """All slides are smaller than a tile, so that none is opened by its features."""
+        place = self.cohort()
+        self.train(place)
+        (place / "slides").mkdir()
+        self.assert_ended(flowrun("synth", place / "slides/a.svs", "--width", 1000, "--height", 1000), DONE)
+        torch.jit.script(Means()).save(str(place / "encoder.pt"))
+        for size in (128, 1100):
+            (place / "slides.yaml").write_text(OF_SLIDES.format(size=size))
+            ended = flowrun("run", place / "slides.yaml", folder=place)
+            self.assert_ended(ended, DONE)
+            self.assertEqual((place / "said/predictions.csv").exists(), size == 128)
+        self.assertIn("there was no slide, so there is no predictions.csv", ended.out)
 
     def test_more_tiles_than_memory_is_reserved_for(self):
         place = self.cohort(slides=6)

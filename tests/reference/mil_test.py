@@ -253,6 +253,24 @@ class Mil(unittest.TestCase):
         metrics = json.loads((self.folder / "said/metrics.json").read_text())["folds"][0]["val"]
         self.assertAlmostEqual(metrics["accuracy"]["value"], np.mean(right))
 
+    def test_pooling_is_not_in_half_precision(self):
+        """In evaluation as in training: torch's autocast around what each tile goes through, and the last layer."""
+        self.train("half_said", 2, "metric: loss, precision: bf16")
+        slide = Slide("gated_attention", 3)
+        slide.load_state_dict(torch.load(self.folder / "half_said/fold_0/best.pt")["model"])
+        for row in self.said("half_said"):
+            with torch.no_grad():
+                with torch.autocast("cpu", torch.bfloat16):
+                    h = slide.attention_net[:3](self.bags[row["slide"]][0])
+                    net = slide.attention_net[3]
+                    scores = net.attention_c(net.attention_a(h) * net.attention_b(h))
+                pooled = (torch.softmax(scores.float(), 0) * h.float()).sum(0, keepdim=True)
+                with torch.autocast("cpu", torch.bfloat16):
+                    logits = slide.classifiers(pooled)[0]
+            expected = torch.softmax(logits.float(), 0).numpy()
+            # Of pooling within it these are some 1e-4 away.
+            np.testing.assert_allclose([float(row[f"probability_{c}"]) for c in "abc"], expected, atol=1e-6)
+
     def test_what_models_say_and_attend_to(self):
         """The mean of the folds' models, and of their attention, in the order of the tiles."""
         for kind in ("gated_attention", "mean"):
