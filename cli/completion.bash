@@ -3,7 +3,8 @@
 _flowrun() {
   local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} words=
   if [ "$COMP_CWORD" = 1 ]; then
-    words=$("$1" --help 2>/dev/null | awk '/^Subcommands:/ {on = 1; next} /^$/ {on = 0} on {print $1}
+    words=$("$1" --help 2>/dev/null | awk 'toupper($0) ~ /^SUBCOMMANDS:/ {on = 1; next} /^$/ {on = 0}
+                                           on && /^  [a-z]/ {print $1}
                                            sub(/^Commands of plugins[^:]*: /, "") {print}')
   elif [ "$command" = nodes ] && [ "$COMP_CWORD" = 2 ] && [[ $word != -* ]]; then
     words=$("$1" nodes 2>/dev/null | awk '{print $1}')

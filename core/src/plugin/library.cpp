@@ -171,7 +171,10 @@ std::unique_ptr<Registry> open_plugin(const fs::path& library) {
   using namespace boost::dll::load_mode;
   boost::dll::shared_library handle;
   std::error_code problem;
-  handle.load(fs::absolute(library), rtld_now | rtld_local | static_cast<type>(RTLD_NODELETE), problem);
+  // What its initialisers throw ends the process or comes out here: C libraries differ.
+  call(fmt::format("{}: failed while it was opened", library.string()).c_str(), [&] {
+    handle.load(fs::absolute(library), rtld_now | rtld_local | static_cast<type>(RTLD_NODELETE), problem);
+  });
   if (problem) {
     const char* reason = ::dlerror();  // Boost keeps only a code
     throw Error(
