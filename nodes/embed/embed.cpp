@@ -95,17 +95,8 @@ void Embed::plan(Costs& costs) {
   for (const auto& [name, numbers] : {std::pair{"mean", &mean}, std::pair{"std", &std}})
     if (!numbers->empty() && numbers->size() != 3)
       throw OptionError(name, "expected three numbers", "R, G, B: [0.485, 0.456, 0.406]");
-  c10::Device on(c10::kCPU);
+  const auto [on, half] = computing_of(device, precision);
   try {
-    on = choose_device(device);
-  } catch (const Error& problem) {
-    throw OptionError("device", problem.what());
-  }
-  if (precision == "fp16" && on.is_cpu())
-    throw OptionError("precision", "fp16 is for GPUs", "bf16 or fp32 on a CPU");
-  try {
-    std::optional<c10::ScalarType> half;
-    if (precision != "fp32") half = precision == "bf16" ? at::kBFloat16 : at::kHalf;
     Encoder encoder = read_encoder(model, weights, on, half);
     EncoderFacts& facts = encoder.facts;
     if (input_size) facts.input_size = *input_size;

@@ -53,21 +53,12 @@ void Predict::check_options(const Costs& costs) const {
     throw OptionError("output", "the graph's model says its output itself", "output only with `model`");
   if (task && !model)
     throw OptionError("task", "the graph's model says its task itself", "task only with `model`");
-  try {
-    if (choose_device(device).is_cpu() && precision == "fp16")
-      throw OptionError("precision", "fp16 is for GPUs", "bf16 or fp32 on a CPU");
-  } catch (const OptionError&) {
-    throw;
-  } catch (const Error& problem) {
-    throw OptionError("device", problem.what());
-  }
 }
 
 std::unique_ptr<const Predictor> Predict::loaded(Model of) const {
-  std::optional<c10::ScalarType> half;
-  if (precision != "fp32") half = precision == "bf16" ? c10::kBFloat16 : c10::kHalf;
+  const auto [on, half] = computing_of(device, precision);
   if (mpp) of.facts.mpp = mpp;
-  return std::make_unique<Predictor>(std::move(of), choose_device(device), half);
+  return std::make_unique<Predictor>(std::move(of), on, half);
 }
 
 void Predict::plan(Costs& costs) {
@@ -76,7 +67,7 @@ void Predict::plan(Costs& costs) {
   const auto of_thread = std::min(images, static_cast<std::size_t>(Predictor::images_a_thread));
   std::size_t activations = of_thread * 3 * pixels * activations_per_byte;  // of a thread
   costs.keeps_for_run = costs.in("model");
-  const bool on_cpu = choose_device(device).is_cpu();
+  const bool on_cpu = computing_of(device, precision).device.is_cpu();
   if (model) {
     try {
       predictor_ = loaded(read_model(*model, {classes, output, task}));

@@ -84,16 +84,7 @@ void Segment::plan(Costs& costs) {
   for (const auto& [name, numbers] : {std::pair{"mean", &mean}, std::pair{"std", &std}})
     if (numbers->size() != 3)
       throw OptionError(name, "expected three numbers", "R, G, B: [0.485, 0.456, 0.406]");
-  c10::Device on(c10::kCPU);
-  try {
-    on = choose_device(device);
-  } catch (const Error& problem) {
-    throw OptionError("device", problem.what());
-  }
-  if (precision == "fp16" && on.is_cpu())
-    throw OptionError("precision", "fp16 is for GPUs", "bf16 or fp32 on a CPU");
-  std::optional<c10::ScalarType> half;
-  if (precision != "fp32") half = precision == "bf16" ? at::kBFloat16 : at::kHalf;
+  const auto [on, half] = computing_of(device, precision);
   Segmenter segmenter;
   try {
     segmenter = read_segmenter(model, output, input_size, on, half);

@@ -32,6 +32,19 @@ c10::Device choose_device(const std::string& name) {
   }
 }
 
+Computing computing_of(const std::string& device, const std::string& precision) {
+  Computing computing;
+  try {
+    computing.device = choose_device(device);
+  } catch (const Error& problem) {
+    throw OptionError("device", problem.what());
+  }
+  if (precision == "fp16" && computing.device.is_cpu())
+    throw OptionError("precision", "fp16 is for GPUs", "bf16 or fp32 on a CPU");
+  if (precision != "fp32") computing.half = precision == "bf16" ? c10::kBFloat16 : c10::kHalf;
+  return computing;
+}
+
 #ifdef FLOWRUN_TORCH_CUDA
 std::optional<DeviceMemory> device_memory(c10::Device device) {
   if (!device.is_cuda()) return {};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
 
 #include <cstddef>
 #include <exception>
@@ -13,6 +14,14 @@ namespace flowrun::torch_nodes {
 /// "cpu", "cuda", "cuda:N", or "auto": the first GPU, or the CPU where there is none. Throws Error when it is
 /// not there.
 c10::Device choose_device(const std::string& name);
+
+/// What a model computes on, and with what instead of float32.
+struct Computing {
+  c10::Device device = c10::kCPU;
+  std::optional<c10::ScalarType> half{};
+};
+/// As a node's options `device` and `precision` (fp32, bf16 or fp16) say it. Throws OptionError.
+Computing computing_of(const std::string& device, const std::string& precision);
 
 /// What torch holds of a device's memory; nothing on the CPU.
 struct DeviceMemory {
