@@ -6,6 +6,7 @@
 #include <flowrun/error.h>
 #include <fmt/format.h>
 #include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/passes/tensorexpr_fuser.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>
@@ -65,6 +66,9 @@ auto read_from(const ScriptFile& file, const Read& read) {
 }  // namespace
 
 torch::jit::Module ScriptFile::module() const {
+  // A libtorch with LLVM, as Debian 13's, would compile the module again after its first calls, on one thread,
+  // for minutes, and round otherwise from then on.
+  torch::jit::setTensorExprFuserEnabled(false);
   return read_from(*this, [](const std::shared_ptr<Bytes>& bytes) {
     serialize::PyTorchStreamReader reader(bytes);
     check_pickles(reader);
