@@ -62,6 +62,7 @@ bench: tests
 	@tests/bench/knobs.py --build $(BUILD)
 	@tests/bench/predict.py --build $(BUILD)
 	@tests/bench/load.py --build $(BUILD)
+	@tests/bench/embed.py --build $(BUILD)
 	@tests/bench/train.py --build $(BUILD)
 	@tests/bench/train.py --build $(BUILD) --memory
 

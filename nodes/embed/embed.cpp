@@ -18,7 +18,7 @@
 namespace flowrun::torch_nodes {
 namespace {
 
-/// What the layers of the known architectures hold at once, measured, for a byte of an image.
+/// On a GPU, what the layers of the known architectures hold at once for a byte of an image.
 constexpr std::size_t activations_per_byte = 100;
 
 /// Images that one thread computes with at once on a CPU. Results depend on it in their last digits, so it
@@ -115,8 +115,12 @@ void Embed::plan(Costs& costs) {
                                 ? facts.input_size
                                 : std::lround(std::sqrt(static_cast<double>(costs.in("tile")) / 3));
   std::int64_t dimensions = 0;
+  std::size_t activations = static_cast<std::size_t>(side * side) * 3 * activations_per_byte;  // of an image
   try {
-    dimensions = loaded_->encode(at::zeros({1, 3, side, side})).size(1);
+    const at::Tensor image = at::zeros({1, 3, side, side});
+    dimensions = loaded_->encode(image).size(1);  // the first call compiles
+    // A sixth more for what lies between tensors, and what libtorch takes for itself.
+    if (on.is_cpu()) activations = tensor_bytes_of([&] { loaded_->encode(image); }) / 6 * 7;
   } catch (const Error& problem) {
     throw OptionError("model", problem.what());
   } catch (const std::exception& problem) {
@@ -130,10 +134,10 @@ void Embed::plan(Costs& costs) {
   costs.out("features",
             images * (static_cast<std::size_t>(dimensions) * sizeof(float) + sizeof(Features::Place)));
   // Of one batch of a slide, not of each tile that is held for it; with tiles that are being scaled.
-  costs.keeps = images * image * sizeof(float) + at_once * image * activations_per_byte +
+  costs.keeps = images * image * sizeof(float) + at_once * activations +
                 (facts.input_size > 0 ? costs.threads * 2 * sizeof(float) * costs.in("tile") : 0);
   costs.scratch = 0;
-  costs.keeps_for_run = loaded_->encoder.weight_bytes;
+  costs.keeps_for_run = loaded_->encoder.inference.weight_bytes;
 }
 
 std::map<std::string, std::string> Embed::depends_on(const std::string&) const {

@@ -10,12 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "nodes/torch/autocast.h"
-#include "nodes/torch/device.h"
 #include "nodes/torch/pieces.h"
 #include "nodes/torch/predictions.h"
-#include "nodes/torch/script_network.h"
-#include "nodes/torch/tensor_memory.h"
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -27,43 +23,19 @@ std::vector<double> listed(const std::array<double, 3>& numbers) {
 }  // namespace
 
 Predictor::Predictor(Model model, c10::Device device, std::optional<c10::ScalarType> half)
-    : model_(std::move(model)),
+    : facts_(std::move(model.facts)),
       device_(device),
-      half_(half),
-      ours_(model_.facts.architecture != script_architecture),
-      normalisation_(listed(model_.facts.mean), listed(model_.facts.std)) {
-  keep_tensor_memory();  // each batch takes the same again
-  model_.network->fold_batch_norms();
-  model_.network->to(device_);
-  if (ours_)
-    for (auto& [name, tensor] : model_.network->parameters())
-      if (tensor.dim() == 4) tensor.set_data(tensor.contiguous(at::MemoryFormat::ChannelsLast));
-}
-
-std::size_t Predictor::weight_bytes() const {
-  std::size_t bytes = 0;
-  for (const auto& [name, tensor] : model_.network->state()) bytes += tensor.nbytes();
-  if (const at::Tensor code = model_.network->code(); code.defined()) bytes += code.nbytes();
-  return bytes;
-}
+      inference_(inference_of(std::move(model.network), Wanted::outputs, device, half)),
+      normalisation_(listed(facts_.mean), listed(facts_.std)) {}
 
 std::size_t Predictor::bytes_of(std::int64_t images, std::int64_t side) const {
-  const ModelThreads one(1);
-  PeakOfTensors peak;
-  peak.reset();
-  predictions_of_images(at::zeros({images, 3, side, side}));
-  return peak.bytes();
+  return tensor_bytes_of([&] { predictions_of_images(at::zeros({images, 3, side, side})); });
 }
 
 at::Tensor Predictor::predictions_of_images(const at::Tensor& images) const {
   const c10::NoGradGuard no_grad;
-  at::Tensor outputs;
-  {
-    const Autocast precision({device_.type(), half_});
-    const at::Tensor there = images.to(device_);
-    outputs = model_.network->forward(ours_ ? there.contiguous(at::MemoryFormat::ChannelsLast) : there);
-  }
-  const ModelFacts& of = model_.facts;
+  const at::Tensor outputs = inference_.run(images.to(device_));
+  const ModelFacts& of = facts_;
   const auto count = static_cast<std::int64_t>(of.classes.size());
   if (outputs.dim() != 2 || outputs.size(1) != count)
     throw Error(fmt::format("the model gives {} numbers for a tile, but there are {} {}",

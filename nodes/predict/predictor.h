@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 
+#include "nodes/torch/inference.h"
 #include "nodes/torch/normalisation.h"
 
 namespace flowrun::torch_nodes {
@@ -29,10 +30,10 @@ class Predictor {
   /// what it computes with, where that is safe, instead of float32.
   Predictor(Model model, c10::Device device, std::optional<c10::ScalarType> half);
 
-  const ModelFacts& facts() const { return model_.facts; }
+  const ModelFacts& facts() const { return facts_; }
   const c10::Device& device() const { return device_; }
   /// Of its weights, and of its code.
-  std::size_t weight_bytes() const;
+  std::size_t weight_bytes() const { return inference_.weight_bytes; }
   /// What tensors take at most while a thread computes with so many images of side x side pixels on a CPU:
   /// measured. Throws what the model throws.
   std::size_t bytes_of(std::int64_t images, std::int64_t side) const;
@@ -46,10 +47,9 @@ class Predictor {
  private:
   at::Tensor predictions_of_images(const at::Tensor& images) const;
 
-  const Model model_;
+  const ModelFacts facts_;
   const c10::Device device_;
-  const std::optional<c10::ScalarType> half_;
-  const bool ours_;  // its layers are known
+  const Inference inference_;
   const Normalisation normalisation_;
 };
 

@@ -127,7 +127,7 @@ void Segment::plan(Costs& costs) {
   costs.out("mask", wsi::most_thumbnail_pixels);
   costs.out("classes", most_region_bytes);
   costs.scratch = scratch({1 << 12, static_cast<int>(wsi::most_thumbnail_pixels >> 12)});
-  costs.keeps_for_run = loaded_->segmenter.weight_bytes;
+  costs.keeps_for_run = loaded_->segmenter.inference.weight_bytes;
 }
 
 std::map<std::string, std::string> Segment::depends_on(const std::string&) const {

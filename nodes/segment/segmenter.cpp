@@ -6,19 +6,15 @@
 #include <flowrun/error.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/csrc/jit/api/module.h>
-
-#include <memory>
 
 #include "nodes/torch/script_file.h"
 #include "nodes/torch/script_output.h"
-#include "nodes/torch/tensor_memory.h"
 
 namespace flowrun::torch_nodes {
 
 at::Tensor Segmenter::probabilities(const at::Tensor& images) const {
   const c10::NoGradGuard no_grad;
-  at::Tensor maps = forward(images).to(at::kFloat);
+  at::Tensor maps = inference.run(images).to(at::kFloat);
   if (maps.dim() != 4 || maps.size(0) != images.size(0) || maps.size(1) < 1)
     throw Error(
         fmt::format("{} gives {} numbers for images of {}, expected images x classes x rows x columns",
@@ -40,28 +36,11 @@ at::Tensor Segmenter::probabilities(const at::Tensor& images) const {
 Segmenter read_segmenter(const std::filesystem::path& file, const std::string& output, std::int64_t side,
                          c10::Device device, std::optional<c10::ScalarType> half) {
   const ScriptFile script = read_script(file);
-  const auto module = std::make_shared<torch::jit::Module>(script.module());
-  Segmenter segmenter{.source = file.string()};
-  segmenter.gives_logits = (output == "auto" ? output_by_code(*module) : output) == "logits";
-  module->eval();
-  module->to(device);
-  if (half) module->to(*half);
-  for (const auto& tensor : module->parameters()) segmenter.weight_bytes += tensor.nbytes();
-  for (const auto& tensor : module->buffers()) segmenter.weight_bytes += tensor.nbytes();
-  segmenter.weight_bytes = std::max<std::size_t>(segmenter.weight_bytes, script.bytes.nbytes());
-  segmenter.forward = [module, half, source = segmenter.source](const at::Tensor& images) {
-    const c10::IValue out = module->forward({half ? images.to(*half) : images});
-    if (!out.isTensor())
-      throw Error(
-          fmt::format("{} gives a {}, expected one tensor: trace it so that it does", source, out.tagKind()));
-    return out.toTensor();
-  };
+  Segmenter segmenter{.source = file.string(), .inference = inference_of(script, device, half)};
+  segmenter.gives_logits = (output == "auto" ? output_by_code(script) : output) == "logits";
   const at::Tensor image = at::zeros({1, 3, side, side}, device);
-  PeakOfTensors peak;
-  segmenter.classes = segmenter.probabilities(image).size(1);
-  peak.reset();
-  (void)segmenter.probabilities(image);  // the first call compiles
-  segmenter.bytes_an_image = peak.bytes();
+  segmenter.classes = segmenter.probabilities(image).size(1);  // the first call compiles
+  segmenter.bytes_an_image = tensor_bytes_of([&] { (void)segmenter.probabilities(image); });
   return segmenter;
 }
 

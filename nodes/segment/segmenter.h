@@ -8,20 +8,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
+
+#include "nodes/torch/inference.h"
 
 namespace flowrun::torch_nodes {
 
 /// A TorchScript module that tells the class of each pixel, on its device. Thread-safe.
 struct Segmenter {
   std::string source;  ///< its file
-  /// Of images (float32, images x 3 x side x side, RGB, normalised, on the device): its own output.
-  std::function<at::Tensor(const at::Tensor&)> forward;
+  Inference inference{};
   std::int64_t classes = 0;  ///< that it tells; one of two where it gives a single map
   bool gives_logits = true;  ///< else probabilities
-  std::size_t weight_bytes = 0;
   std::size_t bytes_an_image = 0;  ///< that computing takes besides images and probabilities, on a CPU
 
   /// Probabilities, images x classes x side x side, float32, on the CPU. Maps of another size than the images

@@ -6,12 +6,10 @@
 #include <flowrun/error.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/csrc/jit/api/module.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "autocast.h"
 #include "model_file.h"
 #include "pickle_file.h"
 #include "script_file.h"
@@ -67,16 +65,8 @@ EncoderFacts facts_from(const std::string& text, std::string name) {
   return facts;
 }
 
-Encoder of_network(const std::shared_ptr<Network>& network, c10::Device device, Half half) {
-  network->train(false);
-  network->to(device);
-  Encoder encoder;
-  encoder.forward = [network, setting = Autocast::Setting{device.type(), half}](const at::Tensor& images) {
-    const Autocast autocast(setting);
-    return network->features(images);
-  };
-  for (const auto& [name, tensor] : network->state()) encoder.weight_bytes += tensor.nbytes();
-  return encoder;
+Encoder of_network(std::shared_ptr<Network> network, c10::Device device, Half half) {
+  return {.inference = inference_of(std::move(network), Wanted::features, device, half)};
 }
 
 Encoder of_script(const std::filesystem::path& file, c10::Device device, Half half) {
@@ -86,11 +76,7 @@ Encoder of_script(const std::filesystem::path& file, c10::Device device, Half ha
         fmt::format("{} is a classifier that `export` made, and gives classes: take the checkpoint (best.pt) "
                     "that it was made from, whose features are known",
                     file.string()));
-  auto module = std::make_shared<torch::jit::Module>(script.module());
-  module->eval();
-  module->to(device);
-  if (half) module->to(*half);
-  Encoder encoder;
+  Encoder encoder{.inference = inference_of(script, device, half)};
   encoder.facts.name = file.stem().string();
   if (const std::string facts = script.carried(encoder_facts_file); !facts.empty()) try {
       encoder.facts = facts_from(facts, encoder.facts.name);
@@ -98,17 +84,6 @@ Encoder of_script(const std::filesystem::path& file, c10::Device device, Half ha
       throw Error(
           fmt::format("{}: its {} is damaged: {}", file.string(), encoder_facts_file, problem.what()));
     }
-  for (const auto& parameter : module->parameters()) encoder.weight_bytes += parameter.nbytes();
-  for (const auto& buffer : module->buffers()) encoder.weight_bytes += buffer.nbytes();
-  // Frozen modules have their weights in their code.
-  encoder.weight_bytes = std::max<std::size_t>(encoder.weight_bytes, script.bytes.nbytes());
-  encoder.forward = [module, half, source = file.string()](const at::Tensor& images) {
-    const c10::IValue out = module->forward({half ? images.to(*half) : images});
-    if (!out.isTensor())
-      throw Error(
-          fmt::format("{} gives a {}, expected one tensor: trace it so that it does", source, out.tagKind()));
-    return out.toTensor();
-  };
   return encoder;
 }
 
@@ -132,7 +107,7 @@ Encoder of_checkpoint(const std::filesystem::path& file, c10::Device device, Hal
 
 at::Tensor Encoder::encode(const at::Tensor& images) const {
   const c10::NoGradGuard no_grad;
-  const at::Tensor out = pooled(forward(images), facts).to(at::kFloat).to(at::kCPU).contiguous();
+  const at::Tensor out = pooled(inference.run(images), facts).to(at::kFloat).to(at::kCPU).contiguous();
   if (out.size(0) != images.size(0))
     throw Error(fmt::format("{} gives {} vectors for {} images", facts.name, out.size(0), images.size(0)));
   if (!at::isfinite(out).all().item<bool>())

@@ -6,13 +6,13 @@
 #include <c10/core/ScalarType.h>
 
 #include <array>
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "inference.h"
 
 namespace flowrun::torch_nodes {
 
@@ -41,9 +41,7 @@ constexpr const char* encoder_facts_file = "encoder.json";
 /// Turns images into features. Thread-safe.
 struct Encoder {
   EncoderFacts facts;
-  /// Of images (float32, images x 3 x rows x columns, RGB, normalised, on the device) what is to be pooled.
-  std::function<at::Tensor(const at::Tensor&)> forward;
-  std::size_t weight_bytes = 0;
+  Inference inference;  ///< of images (on the device) what is to be pooled
 
   /// Float32, images x dimensions, on the CPU. Throws Error when the output is not what `facts.pooling` is
   /// for, or not finite.

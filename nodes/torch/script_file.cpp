@@ -85,6 +85,14 @@ std::string ScriptFile::carried(const std::string& name) const {
   });
 }
 
+torch::jit::Module frozen(torch::jit::Module module) {
+  try {
+    return torch::jit::freeze(module);
+  } catch (const std::exception&) {
+    return module;
+  }
+}
+
 ScriptFile read_script(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
   std::error_code failed;

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <limits>
+#include <utility>
 
 #include "random_source.h"
 #include "script_output.h"
@@ -63,11 +64,15 @@ class ScriptNetwork final : public Network {
     }
     return out;
   }
-  void train(bool on) override { module_.train(on); }
+  void train(bool on) override {
+    module_.train(on);
+    trains_ = on;
+  }
   void to(c10::Device device) override {
     module_.to(device);
     random_.to(device);
   }
+  void fold_batch_norms() override { module_ = frozen(std::move(module_)); }
   at::Tensor code() const override { return file_.bytes; }
   NamedTensors random_state() const override { return random_.state(); }
   void restore_random(const std::map<std::string, at::Tensor>& state) override { random_.restore(state); }
@@ -84,13 +89,14 @@ class ScriptNetwork final : public Network {
 
  private:
   c10::IValue run(const at::Tensor& images) {
-    if (!module_.is_training()) return module_.forward({images});
+    if (!trains_) return module_.forward({images});
     const AsDefaultGenerators mine(random_, images.device());
     return module_.forward({images});
   }
 
   ScriptFile file_;
   torch::jit::Module module_;
+  bool trains_ = module_.is_training();  // a frozen one does not know
   std::string output_;
   RandomSource random_;
   std::atomic<bool> doubtful_ =

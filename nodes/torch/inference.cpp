@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "inference.h"
+
+#include <ATen/ATen.h>
+#include <flowrun/error.h>
+#include <flowrun/torch/network.h>
+#include <fmt/format.h>
+#include <torch/csrc/jit/api/module.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "autocast.h"
+#include "device.h"
+#include "script_file.h"
+#include "script_network.h"
+#include "tensor_memory.h"
+
+namespace flowrun::torch_nodes {
+namespace {
+
+std::size_t bytes_of(const NamedTensors& tensors) {
+  std::size_t bytes = 0;
+  for (const auto& [name, tensor] : tensors) bytes += tensor.nbytes();
+  return bytes;
+}
+
+}  // namespace
+
+Inference inference_of(std::shared_ptr<Network> network, Wanted wanted, c10::Device device,
+                       std::optional<c10::ScalarType> half) {
+  keep_tensor_memory();  // each batch takes the same again
+  const at::Tensor code = network->code();
+  Inference inference;
+  inference.weight_bytes = bytes_of(network->state()) + (code.defined() ? code.nbytes() : 0);
+  network->train(false);
+  network->to(device);
+  network->fold_batch_norms();
+  // Modules of others may count on the layout that they know.
+  const auto layout = code.defined() ? at::MemoryFormat::Contiguous : at::MemoryFormat::ChannelsLast;
+  if (!code.defined())
+    for (auto& [name, tensor] : network->parameters())
+      if (tensor.dim() == 4) tensor.set_data(tensor.contiguous(layout));
+  inference.run = [network = std::move(network), wanted, layout,
+                   setting = Autocast::Setting{device.type(), half}](const at::Tensor& images) {
+    const Autocast precision(setting);
+    const at::Tensor x = images.contiguous(layout);
+    return wanted == Wanted::outputs ? network->forward(x) : network->features(x);
+  };
+  return inference;
+}
+
+Inference inference_of(const ScriptFile& script, c10::Device device, std::optional<c10::ScalarType> half) {
+  keep_tensor_memory();
+  torch::jit::Module module = script.module();
+  module.eval();
+  module.to(device);
+  if (half) module.to(*half);
+  Inference inference;
+  for (const auto& tensor : module.parameters()) inference.weight_bytes += tensor.nbytes();
+  for (const auto& tensor : module.buffers()) inference.weight_bytes += tensor.nbytes();
+  // Frozen modules have their weights in their code.
+  inference.weight_bytes = std::max<std::size_t>(inference.weight_bytes, script.bytes.nbytes());
+  inference.run = [module = std::make_shared<torch::jit::Module>(frozen(std::move(module))), half,
+                   source = script.source](const at::Tensor& images) {
+    const c10::IValue out = module->forward({half ? images.to(*half) : images});
+    if (!out.isTensor())
+      throw Error(
+          fmt::format("{} gives a {}, expected one tensor: trace it so that it does", source, out.tagKind()));
+    return out.toTensor();
+  };
+  return inference;
+}
+
+std::size_t tensor_bytes_of(const std::function<void()>& work) {
+  const ModelThreads one(1);
+  const PeakOfTensors peak;
+  work();
+  return peak.bytes();
+}
+
+}  // namespace flowrun::torch_nodes
