@@ -2,7 +2,8 @@
 # the stages with models, built outside of this tree's build, must see those that flowrun::wsi was built from.
 function(flowrun_rooms_hash out)
   set(nodes ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../nodes)
-  file(GLOB headers CONFIGURE_DEPENDS ${nodes}/base/*.h ${nodes}/image/*.h ${nodes}/table/*.h ${nodes}/region/*.h ${nodes}/slide/*.h)
+  file(GLOB headers CONFIGURE_DEPENDS ${nodes}/base/*.h ${nodes}/image/*.h ${nodes}/table/*.h ${nodes}/region/*.h ${nodes}/slide/*.h
+       ${nodes}/heat/*.h)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${headers})
   set(hashes)
   foreach(header ${headers})

@@ -12,9 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "heat_map.h"
 #include "nodes/base/out_file.h"
-#include "nodes/image/jpeg.h"
+#include "nodes/heat/heat_map.h"
 #include "nodes/region/geojson_file.h"
 #include "nodes/table/table_text.h"
 #include "slide_score.h"
@@ -67,7 +66,9 @@ struct SavePredictions::SlideFiles {
   std::optional<GeoJsonFile> objects;
   std::optional<HeatMap> heat;
   SlideScore score;
-  std::string shown;  // in the heat map, where it is a number of any size; by the first tile
+  // By the first tile: what the heat map shows, and whether that is a number of any size.
+  std::string shown;
+  bool any_number = false;
 
   void open(const Inputs& in, const SavePredictions& options) {
     std::call_once(opened, [&] {
@@ -82,11 +83,16 @@ struct SavePredictions::SlideFiles {
 };
 
 void SavePredictions::describe(Description<SavePredictions>& d) {
-  d.summary("Writes a model's predictions: tables, a heat map over each slide, QuPath objects.")
+  d.summary("Writes a model's predictions: tables, heat maps over each slide, QuPath objects.")
       .details(
           "For each slide a folder in `dir` with predictions.csv, a row for each tile: its place, its label "
           "if it has one, the class predicted, and a probability p_<class> for each class; heatmap.jpg, the "
-          "probability of one class (`heat_map`) over the slide, from 0, blue, to 1, red; "
+          "probability of one class (`heat_map`) half covering the slide, from 0, blue, to 1, red (turbo), "
+          "above a bar that says so; heatmap.tif, the colours alone, as a pyramid that slide viewers open: "
+          "without loss, at most 2048 pixels a side, each a whole number of level-0 pixels, with its "
+          "microns, "
+          "counted from the slide's corner, and white where there is no tile; where tiles overlap both have "
+          "the mean of all that are there; "
           "predictions.geojson, a square for each tile that QuPath shows in the colour of the class "
           "predicted, with the probabilities as measurements; and slide.csv, what the tiles say together. At "
           "the end of the run slides.csv has the rows of all slides, also those of earlier runs: number of "
@@ -113,7 +119,7 @@ void SavePredictions::describe(Description<SavePredictions>& d) {
 
 void SavePredictions::plan(Costs& costs) {
   costs.scratch = 16 * KiB;
-  costs.keeps = HeatMap::most_bytes;
+  costs.keeps = HeatMap::most_bytes();
 }
 
 Action SavePredictions::process(Inputs& in, Outputs&) {
@@ -134,7 +140,8 @@ Action SavePredictions::process(Inputs& in, Outputs&) {
           object = object_of(slide, *tile, says), says = std::move(says), shown] {
     if (files.score.empty()) {
       files.table->write(columns.header());
-      if (!says.names_something()) files.shown = says.names[shown];
+      files.any_number = !says.names_something();
+      files.shown = (files.any_number ? "" : "probability of ") + says.names[shown];
     }
     files.score.add(*tile, says);
     files.table->write(row);
@@ -149,16 +156,15 @@ void SavePredictions::finish(Inputs& in, Outputs& out) {
   files.open(in, *this);
   files.table->close();
   files.objects->close();
-  std::vector<std::uint8_t> jpeg;
   std::pair<double, double> range{0, 1};
-  if (!files.shown.empty()) {
+  if (files.any_number) {
     range = *files.heat->range();
     out.note(fmt::format("heatmap.jpg shows '{}' from {:.4g}, blue, to {:.4g}, red", files.shown, range.first,
                          range.second));
     if (range.first == range.second) ++range.second;
   }
-  encode_jpeg(files.heat->draw(range.first, range.second), 90, jpeg);
-  write_file(files.folder / "heatmap.jpg", jpeg);
+  files.heat->write_picture(files.folder / "heatmap.jpg", files.shown, range.first, range.second);
+  files.heat->write_tiff(files.folder / "heatmap.tif", range.first, range.second);
   if (!files.heat->problem().empty())
     out.note("heatmap.jpg does not show the slide: " + files.heat->problem());
   write_file(files.folder / table_of_slide, files.score.table(in.scope().name()));

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # What stages share: each may include those before it.
-SHARED = ["base", "image", "table", "region", "slide", "stain", "torch", "trainer", "mil"]
+SHARED = ["base", "image", "table", "region", "slide", "heat", "stain", "torch", "trainer", "mil"]
 CORE = {"graph": set(), "plugin": {"graph"}, "sdk": {"graph"}, "output": set(),
         "plan": {"graph", "plugin"}, "run": {"plan", "output", "graph", "plugin"}}
 

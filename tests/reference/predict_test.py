@@ -152,6 +152,7 @@ class Predictions(unittest.TestCase):
                 self.assertAlmostEqual(float(score[slide][f"share_{name}"]), share, places=9)
             self.check_objects(slide, rows)
             self.check_heat_map(slide, rows)
+            self.check_tiff(slide, rows)
 
     def test_our_networks_with_batch_normalisation_folded(self):
         """Trained, so that running statistics are not those that they begin with."""
@@ -251,8 +252,10 @@ class Predictions(unittest.TestCase):
 
     def check_heat_map(self, slide, rows):
         """Level-0 pixels 3 by 3 are a pixel of the picture; JPEG and the colour scale leave some levels."""
-        picture = cv2.imread(str(self.at / f"out/{slide}/heatmap.jpg")).astype(float)
+        whole = cv2.imread(str(self.at / f"out/{slide}/heatmap.jpg")).astype(float)
+        picture, below = whole[:800], whole[800:]
         self.assertEqual(picture.shape, (800, 1000, 3))
+        self.check_colour_bar(below)
         level0 = openslide.OpenSlide(str(self.at / f"{slide}.svs")).read_region((0, 0), 0, (3000, 2400)).convert("RGB")
         thumbnail = cv2.resize(np.array(level0)[:, :, ::-1], (1000, 800), interpolation=cv2.INTER_AREA).astype(float)
         sums, tiles = np.zeros((800, 1000)), np.zeros((800, 1000))
@@ -267,6 +270,39 @@ class Predictions(unittest.TestCase):
         # Where tiles meet, the picture's JPEG blurs colours.
         self.assertLess(np.abs(picture - expected).mean(), 3)
         self.assertLess(np.median(np.abs(picture - expected)), 3)
+
+    def check_colour_bar(self, below):
+        """White with a bar of the colours in their order, as the scale of the numbers below it has them."""
+        bar = [row for row in below if row[len(row) // 2].min() < 200]
+        row = np.median(bar, axis=0)[:, ::-1]
+        row = row[(row < 240).any(axis=1)]
+        colours = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_TURBO)[:, 0, ::-1].astype(float)
+        expected = colours[np.rint(np.linspace(0, 255, len(row))).astype(int)]
+        self.assertLess(np.abs(row - expected).mean(), 8)
+
+    def check_tiff(self, slide, rows):
+        """Level-0 pixels 2 by 2 are a pixel, which has the mean of the tiles that cover its middle; read by OpenSlide."""
+        tiff = openslide.OpenSlide(str(self.at / f"out/{slide}/heatmap.tif"))
+        self.assertEqual(tiff.level_dimensions, ((1500, 1200), (750, 600)))
+        level0 = openslide.OpenSlide(str(self.at / f"{slide}.svs"))
+        self.assertAlmostEqual(float(tiff.properties["tiff.XResolution"]), 1e4 / (2 * float(level0.properties["openslide.mpp-x"])), 1)
+        sums, tiles = np.zeros((1200, 1500)), np.zeros((1200, 1500))
+        middles_x, middles_y = 2 * np.arange(1500) + 1, 2 * np.arange(1200) + 1
+        for row in rows:
+            x, y, side = int(row["x"]), int(row["y"]), SIDE * 4
+            covered = np.outer((middles_y >= y) & (middles_y < y + side), (middles_x >= x) & (middles_x < x + side))
+            sums += covered * float(row["p_stroma"])
+            tiles += covered
+        self.assertGreater(tiles.max(), 3)
+        for level in range(2):
+            found = np.array(tiff.read_region((0, 0), level, tiff.level_dimensions[level]).convert("RGB")).astype(int)
+            grey = np.rint(255 * sums / np.maximum(tiles, 1e-9)).astype(np.uint8)
+            colours = cv2.applyColorMap(grey, cv2.COLORMAP_TURBO)[:, :, ::-1].astype(int)
+            expected = np.where(tiles[:, :, None] > 0, colours, 255)
+            # A number that rounds the other way is another of the 256 colours.
+            self.assertLess(np.abs(found - expected).max(), 16)
+            self.assertGreater((found == expected).all(axis=2).mean(), 0.999)
+            sums, tiles = (n.reshape(600, 2, 750, 2).sum((1, 3)) if level == 0 else n for n in (sums, tiles))
 
     def test_a_module_of_any_kind_needs_names_for_its_outputs(self):
         layers = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 3))

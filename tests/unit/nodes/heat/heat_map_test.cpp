@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nodes/save_predictions/heat_map.h"
+#include "nodes/heat/heat_map.h"
 
 #include <doctest/doctest.h>
 #include <flowrun/wsi/testing.h>
