@@ -59,4 +59,9 @@ cv::Mat heat_colours(const cv::Mat& grey) {
   return colours;
 }
 
+std::array<std::uint8_t, 3> heat_colour(double share) {
+  const auto rgb = heat_colours(cv::Mat(1, 1, CV_8U, cv::Scalar(cvRound(255 * share)))).at<cv::Vec3b>(0, 0);
+  return {rgb[0], rgb[1], rgb[2]};
+}
+
 }  // namespace flowrun::wsi

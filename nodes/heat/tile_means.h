@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <opencv2/core/mat.hpp>
 #include <optional>
 #include <utility>
@@ -34,5 +37,7 @@ class TileMeans {
 /// Grey (8 bit) as colours, RGB: from blue to red, with yellow and green between (turbo: Mikhailov 2019, as
 /// OpenCV has it).
 cv::Mat heat_colours(const cv::Mat& grey);
+/// Of one number from 0 to 1.
+std::array<std::uint8_t, 3> heat_colour(double share);
 
 }  // namespace flowrun::wsi

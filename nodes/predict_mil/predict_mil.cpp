@@ -11,10 +11,15 @@
 #include <optional>
 #include <set>
 
+#include "attention_pictures.h"
 #include "nodes/base/out_file.h"
+#include "nodes/heat/heat_map.h"
 #include "nodes/mil/feature_files.h"
 #include "nodes/mil/feature_reader.h"
+#include "nodes/region/geojson_file.h"
 #include "nodes/slide/slide_files.h"
+#include "nodes/slide/slide_opener.h"
+#include "nodes/table/coordinates.h"
 #include "nodes/table/h5_file.h"
 #include "nodes/torch/device.h"
 #include "slide_prediction.h"
@@ -79,6 +84,8 @@ std::string row_file(const std::string& slide) {
 /// A slide under way.
 struct Slide {
   std::optional<SlidePrediction> prediction;
+  fs::path file;      // of features
+  double extent = 0;  // of tiles, else
 };
 
 void add_file(FeatureReader& reader, std::uint64_t block, SlidePrediction& to) {
@@ -96,7 +103,14 @@ void PredictMil::describe(Description<PredictMil>& d) {
           "of classes, or numbers; and where models attend, "
           "attention/<slide>.h5 with `attention` (float32, adds up to 1) and `coords` as the features have "
           "them, and attention/<slide>.csv, with the share "
-          "of tiles that are attended to less as `rank`. Slides that the models were trained with are "
+          "of tiles that are attended to less as `rank`. Where the slide is there too (the input image, of "
+          "the "
+          "node that opens slides for `embed`, or `slides` of files of features), attention is drawn, "
+          "attention/<slide>.heatmap.jpg and .heatmap.tif as save_predictions draws predictions, by rank: "
+          "blue for the tile of least attention, red for that of most, where tiles overlap their mean; "
+          "attention/<slide>.geojson, a square for each tile in these colours that QuPath shows, with "
+          "attention and rank as measurements; and attention/<slide>.tiles.jpg, the eight tiles of most "
+          "attention and the eight of least. Slides that the models were trained with are "
           "better predicted "
           "than others: what train_mil writes of a fold's own test slides is what to report.")
       .example(
@@ -104,7 +118,8 @@ void PredictMil::describe(Description<PredictMil>& d) {
       .resumes()
       .optional_input<Features>("features")
       .optional_input<FeatureFile>("slide")
-      .optional_scope_input<SlideModels>("models");
+      .optional_scope_input<SlideModels>("models")
+      .optional_scope_input<wsi::Slide>("image");
   d.option("dir", &PredictMil::dir, "folder to write to").required().output_folder();
   d.option("models", &PredictMil::models,
            "folder that train_mil wrote, or one checkpoint (best.pt), instead of the input");
@@ -114,6 +129,17 @@ void PredictMil::describe(Description<PredictMil>& d) {
   d.option("most_tiles", &PredictMil::most_tiles, "most tiles of a slide that memory is reserved for")
       .at_least(1)
       .at_most(1e8);
+  d.option("slides", &PredictMil::slides,
+           "the slides that files of features are of, by name: file, glob pattern, folder, list, or several "
+           "of these; those found get pictures of attention");
+  d.option("tile_extent", &PredictMil::tile_extent,
+           "level-0 pixels that tiles of files of features are wide; as the file says, if not given, else "
+           "the distance that most have, which is told")
+      .above(0)
+      .at_most(1e6);
+  d.option("origin", &PredictMil::origin,
+           fmt::format("of attention/<slide>.geojson: {}", wsi::geojson_origin_help))
+      .choices(wsi::geojson_origins);
 }
 
 void PredictMil::plan(Costs& costs) {
@@ -123,6 +149,18 @@ void PredictMil::plan(Costs& costs) {
   if (costs.has("models") == models.has_value())
     throw OptionError("models", models ? "models come from the graph and from files" : "there are no models",
                       "either `from: {models: NODE}`, or models");
+  if (costs.has("image") && costs.has("slide"))
+    throw Error("image is of features of embed: of files of features name the slides, `slides`");
+  if (!slides.empty() && !costs.has("slide"))
+    throw OptionError("slides", "they are of files of features",
+                      "from: {slide: NODE}, or from: {image: NODE}");
+  if (tile_extent && slides.empty())
+    throw OptionError("tile_extent", "no attention of files of features is drawn", "`slides` beside it");
+  if (!slides.empty()) try {
+      for (wsi::ListedSlide& slide : wsi::list_slides(slides)) slides_.emplace(slide.name, std::move(slide));
+    } catch (const Error& problem) {
+      throw OptionError("slides", problem.what());
+    }
   if (models) try {
       loaded_ = std::make_shared<const SlideModels>(read_slide_models(model_files(*models)));
     } catch (const Error& problem) {
@@ -132,6 +170,9 @@ void PredictMil::plan(Costs& costs) {
   costs.keeps =
       static_cast<std::size_t>(most_tiles) * kept_bytes(loaded_ ? loaded_->networks.size() : usual_models) +
       wsi::H5Writer::library_bytes + 2 * wsi::H5Writer::buffer_bytes;
+  if (costs.has("image") || !slides.empty())
+    costs.keeps += wsi::HeatMap::most_bytes() + static_cast<std::size_t>(most_tiles) * drawing_bytes;
+  if (!slides.empty()) costs.keeps += wsi::open_slide_bytes + wsi::CoordinateReader::most_bytes;
   std::size_t of_tile = loaded_ ? 0 : tile_bytes(usual_model());
   if (loaded_)
     for (const auto& network : loaded_->networks) of_tile = std::max(of_tile, tile_bytes(network->model()));
@@ -149,8 +190,10 @@ void PredictMil::check_tiles(std::uint64_t tiles, std::size_t count) const {
         tiles, count, reserved / kept_bytes(count), loaded_ ? tiles : needed / kept_bytes(usual_models) + 1));
 }
 
-std::map<std::string, std::string> PredictMil::depends_on(const std::string&) const {
+std::map<std::string, std::string> PredictMil::depends_on(const std::string& slide) const {
   std::map<std::string, std::string> all;
+  if (const auto drawn = slides_.find(slide); drawn != slides_.end())
+    wsi::add_identity("slide", drawn->second.path, all);
   if (!models) return all;
   for (const fs::path& file : model_files(*models)) wsi::add_identity(file.string(), file, all);
   return all;
@@ -163,6 +206,7 @@ std::shared_ptr<const SlideModels> PredictMil::models_of(const Inputs& in) const
 Action PredictMil::process(Inputs& in, Outputs&) {
   auto& slide = in.state<Slide>();
   const auto with = models_of(in);
+  if (in.has("slide")) slide.file = in.get<FeatureFile>("slide").path;
   const auto begin = [&slide, with]() -> SlidePrediction& {
     if (!slide.prediction) slide.prediction.emplace(with);
     return *slide.prediction;
@@ -177,8 +221,9 @@ Action PredictMil::process(Inputs& in, Outputs&) {
       if (wsi::is_h5(file->path)) prediction.places = wsi::read_h5_places(file->path);
       add_file(*reader, block_of(*with, block_tiles, models.has_value()), prediction);
     };
-  return [this, begin, with, features = in.share<Features>("features")] {
+  return [this, &slide, begin, with, features = in.share<Features>("features")] {
     const ModelThreads one(1);
+    slide.extent = features->like.extent;
     SlidePrediction& prediction = begin();
     check_tiles(prediction.tiles() + static_cast<std::uint64_t>(features->values.size(0)),
                 with->networks.size());
@@ -203,6 +248,7 @@ void PredictMil::finish(Inputs& in, Outputs& out) {
   if (!prediction.attends()) return;
   write_attention_csv(in.scope().stage(dir, "attention/" + name + ".csv"), prediction);
   write_attention_h5(in.scope().stage(dir, "attention/" + name + ".h5"), prediction);
+  if (in.has("image") || !slides.empty()) draw(prediction, slide.file, slide.extent, in, out);
 }
 
 Packets PredictMil::finish_run(Inputs& in, Outputs& out) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "attention_pictures.h"
 #include "nodes/base/out_file.h"
 #include "nodes/mil/slide_outputs.h"
 #include "nodes/table/h5_file.h"
@@ -76,18 +77,15 @@ std::string prediction_csv(const std::string& slide, const ModelFacts& facts,
 
 void write_attention_csv(const std::filesystem::path& file, const SlidePrediction& slide) {
   const std::vector<float> attention = slide.attention();
-  std::vector<float> sorted = attention;
-  std::ranges::sort(sorted);
+  const std::vector<double> ranks = shares_below(attention);
   const wsi::TableText table(wsi::TableText::Format::csv, {"x", "y", "attention", "rank"});
   wsi::OutFile out(file);
   out.write(table.header());
   for (std::size_t i = 0; i < attention.size(); ++i) {
-    const auto less = std::ranges::lower_bound(sorted, attention[i]) - sorted.begin();
     const auto place = [&](std::size_t at) {
       return slide.places.empty() ? std::nullopt : std::optional(slide.places[2 * i + at]);
     };
-    out.write(table.row({place(0), place(1), static_cast<double>(attention[i]),
-                         static_cast<double>(less) / static_cast<double>(attention.size())}));
+    out.write(table.row({place(0), place(1), static_cast<double>(attention[i]), ranks[i]}));
   }
   out.close();
 }

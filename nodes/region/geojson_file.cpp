@@ -17,6 +17,7 @@ std::string properties_of(const GeoObject& object) {
   nlohmann::ordered_json properties;
   properties["objectType"] = object.type;
   if (!object.name.empty()) properties["name"] = object.name;
+  if (object.own_rgb) properties["color"] = *object.own_rgb;
   if (!object.class_name.empty())
     properties["classification"] = {{"name", object.class_name}, {"color", object.rgb}};
   if (object.tissue_id) properties["tissue_id"] = *object.tissue_id;

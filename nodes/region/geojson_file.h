@@ -25,7 +25,8 @@ struct GeoObject {
   std::array<std::uint8_t, 3> rgb{};  ///< of the class
   std::string name;                   ///< shown beside it; empty: none
   std::vector<std::pair<std::string, double>> measurements = {};
-  std::optional<std::int64_t> tissue_id = {};  ///< as TRIDENT numbers pieces of tissue
+  std::optional<std::array<std::uint8_t, 3>> own_rgb = {};  ///< of the object, before that of its class
+  std::optional<std::int64_t> tissue_id = {};               ///< as TRIDENT numbers pieces of tissue
 };
 
 /// Writes a GeoJSON FeatureCollection (RFC 7946) as QuPath reads it, feature by feature: a polygon each, or

@@ -52,6 +52,10 @@ def is_inside(polygon, x, y):
     return inside
 
 
+def files_of(folder):
+    return {path: stamp for path, stamp in stamps(folder).items() if path.suffix == ".h5"}
+
+
 class Her2(support.ProgramTest):
     def test_from_slides_to_attention(self):
         place = self.fresh()
@@ -70,7 +74,11 @@ class Her2(support.ProgramTest):
         arguments = ["run", SOURCE / "graphs/her2.yaml", "--threads", 2,
                      *settings(slides=place / "slides", labels=place / "labels.csv", encoder=place / "encoder.pt",
                                out=place / "out", size=SIDE, mpp=MPP)]
-        self.assert_ended(flowrun(*arguments, limit=600), DONE)
+        ended = flowrun(*arguments, limit=600)
+        self.assert_ended(ended, DONE)
+        self.assertNotIn("drawn", ended.out)  # each slide's attention is, as it should be
+        for ending in ("heatmap.jpg", "heatmap.tif", "geojson", "tiles.jpg"):
+            self.assertEqual(len(list((place / "out/slides/attention").glob(f"*.{ending}"))), COUNT)
 
         metrics = json.loads((place / "out/models/metrics.json").read_text())["pooled_test"]
         self.assertEqual(metrics["slides"], COUNT)
@@ -97,16 +105,16 @@ class Her2(support.ProgramTest):
             self.assertEqual((one["slide"], one["prediction"]), (other["slide"], other["prediction"]))
             self.assertAlmostEqual(float(one["probability_high"]), float(other["probability_high"]), delta=1e-5)
 
-        before = stamps(place / "out/features/h5_files")
+        before = files_of(place / "out/features")
         again = flowrun(*arguments, limit=600)  # slides that are done are still bags
         self.assert_ended(again, DONE)
         self.assertNotIn(" done,", again.out.splitlines()[-1])
         self.assertIn("done before", again.out)
-        self.assertEqual(stamps(place / "out/features/h5_files"), before)
+        self.assertEqual(files_of(place / "out/features"), before)
         # More epochs' worth of training from features that an earlier run has made.
         more = flowrun(*arguments, *settings(epochs=2, out=place / "out"), limit=600)
         self.assert_ended(more, DONE)
-        self.assertEqual(stamps(place / "out/features/h5_files"), before)
+        self.assertEqual(files_of(place / "out/features"), before)
 
 
 if __name__ == "__main__":
