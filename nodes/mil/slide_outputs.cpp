@@ -10,7 +10,7 @@
 namespace flowrun::torch_nodes {
 
 std::int64_t numbers_of(const std::string& task, std::size_t names) {
-  const bool fewer = task == "ordinal" || task == "survival";
+  const bool fewer = task == "ordinal" || (task == "survival" && names > 1);
   return static_cast<std::int64_t>(names) - (fewer ? 1 : 0);
 }
 
@@ -22,6 +22,7 @@ at::Tensor slide_predictions(const std::string& task, const at::Tensor& numbers)
     return at::cat({ends, beyond}, 1) - at::cat({beyond, at::zeros_like(ends)}, 1);
   }
   if (task == "survival") {
+    if (logits.size(1) == 1) return logits;
     const at::Tensor survival = (1 - at::sigmoid(logits)).cumprod(1);
     return at::cat({-survival.sum(1, true), survival}, 1);
   }

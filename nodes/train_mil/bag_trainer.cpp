@@ -50,12 +50,13 @@ at::Tensor BagTrainer::targets_of(std::size_t bag) const {
 }
 
 bool BagTrainer::weighs(std::size_t bag) const {
-  return task().weight(on_device(targets_of(bag))) > 0;
+  return task().is_joint() || task().weight(on_device(targets_of(bag))) > 0;
 }
 
 void BagTrainer::learn(std::size_t bag, const BagTiles& tiles) {
   if (!weighs(bag)) return;  // a mean over it would be divided by 0
   network().train(true);
+  if (task().is_joint()) return learn_together(bag, tiles);
   begin_batch(1);
   tiles.whole().defined() ? learn_whole(bag, tiles.whole()) : learn_in_blocks(bag, tiles);
   end_batch(1);
@@ -73,10 +74,17 @@ void BagTrainer::learn_from(std::size_t bag, const at::Tensor& pooled, const at:
       loss =
           evidence_loss(bags(), set_->bags[bag].label, outputs.size(1), options_.subtyping, highest, lowest);
   }
-  // A mean over one sample is divided by its weight again, which would make all classes weigh the same.
-  const at::Tensor of_bag = task().loss(outputs, targets) * task().weight(targets);
-  loss = loss.defined() ? options_.bag_weight * of_bag + (1 - options_.bag_weight) * loss : of_bag;
-  backward(loss, 1, outputs, targets);
+  double weight = 1;
+  if (joint_now_.gradient.defined()) {
+    const at::Tensor along = (outputs.to(at::kFloat) * joint_now_.gradient).sum();
+    loss = along - along.detach() + joint_now_.loss;
+    weight = joint_now_.weight;
+  } else {
+    // A mean over one sample is divided by its weight again, which would make all classes weigh the same.
+    const at::Tensor of_bag = task().loss(outputs, targets) * task().weight(targets);
+    loss = loss.defined() ? options_.bag_weight * of_bag + (1 - options_.bag_weight) * loss : of_bag;
+  }
+  backward(loss, weight, outputs, targets);
 }
 
 /// Pooling is not in that precision, where sums over many tiles would be wrong.
@@ -123,6 +131,7 @@ void BagTrainer::learn_in_blocks(std::size_t bag, const BagTiles& tiles) {
 }
 
 void BagTrainer::evaluate(std::size_t bag, const BagTiles& tiles) {
+  end_joint_step();
   begin_validation();
   const c10::NoGradGuard no_grad;
   Pooling pooling(bags().model());
@@ -143,6 +152,13 @@ void BagTrainer::evaluate(std::size_t bag, const BagTiles& tiles) {
 }
 
 void BagTrainer::end() {
+  end_joint_step();
+  if (const std::uint64_t bags = std::exchange(untaught_, 0);
+      bags > 0 && !std::exchange(told_untaught_, true))
+    note(fmt::format(
+        "fold {}: nothing is learnt from steps in which no slide had the event while another was at "
+        "risk, as of {} slides in epoch {}: set accumulate higher",
+        fold_, bags, next_epoch() + 1));
   end_epoch();
   const std::size_t last = history().rows().size() - 1;
   if (history().best(metric_name(options_)).value_or(last) == last) best_ = now_;
@@ -158,6 +174,11 @@ std::string BagTrainer::why_missing(const std::string& metric) const {
 }
 
 std::string BagTrainer::why_no_samples() const {
+  if (task().is_joint())
+    return fmt::format(
+        "fold {} had nothing to train with in an epoch: in no step one slide had the event while "
+        "another was known to be without: set accumulate higher",
+        fold_);
   return fmt::format("fold {} had nothing to train with in an epoch", fold_);
 }
 

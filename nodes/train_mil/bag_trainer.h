@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,7 @@ class BagTrainer final : public Trainer {
   std::string more_settings() const override;
   void save_more(c10::impl::GenericDict& checkpoint) const override;
   void resume_more(const Checkpoint& checkpoint) override;
+  void add_metrics(History::Row& row) const override;
   std::string why_missing(const std::string& metric) const override;
   std::string why_no_samples() const override;
 
@@ -55,10 +57,32 @@ class BagTrainer final : public Trainer {
   void learn_from(std::size_t bag, const at::Tensor& pooled, const at::Tensor& highest,
                   const at::Tensor& lowest);
 
+  void learn_together(std::size_t bag, const BagTiles& tiles);
+  void end_joint_step();
+  /// Those that are drawn of a bag to train with; nothing: all.
+  std::optional<std::vector<std::uint64_t>> tiles_of_epoch(std::size_t bag) const;
+
+  /// A bag of a step whose loss is joint: what was said of it, and with which randomness.
+  struct Joint {
+    std::size_t bag = 0;
+    at::Tensor outputs;  // 1 x outputs, without gradients
+    NamedTensors random;
+  };
+  /// The gradient of such a loss by what is said of the bag that is learnt from, the loss, and the bag's
+  /// weight.
+  struct JointNow {
+    at::Tensor gradient, loss;
+    double weight = 1;
+  };
+
   BagTrainingOptions options_;
   std::shared_ptr<const BagSet> set_;
   std::size_t fold_;
   std::vector<BagPrediction> now_, best_;
+  std::vector<Joint> joint_;
+  JointNow joint_now_;
+  std::uint64_t untaught_ = 0;  // bags in steps without a gradient, in the epoch
+  bool told_untaught_ = false;
 };
 
 }  // namespace flowrun::torch_nodes

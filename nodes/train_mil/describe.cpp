@@ -75,8 +75,13 @@ void TrainMil::describe(Description<TrainMil>& d) {
       "of clam_sb: classes exclude each other, so tiles of highest attention are no evidence for another");
   d.option("loss", &TrainingOptions::loss,
            "what is minimised; of classification cross_entropy (default) or focal, of regression mse "
-           "(default) or huber, of ordinal corn, of survival nll (minus the log likelihood)")
-      .choices({"cross_entropy", "focal", "mse", "huber", "corn", "nll"});
+           "(default) or huber, of ordinal corn, of survival nll (default: minus the log likelihood) or cox: "
+           "minus "
+           "the logarithm of the partial likelihood (Cox 1972; DeepSurv: Katzman et al. 2018), the mean over "
+           "events, ties after Breslow 1974, among the slides of a step: `accumulate` says how many. Each is "
+           "then "
+           "gone through twice. It says a risk alone: the logarithm of the hazard relative to others'")
+      .choices({"cross_entropy", "focal", "mse", "huber", "corn", "nll", "cox"});
   d.option("class_weights", &TrainingOptions::class_weights,
            "auto (slides of rare classes weigh more), or a number for each class; all 1, if not given");
   d.option("label_smoothing", &TrainingOptions::label_smoothing, "share of a label spread over all classes")
@@ -87,7 +92,7 @@ void TrainMil::describe(Description<TrainMil>& d) {
   d.option("huber_delta", &TrainingOptions::huber_delta, "error from which on huber grows in a straight line")
       .above(0);
   d.option("intervals", &BagTrainingOptions::intervals,
-           "of survival; each has as many of the events of all slides")
+           "of survival by loss: nll; each has as many of the events of all slides")
       .at_least(2)
       .at_most(60);
   describe_steps(d);

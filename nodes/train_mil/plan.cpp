@@ -34,6 +34,12 @@ void TrainMil::plan(Costs& costs) {
   if (metric_name(*this).starts_with("slide_"))
     throw OptionError("metric", fmt::format("'{}' is of tiles; here each sample is a slide", *metric),
                       metric->substr(std::string_view("slide_").size()));
+  if (loss_name(*this) == "cox" && accumulate < 2)
+    throw OptionError(
+        "accumulate",
+        fmt::format("loss: cox compares the slides of a step with each other, but a step is of {}",
+                    accumulate),
+        "at least 2; the more, the closer steps are to the whole set's likelihood");
   if (model == "clam_sb" && task != "classification")
     throw OptionError("model", "clam_sb learns from single tiles by their slide's class",
                       "task: classification");

@@ -18,6 +18,12 @@ std::unique_ptr<Task> make_ordinal(std::vector<std::string> classes);
 /// Times to an event, in intervals that end at `ends` and a last one without end; targets: time, and whether
 /// the event happened then (1) or nothing is known later (0).
 std::unique_ptr<Task> make_survival(std::vector<float> ends);
+/// The same by one number, the logarithm of the hazard relative to others' (Cox 1972, as a network's loss
+/// DeepSurv: Katzman et al. 2018): minus the mean over events of the partial likelihood's logarithm. Its loss
+/// is one of all samples together.
+std::unique_ptr<Task> make_cox();
+/// Throws Error unless the targets are times and events, of which there is one at least.
+void check_times(const BagSet& set);
 /// Ends of `intervals` - 1 intervals, so that each has as many of the events of the set. Throws Error.
 std::vector<float> ends_of_intervals(const BagSet& set, std::int64_t intervals);
 

@@ -64,8 +64,8 @@ class Survival final : public Task {
 
 }  // namespace
 
-std::vector<float> ends_of_intervals(const BagSet& set, std::int64_t intervals) {
-  std::vector<float> times;
+void check_times(const BagSet& set) {
+  bool event = false;
   for (std::size_t i = 0; i < set.bags.size(); ++i) {
     const auto targets = set.targets_of(i);
     const std::string& slide = set.bags[i].slide;
@@ -79,8 +79,16 @@ std::vector<float> ends_of_intervals(const BagSet& set, std::int64_t intervals) 
       throw Error(
           fmt::format("slide '{}': '{}' is {}, expected 1 (the event happened) or 0 (nothing is known later)",
                       slide, set.targets[1], targets[1]));
-    if (targets[1] == 1) times.push_back(targets[0]);
+    event |= targets[1] == 1;
   }
+  if (!event) throw Error(fmt::format("no slide had the event: '{}' is 0 for all", set.targets[1]));
+}
+
+std::vector<float> ends_of_intervals(const BagSet& set, std::int64_t intervals) {
+  check_times(set);
+  std::vector<float> times;
+  for (std::size_t i = 0; i < set.bags.size(); ++i)
+    if (const auto targets = set.targets_of(i); targets[1] == 1) times.push_back(targets[0]);
   std::ranges::sort(times);
   std::vector<float> ends;
   for (std::int64_t i = 1; i < intervals && !times.empty(); ++i) {  // quantiles, linear between times

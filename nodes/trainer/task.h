@@ -30,6 +30,8 @@ class Task {
 
   /// The mean over samples, to be minimised; float32.
   virtual at::Tensor loss(const at::Tensor& outputs, const at::Tensor& targets) const = 0;
+  /// The loss is none of single samples: it compares those of a step with each other.
+  virtual bool is_joint() const { return false; }
   /// What loss() divides by: by it the losses of parts add up to that of the whole.
   virtual double weight(const at::Tensor& targets) const { return static_cast<double>(targets.size(0)); }
   /// The mean of a loss that compares epochs and runs: whatever samples weigh in training.

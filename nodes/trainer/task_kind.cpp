@@ -51,7 +51,7 @@ const std::vector<TaskKind>& task_kinds() {
        {"loss", "mae", "rmse", "r2", "pearson", "slide_mae", "slide_rmse", "slide_r2", "slide_pearson"},
        "loss"},
       {"ordinal", {"corn"}, {"loss", "accuracy", "mae", "kappa"}, "kappa", true},
-      {"survival", {"nll"}, {"loss", "c_index"}, "c_index", true},
+      {"survival", {"nll", "cox"}, {"loss", "c_index"}, "c_index", true},
   };
   return kinds;
 }
