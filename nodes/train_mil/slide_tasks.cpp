@@ -21,7 +21,11 @@ std::unique_ptr<Task> make_slide_task(const TrainingOptions& options, std::int64
   }
   if (options.task == "survival") return make_survival(ends_of_intervals(set, intervals));
   if (options.task == "regression") return make_regression(options, set.targets);
-  return make_classification(options, set.classes, set.class_counts(fold));
+  try {
+    return make_classification(options, set.classes, set.class_counts(fold));
+  } catch (const Error& problem) {
+    throw Error(fmt::format("fold {}: {}", fold, problem.what()));
+  }
 }
 
 }  // namespace flowrun::torch_nodes

@@ -182,6 +182,8 @@ class Mil(CohortTest):
         ended = self.train(place, bags="folds: 3")
         self.assertEqual((ended.out + ended.err).count("training has no slide of class 'b'"), 1)
         self.assertEqual((ended.out + ended.err).count("test has no slide of class 'b'"), 1)
+        err = self.train(place, out="auto", bags="folds: 3", model="class_weights: auto", code=FAILED).err
+        self.assertRegex(err, r"fold \d: class 'b' is never drawn, so class_weights: auto cannot weigh it")
 
     def test_stops_when_all_folds_have(self):
         place = self.cohort()
