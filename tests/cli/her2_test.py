@@ -3,14 +3,16 @@
 """From slides whose label shows in a minority of tiles to models that find it, in one graph (graphs/her2.yaml)."""
 import csv
 import json
-import xml.etree.ElementTree as ElementTree
-
-import torch
+import random
+import shutil
+import signal
+import time
 
 import support
-from support import DONE, SOURCE, flowrun, settings, stamps
+from her2_cohort import MPP, SIDE, arguments, attention, make_cohort
+from support import DONE, flowrun, outputs, settings, stamps, start
 
-COUNT, SIDE, MPP = 12, 128, 1
+COUNT, SEED = 12, 20240906
 
 
 AGAIN = """\
@@ -25,33 +27,6 @@ nodes:
 """
 
 
-class Colours(torch.nn.Module):
-    """What takes no training: means and deviations of colours, and how much neighbours differ."""
-
-    def forward(self, x):
-        along = (x[..., 1:] - x[..., :-1]).abs().mean([2, 3])
-        down = (x[..., 1:, :] - x[..., :-1, :]).abs().mean([2, 3])
-        return 2 * torch.cat([x.mean([2, 3]), x.std([2, 3]), along, down], 1)
-
-
-def tumors(annotations):
-    """Polygons of the class tumor, without holes."""
-    found = [annotation for annotation in ElementTree.parse(annotations).getroot().iter("Annotation")
-             if annotation.get("Name") == "tumor"]
-    return [[(float(v.get("X")), float(v.get("Y"))) for v in region.iter("Vertex")]
-            for annotation in found for region in annotation.iter("Region") if region.get("NegativeROA") != "1"]
-
-
-def is_inside(polygon, x, y):
-    inside, before = False, polygon[-1]
-    for corner in polygon:
-        if (corner[1] > y) != (before[1] > y) and \
-                x < (before[0] - corner[0]) * (y - corner[1]) / (before[1] - corner[1]) + corner[0]:
-            inside = not inside
-        before = corner
-    return inside
-
-
 def files_of(folder):
     return {path: stamp for path, stamp in stamps(folder).items() if path.suffix == ".h5"}
 
@@ -59,22 +34,9 @@ def files_of(folder):
 class Her2(support.ProgramTest):
     def test_from_slides_to_attention(self):
         place = self.fresh()
-        (place / "slides").mkdir(parents=True)
-        (place / "xml").mkdir()
-        rows = ["slide,label"]
-        for i in range(COUNT):
-            positive = i % 2
-            made = flowrun("synth", place / f"slides/s{i:02}.svs", "--width", 3200, "--height", 3200, "--seed", i + 1,
-                           "--tumors", positive, "--annotations", place / f"xml/s{i:02}.xml")
-            self.assert_ended(made, DONE)
-            self.assertEqual(len(tumors(place / f"xml/s{i:02}.xml")), positive)
-            rows.append(f"s{i:02},{['low', 'high'][positive]}")
-        (place / "labels.csv").write_text("\n".join(rows) + "\n")
-        torch.jit.script(Colours()).save(str(place / "encoder.pt"))
-        arguments = ["run", SOURCE / "graphs/her2.yaml", "--threads", 2,
-                     *settings(slides=place / "slides", labels=place / "labels.csv", encoder=place / "encoder.pt",
-                               out=place / "out", size=SIDE, mpp=MPP)]
-        ended = flowrun(*arguments, limit=600)
+        make_cohort(place, COUNT)
+        run = arguments(place, place / "out")
+        ended = flowrun(*run, limit=600)
         self.assert_ended(ended, DONE)
         self.assertNotIn("drawn", ended.out)  # each slide's attention is, as it should be
         for ending in ("heatmap.jpg", "heatmap.tif", "geojson", "tiles.jpg"):
@@ -85,13 +47,7 @@ class Her2(support.ProgramTest):
         self.assertGreaterEqual(metrics["auc"]["value"], 0.9)
         for i in range(1, COUNT, 2):
             with self.subTest(slide=i):
-                polygons = tumors(place / f"xml/s{i:02}.xml")
-                there, elsewhere = [], []
-                middle = SIDE * MPP / 0.5 / 2  # level-0 pixels; synthetic slides have 0.5 microns each
-                with open(place / f"out/slides/attention/s{i:02}.csv", encoding="utf-8") as file:
-                    for row in csv.DictReader(file):
-                        at = float(row["x"]) + middle, float(row["y"]) + middle
-                        (there if any(is_inside(p, *at) for p in polygons) else elsewhere).append(float(row["attention"]))
+                there, elsewhere = attention(place, place / "out", f"s{i:02}")
                 self.assertLess(len(there), len(elsewhere))
                 self.assertGreater(sum(there) / len(there), 5 * sum(elsewhere) / len(elsewhere))
 
@@ -106,15 +62,39 @@ class Her2(support.ProgramTest):
             self.assertAlmostEqual(float(one["probability_high"]), float(other["probability_high"]), delta=1e-5)
 
         before = files_of(place / "out/features")
-        again = flowrun(*arguments, limit=600)  # slides that are done are still bags
+        again = flowrun(*run, limit=600)  # slides that are done are still bags
         self.assert_ended(again, DONE)
         self.assertNotIn(" done,", again.out.splitlines()[-1])
         self.assertIn("done before", again.out)
         self.assertEqual(files_of(place / "out/features"), before)
         # More epochs' worth of training from features that an earlier run has made.
-        more = flowrun(*arguments, *settings(epochs=2, out=place / "out"), limit=600)
+        more = flowrun(*run, *settings(epochs=2, out=place / "out"), limit=600)
         self.assert_ended(more, DONE)
         self.assertEqual(files_of(place / "out/features"), before)
+
+    def test_killed_at_any_instant_it_ends_with_the_same_bits(self):
+        """A hundred kills in the long form."""
+        place = self.fresh()
+        make_cohort(place, 6)
+        before = time.monotonic()
+        self.assert_ended(flowrun(*arguments(place, place / "whole", epochs=5), limit=900), DONE)
+        seconds = time.monotonic() - before
+        expected = outputs(place / "whole")
+        self.assertGreater(len(expected), 50)
+        chance, killed, trial = random.Random(SEED), 0, 0
+        while killed < (100 if support.LONG else 3):
+            trial += 1
+            run = arguments(place, place / f"out{trial}", epochs=5)
+            for _ in range(5):
+                process = start(*run)
+                time.sleep(chance.uniform(0.05, 0.7 * seconds))
+                process.kill()
+                process.communicate()
+                killed += process.returncode == -signal.SIGKILL
+            self.assert_ended(flowrun(*run, limit=900), DONE)
+            self.assert_same(outputs(place / f"out{trial}"), expected)
+            shutil.rmtree(place / f"out{trial}")
+        print(f"{killed} kills of {trial} runs", flush=True)
 
 
 if __name__ == "__main__":
