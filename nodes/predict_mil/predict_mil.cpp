@@ -245,10 +245,14 @@ void PredictMil::finish(Inputs& in, Outputs& out) {
   const std::string& name = in.scope().name();
   wsi::write_file(in.scope().stage(dir, row_file(name)),
                   prediction_csv(name, models_of(in)->facts, prediction.predicted()));
-  if (!prediction.attends()) return;
+  const bool drawn = in.has("image") || !slides.empty();
+  if (!prediction.attends()) {
+    if (drawn) out.note("the models pool without attention, so there is none to be drawn");
+    return;
+  }
   write_attention_csv(in.scope().stage(dir, "attention/" + name + ".csv"), prediction);
   write_attention_h5(in.scope().stage(dir, "attention/" + name + ".h5"), prediction);
-  if (in.has("image") || !slides.empty()) draw(prediction, slide.file, slide.extent, in, out);
+  if (drawn) draw(prediction, slide.file, slide.extent, in, out);
 }
 
 Packets PredictMil::finish_run(Inputs& in, Outputs& out) {

@@ -212,6 +212,12 @@ class Attention(unittest.TestCase):
         self.check_heat_map(places, ranks, 128)
         self.check_objects(places, attention, ranks, 128)
 
+    def test_models_without_attention(self):
+        self.run_graph(TRAIN.replace("hidden: 16, attention: 8", "model: mean, hidden: 16").replace("dir: models", "dir: means"))
+        said = self.run_graph((PREDICT % ", slides: a.svs").replace("models: models", "models: means").replace("dir: said", "dir: said_means"))
+        self.assertIn("the models pool without attention, so there is none to be drawn", said)
+        self.assertFalse((self.at / "said_means/attention").exists())
+
     def test_of_other_tiles_than_the_slide_has(self):
         x = np.ones((2, 8))
         self.features("a", x, coords=np.array([(0, 0), (WIDTH, 0)]))
