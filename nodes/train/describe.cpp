@@ -77,6 +77,14 @@ void Train::describe(Description<Train>& d) {
   d.option("freeze_backbone", &ImageTrainingOptions::freeze_backbone,
            "train the last layer only; the others, with their running statistics, stay as they are, and "
            "nothing is dropped out");
+  d.option("layer_decay", &ImageTrainingOptions::layer_decay,
+           "what the learning rate is multiplied with from the last layer towards the image, once for each "
+           "block on the way (Bao et al. 2022, BEiT; in groups as timm has them: what comes before the first "
+           "block, each block, with the last what comes between it and the last layer, the last layer, which "
+           "learns at learning_rate); 1: all learn alike; not of TorchScript modules, whose blocks are not "
+           "known")
+      .above(0)
+      .at_most(1);
   d.option("loss", &TrainingOptions::loss,
            "what is minimised; of classification cross_entropy (default) or focal, of multilabel bce (binary "
            "cross "
@@ -94,6 +102,13 @@ void Train::describe(Description<Train>& d) {
   d.option("huber_delta", &TrainingOptions::huber_delta,
            "error from which on huber grows in a straight line, in the targets' unit")
       .above(0);
+  d.option(
+       "mixup", &ImageTrainingOptions::mixup,
+       "train with images that are each mixed with another of their batch, and so are their targets "
+       "(Zhang et al. 2018): the share is drawn from Beta(mixup, mixup) for each batch, 0.2 for example; of "
+       "classes and labels the losses are mixed, of regression the numbers; 0: do not")
+      .at_least(0)
+      .at_most(64);
   describe_steps(d);
   d.option("checkpointing", &ImageTrainingOptions::checkpointing,
            "compute each block again in the backward pass instead of keeping it: less memory, more time");

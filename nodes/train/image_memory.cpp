@@ -22,7 +22,7 @@ std::string first_line(const std::exception& problem) {
 }  // namespace
 
 void ImageTrainer::split_after(const std::exception& problem, const at::Tensor& images,
-                               const at::Tensor& targets) {
+                               const MixedTargets& targets) {
   forget_gradients();
   empty_cache(device());
   const std::int64_t part = part_ ? part_ : images.size(0);
@@ -50,22 +50,22 @@ void ImageTrainer::split_after(const std::exception& problem, const at::Tensor& 
   forget_step();
 }
 
-void ImageTrainer::learn_in_parts(const at::Tensor& images, const at::Tensor& targets, double weight) {
+void ImageTrainer::learn_in_parts(const at::Tensor& images, const MixedTargets& targets, double weight) {
   begin_batch(weight);
   const std::int64_t all = images.size(0);
   const std::int64_t parts = part_ ? (all + part_ - 1) / part_ : 1;
   for (std::int64_t i = 0; i < parts; ++i) {  // of about one size, as one image may be too few
     const std::int64_t from = all * i / parts, count = all * (i + 1) / parts - from;
-    const at::Tensor of_part = on_device(targets.narrow(0, from, count));
-    if (task().weight(of_part) > 0) learn(images_on_device(images.narrow(0, from, count)), of_part);
+    const MixedTargets of_part = targets.part(from, count, device());
+    if (of_part.weight(task()) > 0) learn(images_on_device(images.narrow(0, from, count)), of_part);
   }
 }
 
 /// Tries, with the batch that was too large, what could be told to use instead.
-std::string ImageTrainer::what_fits(const at::Tensor& images, const at::Tensor& targets) {
+std::string ImageTrainer::what_fits(const at::Tensor& images, const MixedTargets& targets) {
   const auto fits = [&](std::int64_t count) {
     try {
-      learn(images_on_device(images.narrow(0, 0, count)), on_device(targets.narrow(0, 0, count)));
+      learn(images_on_device(images.narrow(0, 0, count)), targets.part(0, count, device()));
     } catch (const std::exception& problem) {
       if (!is_out_of_memory(problem)) throw;
       count = 0;

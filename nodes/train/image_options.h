@@ -25,6 +25,8 @@ struct ImageTrainingOptions : TrainingOptions {
   std::string output = "auto";
   std::optional<std::filesystem::path> weights;
   bool freeze_backbone = false;
+  double layer_decay = 1;
+  double mixup = 0;
   bool checkpointing = false;
   bool channels_last = true;
   std::string on_oom = "stop";

@@ -10,7 +10,9 @@
 #include <utility>
 
 #include "image_task.h"
+#include "layer_rates.h"
 #include "nodes/torch/device.h"
+#include "nodes/torch/pickle_file.h"
 #include "nodes/torch/resolution.h"
 #include "nodes/torch/script_network.h"
 #include "nodes/torch/state_dict.h"
@@ -61,7 +63,9 @@ bool is_of_one_value(const std::exception& problem) {
 }  // namespace
 
 ImageTrainer::ImageTrainer(const ImageTrainingOptions& options, const Batch& first)
-    : Trainer(options, make_task(options, first)), options_(options) {
+    : Trainer(options, make_task(options, first)),
+      options_(options),
+      mixing_random_(static_cast<std::uint64_t>(options.seed)) {
   auto network = make(options, task().outputs().size());
   load_weights_of_options(*network);
   network->to(device());
@@ -72,8 +76,10 @@ ImageTrainer::ImageTrainer(const ImageTrainingOptions& options, const Batch& fir
     throw Error(
         fmt::format("checkpointing needs a model with known blocks; {} has none", options.model.text));
   NamedTensors parameters = learnt(options, *network);
+  const std::vector<double> rates =
+      options.layer_decay < 1 ? layer_rates(*network, options.layer_decay) : std::vector<double>{};
   begin(std::move(network), std::move(parameters), facts_of(options, task(), first), first.epochs,
-        first.training_batches);
+        first.training_batches, rates);
 }
 
 void ImageTrainer::load_weights_of_options(Network& network) {
@@ -85,11 +91,15 @@ void ImageTrainer::load_weights_of_options(Network& network) {
 }
 
 std::string ImageTrainer::more_settings() const {
-  return fmt::format("{} {}", options_.freeze_backbone, options_.output);
+  std::string all = fmt::format("{} {}", options_.freeze_backbone, options_.output);
+  if (options_.layer_decay < 1) all += fmt::format(" layer_decay {}", options_.layer_decay);
+  if (options_.mixup > 0) all += fmt::format(" mixup {}", options_.mixup);
+  return all;
 }
 
 void ImageTrainer::save_more(c10::impl::GenericDict& checkpoint) const {
   checkpoint.insert("part", part_);
+  if (options_.mixup > 0) checkpoint.insert("mixup_random", to_dict(mixing_random_.state()));
 }
 
 void ImageTrainer::resume_more(const Checkpoint& checkpoint) {
@@ -98,6 +108,7 @@ void ImageTrainer::resume_more(const Checkpoint& checkpoint) {
                             checkpoint.facts.height, facts().width, facts().height));
   set_mpp(checkpoint.facts.mpp);
   part_ = checkpoint.entry("part").toInt();
+  if (options_.mixup > 0) mixing_random_.restore(to_map(checkpoint.entry("mixup_random")));
 }
 
 void ImageTrainer::check(const Batch& batch) const {
@@ -121,7 +132,7 @@ at::Tensor ImageTrainer::images_on_device(const at::Tensor& images) const {
   return options_.channels_last ? out.contiguous(at::MemoryFormat::ChannelsLast) : out;
 }
 
-void ImageTrainer::learn(const at::Tensor& images, const at::Tensor& targets) {
+void ImageTrainer::learn(const at::Tensor& images, const MixedTargets& targets) {
   at::Tensor outputs;
   {
     const Autocast in_precision(precision());
@@ -131,12 +142,17 @@ void ImageTrainer::learn(const at::Tensor& images, const at::Tensor& targets) {
     throw Error(fmt::format("{} gives {} numbers an image, but there are {} {}", options_.model.text,
                             outputs.dim() == 2 ? outputs.size(1) : 0, task().outputs().size(),
                             task().outputs_are()));
-  backward(task().loss(outputs, targets), task().weight(targets), outputs, targets);
+  backward(targets.loss(task(), outputs), targets.weight(task()), outputs.size(0),
+           targets.training_sum(task(), outputs.detach()));
 }
 
-void ImageTrainer::train(const at::Tensor& images, const at::Tensor& targets) {
+void ImageTrainer::train(const at::Tensor& own, const at::Tensor& own_targets) {
   network().train(!options_.freeze_backbone);  // or else running statistics would move
-  const double weight = task().weight(on_device(targets));
+  Mixing mixing;
+  if (options_.mixup > 0) mixing = Mixing::drawn(options_.mixup, own.size(0), mixing_random_);
+  const at::Tensor images = mixing.mixed(own);
+  const MixedTargets targets(task(), own_targets, mixing);
+  const double weight = targets.part(0, own.size(0), device()).weight(task());
   std::vector<std::pair<at::Tensor, at::Tensor>> statistics;  // of layers before one that refuses the batch
   if (images.size(0) == 1)
     for (const auto& [name, tensor] : network().buffers()) statistics.emplace_back(tensor, tensor.clone());

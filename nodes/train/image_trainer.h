@@ -6,6 +6,7 @@
 #include <string>
 
 #include "image_options.h"
+#include "nodes/trainer/mixup.h"
 #include "nodes/trainer/trainer.h"
 
 namespace flowrun::torch_nodes {
@@ -31,16 +32,17 @@ class ImageTrainer final : public Trainer {
 
   void load_weights_of_options(Network& network);
   void check(const Batch& batch) const;
-  void train(const at::Tensor& images, const at::Tensor& targets);
+  void train(const at::Tensor& own, const at::Tensor& own_targets);
   void leave_out();
-  void split_after(const std::exception& problem, const at::Tensor& images, const at::Tensor& targets);
+  void split_after(const std::exception& problem, const at::Tensor& images, const MixedTargets& targets);
   void validate(const Batch& batch, const at::Tensor& targets);
-  void learn(const at::Tensor& images, const at::Tensor& targets);
-  void learn_in_parts(const at::Tensor& images, const at::Tensor& targets, double weight);
-  std::string what_fits(const at::Tensor& images, const at::Tensor& targets);
+  void learn(const at::Tensor& images, const MixedTargets& targets);
+  void learn_in_parts(const at::Tensor& images, const MixedTargets& targets, double weight);
+  std::string what_fits(const at::Tensor& images, const MixedTargets& targets);
   at::Tensor images_on_device(const at::Tensor& images) const;
 
   ImageTrainingOptions options_;
+  RandomSource mixing_random_;
   std::int64_t part_ = 0;  // samples computed at once; 0: whole batches
   bool left_out_ = false;  // a batch of one image
 };

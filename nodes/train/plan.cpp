@@ -30,6 +30,15 @@ void Train::check_options() const {
     throw OptionError(
         "model", fmt::format("no network is known as '{}', and there is no such file", model.text),
         fmt::format("one of {}, or the path of a TorchScript module", fmt::join(architectures(), ", ")));
+  if (layer_decay < 1 && !model.script.empty())
+    throw OptionError("layer_decay", "the blocks of a TorchScript module are not known",
+                      fmt::format("1, or model: one of {}", fmt::join(architectures(), ", ")));
+  if (layer_decay < 1 && freeze_backbone)
+    throw OptionError("layer_decay", "freeze_backbone lets the last layer learn only",
+                      "1, or no freeze_backbone");
+  if (constexpr double least = 0.05; mixup > 0 && mixup < least)
+    throw OptionError("mixup", fmt::format("so near to 0 as {} hardly any image is mixed", mixup),
+                      fmt::format("0, or {} or more", least));
   if (weights && !fs::is_regular_file(*weights))
     throw OptionError("weights", fmt::format("there is no file {}", weights->string()));
   try {
@@ -87,7 +96,8 @@ std::optional<StepMemory> Train::measured(Network& network, std::int64_t side) c
 std::size_t Train::bytes_of_training(std::int64_t images) const {
   // What the optimizer keeps: two numbers a weight for adamw, one for sgd.
   const std::size_t weights = planned_->weights, kept = (optimizer == "adamw" ? 2 : 1) * weights;
-  if (!planned_->step) return 2 * weights + kept;
+  const std::size_t average = ema ? weights : 0;
+  if (!planned_->step) return 2 * weights + kept + average;
   const std::size_t of_optimizer = freeze_backbone ? 0 : kept;
   // Gradients come while activations go, unless earlier batches left some.
   const std::size_t later = accumulate == 1 && !freeze_backbone ? weights : 0;
@@ -98,7 +108,7 @@ std::size_t Train::bytes_of_training(std::int64_t images) const {
   // libtorch's kernels take for themselves (measured: 5 to 15 %).
   const std::size_t training = (of_step + of_optimizer) / 6 * 7;
   // What a training goes on from is read beside what it is read into.
-  return std::max(training, 2 * (weights + kept));
+  return std::max(training, 2 * (weights + kept + average));
 }
 
 void Train::plan(Costs& costs) {
@@ -114,6 +124,7 @@ void Train::plan(Costs& costs) {
     planned_ = planned;
   }
   costs.keeps_for_run = planned_->code + bytes_of_training(shape ? shape->images : 0);
+  if (mixup > 0 && !planned_->step) costs.keeps_for_run += costs.in("batch");  // where it is mixed
   costs.out("model", planned_->weights + planned_->code);
 }
 

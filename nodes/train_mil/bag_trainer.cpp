@@ -84,7 +84,7 @@ void BagTrainer::learn_from(std::size_t bag, const at::Tensor& pooled, const at:
     const at::Tensor of_bag = task().loss(outputs, targets) * task().weight(targets);
     loss = loss.defined() ? options_.bag_weight * of_bag + (1 - options_.bag_weight) * loss : of_bag;
   }
-  backward(loss, weight, outputs, targets);
+  backward(loss, weight, 1, task().training_sum(outputs.detach(), targets));
 }
 
 /// Pooling is not in that precision, where sums over many tiles would be wrong.

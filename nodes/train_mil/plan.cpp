@@ -53,10 +53,10 @@ void TrainMil::plan(Costs& costs) {
   const std::size_t layers = tiles * sizeof(float) *
                              (numbers_of_hidden * static_cast<std::size_t>(hidden) +
                               numbers_of_attention * static_cast<std::size_t>(attention));
-  // Weights, gradients, and what adamw keeps: two numbers a weight. Those of all folds stay.
+  // Weights, gradients, what adamw keeps (two numbers a weight), and their average. Those of all folds stay.
   const std::size_t weights = weight_bytes(*this),
                     folds = std::max<std::size_t>(1, folds_of(costs.in("bags")));
-  costs.keeps_for_run = folds * 4 * weights + (bags_at_once + 1) * block + layers;
+  costs.keeps_for_run = folds * (ema ? 5 : 4) * weights + (bags_at_once + 1) * block + layers;
   costs.out("models", folds * weights);
 }
 

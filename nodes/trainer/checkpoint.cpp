@@ -16,20 +16,26 @@ namespace {
 
 /// What decides how training goes on; `more` of what is trained.
 std::string settings(const TrainingOptions& o, const std::string& more) {
-  const std::string all =
+  std::string all =
       fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", loss_name(o),
                   fmt::join(o.class_weights, ","), o.label_smoothing, o.focal_gamma, o.optimizer,
                   o.learning_rate, o.weight_decay, o.momentum, o.schedule, o.warmup_epochs, o.step_epochs,
                   o.step_factor, o.clip_norm.value_or(0), o.accumulate, o.precision, more);
-  return loss_name(o) == "huber" ? fmt::format("{} {}", all, o.huber_delta) : all;
+  if (loss_name(o) == "huber") all += fmt::format(" {}", o.huber_delta);
+  if (o.decay != "all") all += fmt::format(" decay {}", o.decay);
+  if (o.ema) all += fmt::format(" ema {}", *o.ema);
+  return all;
 }
 
 }  // namespace
 
 void Trainer::save(const std::filesystem::path& file) const {
+  std::optional<WeightAverage::InPlace> average;  // is what the file calls the model
+  if (average_) average.emplace(*average_);
   c10::impl::GenericDict all(c10::StringType::get(), c10::AnyType::get());
   all.insert("format", checkpoint_format);
   all.insert("model", to_dict(network_->state()));
+  if (average_) all.insert("trained", to_dict(average_->aside()));
   add_facts(facts_, all);
   if (network_->code().defined()) all.insert("code", network_->code());
   all.insert("settings", settings(options_, more_settings()));
@@ -64,8 +70,13 @@ void Trainer::resume(const std::filesystem::path& file) {
     throw wrong("it was trained with other options");
   try {
     resume_more(checkpoint);
-    if (load_weights(*network_, to_map(checkpoint.entry("model")), file.string()) != Head::loaded)
-      throw Error("it has no last layer");
+    {
+      std::optional<WeightAverage::InPlace> average;
+      if (average_) average.emplace(*average_);
+      if (load_weights(*network_, to_map(checkpoint.entry("model")), file.string()) != Head::loaded)
+        throw Error("it has no last layer");
+      if (average_) average_->restore_aside(to_map(checkpoint.entry("trained")));
+    }
     optimizer_->restore(to_map(checkpoint.entry("optimizer")), checkpoint.entry("steps").toInt());
     scale_ = {checkpoint.entry("scale").toDouble(), checkpoint.entry("finite_steps").toInt()};
     network_->restore_random(to_map(checkpoint.entry("random")));

@@ -15,6 +15,11 @@ void describe_steps(Description<N>& d) {
       .choices({"adamw", "sgd"});
   d.option("learning_rate", &TrainingOptions::learning_rate, "highest of the schedule").above(0);
   d.option("weight_decay", &TrainingOptions::weight_decay, "pull of weights towards 0").at_least(0);
+  d.option("decay", &TrainingOptions::decay,
+           "what weight_decay pulls: all, or weights: neither biases nor the scales and shifts of "
+           "normalisation, which are parameters of fewer than two dimensions (He et al. 2019, Bag of tricks; "
+           "as timm)")
+      .choices({"all", "weights"});
   d.option("momentum", &TrainingOptions::momentum, "of sgd, unless one_cycle cycles it")
       .at_least(0)
       .at_most(1);
@@ -34,6 +39,16 @@ void describe_steps(Description<N>& d) {
            "batches whose gradients are added up for a step, as if they were one batch (but that batch "
            "normalisation has the statistics of each)")
       .at_least(1);
+  d.option(
+       "ema", &TrainingOptions::ema,
+       "what the average of the weights keeps of itself at a step, 0.999 for example (exponential moving "
+       "average, Polyak and Juditsky 1992; as torch.optim.swa_utils.AveragedModel: it begins with the "
+       "weights "
+       "after the first step, and running statistics of batch normalisation are averaged, too). Validation "
+       "and the model that is passed on have the average, which checkpoints call model; the weights that "
+       "training goes on from are there as trained")
+      .above(0)
+      .at_most(0.999999);
   d.option("precision", &TrainingOptions::precision,
            "fp32, or half of it where that is safe: bf16, or on a GPU fp16 with loss scaling")
       .choices({"fp32", "bf16", "fp16"});

@@ -8,6 +8,8 @@
 #include <torch/optim/adamw.h>
 #include <torch/optim/sgd.h>
 
+#include <algorithm>
+
 #include "nodes/torch/torch_versions.h"
 
 namespace flowrun::torch_nodes {
@@ -15,13 +17,43 @@ namespace {
 
 namespace optim = torch::optim;
 
-std::unique_ptr<optim::Optimizer> make(const TrainingOptions& options, std::vector<at::Tensor> parameters) {
+/// Parameters that learn alike.
+struct Group {
+  double rate;  ///< times the learning rate
+  bool decays;
+  std::vector<at::Tensor> tensors{};
+};
+
+std::vector<Group> groups_of(const TrainingOptions& options, const NamedTensors& parameters,
+                             const std::vector<double>& rates) {
+  std::vector<Group> groups;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const at::Tensor& tensor = parameters[i].second;
+    const double rate = rates.empty() ? 1 : rates[i];
+    const bool decays = options.decay == "all" || tensor.dim() > 1;
+    auto group = std::ranges::find_if(
+        groups, [&](const Group& known) { return known.rate == rate && known.decays == decays; });
+    if (group == groups.end()) group = groups.insert(groups.end(), {rate, decays});
+    group->tensors.push_back(tensor);
+  }
+  return groups;
+}
+
+std::unique_ptr<optim::OptimizerOptions> options_of(const TrainingOptions& options, bool decays) {
+  const double decay = decays ? options.weight_decay : 0;
   if (options.optimizer == "adamw")
-    return std::make_unique<optim::AdamW>(
-        std::move(parameters), optim::AdamWOptions(options.learning_rate).weight_decay(options.weight_decay));
-  return std::make_unique<optim::SGD>(
-      std::move(parameters),
-      optim::SGDOptions(options.learning_rate).momentum(options.momentum).weight_decay(options.weight_decay));
+    return std::make_unique<optim::AdamWOptions>(
+        optim::AdamWOptions(options.learning_rate).weight_decay(decay));
+  return std::make_unique<optim::SGDOptions>(
+      optim::SGDOptions(options.learning_rate).momentum(options.momentum).weight_decay(decay));
+}
+
+std::unique_ptr<optim::Optimizer> make(const TrainingOptions& options, std::vector<Group> groups) {
+  std::vector<optim::OptimizerParamGroup> of_torch;
+  for (Group& group : groups)
+    of_torch.emplace_back(std::move(group.tensors), options_of(options, group.decays));
+  if (options.optimizer == "adamw") return std::make_unique<optim::AdamW>(std::move(of_torch));
+  return std::make_unique<optim::SGD>(std::move(of_torch), optim::SGDOptions(options.learning_rate));
 }
 
 /// What torch keeps for a parameter.
@@ -31,18 +63,20 @@ auto& kept_for(optim::Optimizer& optimizer, const at::Tensor& parameter) {
 
 }  // namespace
 
-Optimizer::Optimizer(const TrainingOptions& options, NamedTensors parameters)
+Optimizer::Optimizer(const TrainingOptions& options, NamedTensors parameters,
+                     const std::vector<double>& rates)
     : parameters_(std::move(parameters)), adamw_(options.optimizer == "adamw") {
-  std::vector<at::Tensor> tensors;
-  for (const auto& [name, tensor] : parameters_) tensors.push_back(tensor);
-  of_torch_ = make(options, std::move(tensors));
+  std::vector<Group> groups = groups_of(options, parameters_, rates);
+  for (const Group& group : groups) rates_.push_back(group.rate);
+  of_torch_ = make(options, std::move(groups));
 }
 
 Optimizer::~Optimizer() = default;
 
 void Optimizer::step(double learning_rate, std::optional<double> momentum) {
-  for (auto& group : of_torch_->param_groups()) {
-    group.options().set_lr(learning_rate);
+  for (std::size_t i = 0; i < rates_.size(); ++i) {
+    auto& group = of_torch_->param_groups()[i];
+    group.options().set_lr(learning_rate * rates_[i]);
     if (!momentum) continue;
     if (adamw_) {
       auto& options = static_cast<optim::AdamWOptions&>(group.options());

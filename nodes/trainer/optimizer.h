@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "training_options.h"
 
@@ -18,7 +19,8 @@ namespace flowrun::torch_nodes {
 /// torch's AdamW or SGD over the parameters that are learnt.
 class Optimizer {
  public:
-  Optimizer(const TrainingOptions& options, NamedTensors parameters);
+  /// `rates`: what the learning rate is multiplied with, by parameter; none: all 1.
+  Optimizer(const TrainingOptions& options, NamedTensors parameters, const std::vector<double>& rates = {});
   ~Optimizer();
 
   /// `momentum`: of sgd, or the first beta of adamw, from now on.
@@ -36,6 +38,7 @@ class Optimizer {
  private:
   NamedTensors parameters_;
   std::unique_ptr<torch::optim::Optimizer> of_torch_;
+  std::vector<double> rates_;  // by its group of parameters
   bool adamw_;
   std::int64_t steps_ = 0;
 };

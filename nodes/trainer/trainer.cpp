@@ -21,6 +21,12 @@ std::optional<c10::ScalarType> half_of(const TrainingOptions& options) {
   return {};
 }
 
+/// What changes in training.
+NamedTensors averaged(const Network& network, NamedTensors learnt) {
+  for (auto& buffer : network.buffers()) learnt.push_back(std::move(buffer));
+  return learnt;
+}
+
 }  // namespace
 
 Trainer::Trainer(TrainingOptions options, std::unique_ptr<const Task> task)
@@ -30,12 +36,14 @@ Trainer::Trainer(TrainingOptions options, std::unique_ptr<const Task> task)
 }
 
 void Trainer::begin(std::unique_ptr<Network> network, NamedTensors learnt, ModelFacts facts,
-                    std::uint64_t epochs, std::uint64_t batches_per_epoch) {
+                    std::uint64_t epochs, std::uint64_t batches_per_epoch, const std::vector<double>& rates) {
   network_ = std::move(network);
   facts_ = std::move(facts);
   for (const auto& [name, tensor] : network_->buffers())
     if (!tensor.isfinite().all().item<bool>()) not_finite_.insert(name);
-  optimizer_ = std::make_unique<Optimizer>(options_, std::move(learnt));
+  optimizer_ = std::make_unique<Optimizer>(options_, std::move(learnt), rates);
+  if (options_.ema)
+    average_ = std::make_unique<WeightAverage>(*options_.ema, averaged(*network_, optimizer_->parameters()));
   const auto per_step = static_cast<std::uint64_t>(options_.accumulate);
   course_.epochs = std::max<std::uint64_t>(1, epochs);
   course_.steps_per_epoch = std::max<std::uint64_t>(1, (batches_per_epoch + per_step - 1) / per_step);
@@ -54,8 +62,7 @@ void Trainer::begin_batch(double weight) {
   if (unit_ == 0) unit_ = weight;
 }
 
-void Trainer::backward(const at::Tensor& loss, double weight, const at::Tensor& outputs,
-                       const at::Tensor& targets) {
+void Trainer::backward(const at::Tensor& loss, double weight, std::int64_t samples, double metric) {
   const double value = loss.detach().item<double>();
   if (!std::isfinite(value))
     throw Error(
@@ -68,8 +75,8 @@ void Trainer::backward(const at::Tensor& loss, double weight, const at::Tensor& 
   torch::autograd::backward({loss * (share * scale)}, {});
   sums_.loss += value * weight;
   sums_.weight += weight;
-  sums_.samples += static_cast<std::uint64_t>(outputs.size(0));
-  sums_.metric += task_->training_sum(outputs.detach(), targets);
+  sums_.samples += static_cast<std::uint64_t>(samples);
+  sums_.metric += metric;
 }
 
 void Trainer::end_batch(double weight) {
@@ -113,6 +120,7 @@ void Trainer::take_step() {
     optimizer_->step(learning_rate(options_, course_, step), cycled_momentum(options_, course_, step));
   }
   optimizer_->forget_gradients();
+  if (average_) average_->update(optimizer_->steps() == 1);
   if (options_.empty_cache_steps > 0 && optimizer_->steps() % options_.empty_cache_steps == 0)
     empty_cache(device_);
 }
@@ -120,6 +128,7 @@ void Trainer::take_step() {
 void Trainer::begin_validation() {
   if (in_window_ > 0) take_step();
   network_->train(false);
+  if (average_ && !shown_) shown_.emplace(*average_);
 }
 
 void Trainer::score(const at::Tensor& outputs, const at::Tensor& targets,

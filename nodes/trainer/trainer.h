@@ -20,6 +20,7 @@
 #include "schedule.h"
 #include "task.h"
 #include "training_options.h"
+#include "weight_average.h"
 
 namespace flowrun::torch_nodes {
 
@@ -51,9 +52,9 @@ class Trainer {
   /// Throws Error. The derived class then makes a network and begins.
   Trainer(TrainingOptions options, std::unique_ptr<const Task> task);
   /// `network` has one output for each of the task's and is on device(); `learnt` are those of its parameters
-  /// that are learnt.
+  /// that are learnt, `rates` what their learning rates are multiplied with (none: all 1).
   void begin(std::unique_ptr<Network> network, NamedTensors learnt, ModelFacts facts, std::uint64_t epochs,
-             std::uint64_t batches_per_epoch);
+             std::uint64_t batches_per_epoch, const std::vector<double>& rates = {});
 
   // For derived classes, what they may add.
   /// What decides how training goes on, besides TrainingOptions.
@@ -80,9 +81,10 @@ class Trainer {
 
   /// A batch, or what is left of one that was begun before, whose targets weigh so much.
   void begin_batch(double weight);
-  /// Adds the gradients of `loss`, the mean over samples with these targets, which are all of the batch or a
-  /// part and weigh so much. Throws Error when it is no number.
-  void backward(const at::Tensor& loss, double weight, const at::Tensor& outputs, const at::Tensor& targets);
+  /// Adds the gradients of `loss`, the mean over so many samples, which are all of the batch or a part and
+  /// whose targets weigh so much; `metric` is Task::training_sum() of them. Throws Error when the loss is no
+  /// number.
+  void backward(const at::Tensor& loss, double weight, std::int64_t samples, double metric);
   /// Takes a step when that was the last batch of one.
   void end_batch(double weight);
   /// Counts a batch that nothing was learnt from.
@@ -118,6 +120,8 @@ class Trainer {
   c10::Device device_;
   std::unique_ptr<Network> network_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<WeightAverage> average_;       // if one is wanted
+  std::optional<WeightAverage::InPlace> shown_;  // while it is what validation sees
   Course course_;
   History history_;
   std::vector<std::string> notes_;

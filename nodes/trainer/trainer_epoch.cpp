@@ -38,6 +38,8 @@ void Trainer::note_missing_metric(const History::Row& row) {
 
 void Trainer::end_epoch() {
   if (in_window_ > 0) take_step();
+  if (average_) check_finite();  // the average, which validation saw
+  shown_.reset();
   if (sums_.samples == 0) throw Error(why_no_samples());
   check_finite();
   const auto steps = static_cast<std::uint64_t>(optimizer_->steps());

@@ -20,6 +20,7 @@ struct TrainingOptions {
   std::string optimizer = "adamw";
   double learning_rate = 1e-3;
   double weight_decay = 0.01;
+  std::string decay = "all";
   double momentum = 0.9;
   std::string schedule = "cosine";
   double warmup_epochs = 0;
@@ -27,6 +28,7 @@ struct TrainingOptions {
   double step_factor = 0.1;
   std::optional<double> clip_norm;
   int accumulate = 1;
+  std::optional<double> ema;
 
   std::string precision = "fp32";
   std::string device = "auto";

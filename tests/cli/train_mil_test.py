@@ -198,7 +198,7 @@ class Mil(CohortTest):
 
     def test_same_bytes_on_any_number_of_threads_and_however_it_is_killed(self):
         place = self.cohort(slides=14)
-        values = {"bags": "folds: 3, max_tiles: 30", "model": "model: clam_sb, threads: 1, patience: 3", "count": 6}
+        values = {"bags": "folds: 3, max_tiles: 30", "model": "model: clam_sb, threads: 1, patience: 3, ema: 0.9, decay: weights", "count": 6}
         self.train(place, "whole", more=["--threads", 1], **values)
         expected = outputs(place / "whole")
         self.train(place, "threads", more=["--threads", 4, "--memory", "64MiB"], **values)

@@ -57,6 +57,22 @@ class Mil(MilTest):
         metrics = json.loads((self.folder / "said/metrics.json").read_text())["folds"][0]["val"]
         self.assertAlmostEqual(metrics["accuracy"]["value"], np.mean(right))
 
+    def test_the_average_of_weights_is_what_says_something(self):
+        """Of three steps, an epoch each; trained weights are those of a training without an average."""
+        options = "model: mean, metric: loss, patience: 99"
+        trained = [self.train(f"plain{epochs}", epochs, options)[0] for epochs in (1, 2, 3)]
+        model, _ = self.train("average", 3, f"{options}, ema: 0.6")
+        last = torch.load(self.folder / "average/fold_0/last.pt")["trained"]
+        best = torch.load(self.folder / "average/fold_0/best.pt")["model"]
+        for name, tensor in model.items():
+            torch.testing.assert_close(last[name], trained[2][name], rtol=0, atol=0)
+            torch.testing.assert_close(tensor, 0.6 * (0.6 * trained[0][name] + 0.4 * trained[1][name]) + 0.4 * trained[2][name])
+        slide = Slide("mean", 3)
+        slide.load_state_dict(best)
+        for row in self.said("average"):
+            expected = torch.softmax(slide(self.bags[row["slide"]][0]), 0).detach().numpy()
+            np.testing.assert_allclose([float(row[f"probability_{c}"]) for c in "abc"], expected, atol=1e-5)
+
     def test_pooling_is_not_in_half_precision(self):
         """In evaluation as in training: torch's autocast around what each tile goes through, and the last layer."""
         self.train("half_said", 2, "metric: loss, precision: bf16")

@@ -1,94 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Losses, schedules, optimizers, accumulation and split batches against PyTorch: the same weights after 50 steps."""
-import argparse
-import csv
-import subprocess
-import sys
-import tempfile
-import unittest
-from pathlib import Path
-
-import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 
-BUILD = None
-COUNT = 12
+from trainings import COUNT, Trainings, main
+
 LR = torch.optim.lr_scheduler
 
-# The samples of an epoch are all there are, then all again in another order, so a batch of all of them is the same up to
-# its order.
-GRAPH = """
-flowrun: 1
-params: {out: out}
-nodes:
-  epochs:  {type: epochs, train_csv: train.csv, count: %(epochs)d, samples_per_epoch: %(samples)d, seed: 3}
-  samples: {type: load, from: epochs, size: 16}
-  batches: {type: to_tensor, from: samples, batch: %(batch)d}
-  model:   {type: train, from: batches, dir: "${out}", threads: 1, model: module.pt, channels_last: false, %(train)s}
-"""
 
-
-class Small(torch.nn.Module):
-    def __init__(self, most: int = 1000):
-        super().__init__()
-        self.most = most
-        self.first = torch.nn.Conv2d(3, 6, 5, stride=2)
-        self.last = torch.nn.Linear(6, 3)
-
-    def forward(self, x):
-        if x.shape[0] > self.most:
-            raise RuntimeError("out of memory")
-        return self.last(torch.tanh(self.first(x)).mean([2, 3]))
-
-
-class Against(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="flowrun-training-")
-        self.addCleanup(folder.cleanup)
-        self.at = Path(folder.name)
-        rng = np.random.default_rng(1)
-        self.labels = torch.tensor([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2])
-        images = []
-        with open(self.at / "train.csv", "w", newline="") as file:
-            table = csv.writer(file)
-            table.writerow(["path", "label"])
-            for i, label in enumerate(self.labels):
-                pixels = rng.normal(100 + 30 * label.item(), 50, (16, 16, 3)).clip(0, 255).astype(np.uint8)
-                Image.fromarray(pixels).save(self.at / f"{i}.png")
-                table.writerow([f"{i}.png", "abc"[label]])
-                images.append(torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255)
-        mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-        self.images = (torch.stack(images) - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1)
-
-    def module(self, most=1000):
-        torch.manual_seed(2)
-        module = Small(most)
-        torch.jit.script(module).save(self.at / "module.pt")
-        return module
-
-    def train(self, train, epochs=1, steps=50, batch=COUNT, out="out"):
-        (self.at / "graph.yaml").write_text(GRAPH % {"epochs": epochs, "samples": steps * COUNT, "batch": batch, "train": train})
-        done = subprocess.run([BUILD / "bin/flowrun", "graph.yaml", "--set", f"out={out}"], cwd=self.at, capture_output=True, text=True, timeout=300)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.said = done.stdout + done.stderr
-        return torch.load(self.at / out / "last.pt")["model"]
-
-    def compare(self, found, wanted, most=1e-5):
-        for name, tensor in wanted.items():
-            self.assertLess((found[name] - tensor).abs().max().item(), most, name)
-
-    def wanted(self, module, loss, optimizer, scheduler=None, steps=50):
-        for _ in range(steps):
-            optimizer.zero_grad()
-            loss(module(self.images), self.labels).backward()
-            optimizer.step()
-            if scheduler:
-                scheduler.step()
-        return module.state_dict()
-
+class Against(Trainings):
     def test_fifty_steps_are_pytorchs(self):
         auto = torch.tensor([12 / (3 * n) for n in (6, 4, 2)])
         given = torch.tensor([1.0, 0.5, 3.0])
@@ -135,8 +56,7 @@ class Against(unittest.TestCase):
             self.assertIn("out of memory with 12 images at once: went on with 6", self.said)
             self.assertIn("out of memory with 6 images at once: went on with 3", self.said)
             self.compare(found, whole, 1e-6)
-            with open(self.at / f"split{loss[:5]}/metrics.csv") as a, open(self.at / f"whole{loss[:5]}/metrics.csv") as b:
-                split, one = next(csv.DictReader(a)), next(csv.DictReader(b))
+            split, one = self.rows(f"split{loss[:5]}")[0], self.rows(f"whole{loss[:5]}")[0]
             self.assertAlmostEqual(float(split["train_loss"]), float(one["train_loss"]), 5)
 
     def test_what_is_known_for_sure_has_a_finite_gradient(self):
@@ -162,9 +82,4 @@ class Against(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--build", type=Path, required=True)
-    options, rest = parser.parse_known_args()
-    BUILD = options.build.resolve()
-    torch.set_num_threads(1)
-    unittest.main(argv=[sys.argv[0], *rest])
+    main()
