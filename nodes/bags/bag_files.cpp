@@ -18,7 +18,7 @@ std::uint64_t read_facts(std::vector<LabelledBag>& bags, std::vector<std::string
   std::map<std::string, std::string> why;  // by slide
   std::map<std::string, std::uint64_t> dimensions;
   std::map<std::uint64_t, std::size_t> bags_with;
-  for (auto& [bag, label, held_out] : bags) try {
+  for (auto& [bag, label] : bags) try {
       const wsi::FeatureFacts facts = FeatureReader::open(bag.file)->facts();
       if (facts.rows == 0) throw Error(fmt::format("{}: there is no tile in it", bag.file.string()));
       bag.tiles = facts.rows;

@@ -15,7 +15,6 @@ namespace flowrun::torch_nodes {
 struct LabelledBag {
   Bag bag;
   BagLabel label;
-  bool held_out = false;  ///< for testing only
 };
 
 /// Sets what each bag's file says; the numbers a tile are those that most have. Bags whose file is missing,

@@ -10,10 +10,10 @@
 #include <set>
 #include <utility>
 
-#include "folds.h"
 #include "nodes/base/random.h"
 #include "nodes/mil/feature_files.h"
-#include "some_of.h"
+#include "nodes/table/folds.h"
+#include "nodes/table/some_of.h"
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -126,7 +126,7 @@ void Bags::plan(Costs& costs) {
   if (splits) {
     if (!std::filesystem::exists(*splits))
       throw OptionError("splits", fmt::format("there is no {}", splits->string()));
-    count_of_folds = split_files(*splits).size();
+    count_of_folds = wsi::split_files(*splits).size();
     if (count_of_folds == 0)
       throw OptionError("splits", fmt::format("there is no splits_0.csv in {}", splits->string()));
   }
@@ -157,7 +157,8 @@ std::vector<LabelledBag> Bags::labelled(const Files& files, std::vector<std::str
         missing.push_back(slide);
         continue;
       }
-      LabelledBag entry{{}, label, held_out};
+      LabelledBag entry{{}, label};
+      entry.bag.held_out = held_out;
       entry.bag.slide = slide;
       entry.bag.patient = label.patient.empty() ? slide : label.patient;
       entry.bag.file = file->second;
@@ -166,7 +167,7 @@ std::vector<LabelledBag> Bags::labelled(const Files& files, std::vector<std::str
     }
     if (!missing.empty())
       said.push_back(fmt::format("{} of {} slides in {} have no features: {}", missing.size(),
-                                 all.all().size(), table.string(), some_of(missing)));
+                                 all.all().size(), table.string(), wsi::some_of(missing)));
   };
   add(labels, false);
   if (test_labels) add(*test_labels, true);
@@ -177,7 +178,7 @@ std::vector<LabelledBag> Bags::labelled(const Files& files, std::vector<std::str
     if (!bags.contains(slide)) without_label.push_back(slide);
   if (!without_label.empty())
     said.push_back(fmt::format("{} of {} slides with features have no label: {}", without_label.size(),
-                               files.size(), some_of(without_label)));
+                               files.size(), wsi::some_of(without_label)));
   std::vector<LabelledBag> out;
   for (auto& [slide, entry] : bags) out.push_back(std::move(entry));
   return out;
@@ -193,10 +194,8 @@ BagSet Bags::set_of(const std::vector<LabelledBag>& bags, std::uint64_t dimensio
   set.dimensions = dimensions;
   if (max_tiles) set.max_tiles = static_cast<std::uint64_t>(*max_tiles);
   if (targets.empty()) set.classes = classes.empty() ? classes_of(bags) : classes;
-  std::vector<bool> held_out;
   for (const LabelledBag& entry : bags) {
     Bag& bag = set.bags.emplace_back(entry.bag);
-    held_out.push_back(entry.held_out);
     set.target_values.insert(set.target_values.end(), entry.label.targets.begin(), entry.label.targets.end());
     if (!targets.empty()) continue;
     const auto found = std::ranges::find(set.classes, entry.label.label);
@@ -205,18 +204,24 @@ BagSet Bags::set_of(const std::vector<LabelledBag>& bags, std::uint64_t dimensio
                               entry.label.label, fmt::join(set.classes, ", ")));
     bag.label = static_cast<std::uint32_t>(found - set.classes.begin());
   }
+  std::vector<wsi::FoldMember*> members;
+  for (Bag& bag : set.bags) members.push_back(&bag);
   if (splits) {
-    if (const auto unknown = read_splits(split_files(*splits), set); !unknown.empty())
+    const auto files = wsi::split_files(*splits);
+    set.folds = files.size();
+    if (const auto unknown = wsi::read_splits(files, members, bag_name); !unknown.empty())
       said.push_back(fmt::format("{} slides of {} have no features or label: {}", unknown.size(),
-                                 splits->string(), some_of(unknown)));
+                                 splits->string(), wsi::some_of(unknown)));
   } else {
-    const auto without = deal_folds(set, static_cast<std::size_t>(folds.value_or(5)), validation, held_out);
+    set.folds = static_cast<std::size_t>(folds.value_or(5));
+    const auto without = wsi::deal_folds(members, set.folds, validation, set.seed);
     if (!without.empty())
       said.push_back(
           fmt::format("{} slides in {} are left out of training, as {} has others of their patients: {}",
-                      without.size(), labels.string(), test_labels->string(), some_of(without)));
+                      without.size(), labels.string(), test_labels->string(), wsi::some_of(without)));
   }
-  for (std::string& text : said_of_folds(set)) said.push_back(std::move(text));
+  for (std::string& text : wsi::said_of_folds(members, set.folds, set.classes))
+    said.push_back(std::move(text));
   return set;
 }
 

@@ -15,7 +15,7 @@
 #include "nodes/mil/feature_files.h"
 #include "nodes/table/csv.h"
 #include "nodes/table/label_text.h"
-#include "some_of.h"
+#include "nodes/table/some_of.h"
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -128,7 +128,7 @@ void BagLabels::read_labels(const LabelColumns& columns, bool more) {
 }
 
 void BagLabels::say(const std::vector<std::string>& names, const std::string& what) {
-  if (!names.empty()) said_.push_back(fmt::format("{} {}: {}", names.size(), what, some_of(names)));
+  if (!names.empty()) said_.push_back(fmt::format("{} {}: {}", names.size(), what, wsi::some_of(names)));
 }
 
 void BagLabels::leave_out_unlabelled() {

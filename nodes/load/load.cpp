@@ -41,6 +41,10 @@ class SampleTiles {
       const auto targets = samples.targets_of(number);
       sample->targets.assign(targets.begin(), targets.end());
       sample->validation = place >= epoch_->set->training_samples;
+      sample->test = place >= epoch_->set->training_samples + epoch_->set->validation_samples;
+      sample->held_out = place >= epoch_->order.size() - epoch_->set->held_out_samples;
+      sample->number = number;
+      sample->patient = samples.slides[row.slide].patient;
       sample->epoch = epoch_->number;
       sample->path = row.image;
       tile.sample = std::move(sample);

@@ -8,20 +8,6 @@
 
 namespace flowrun::torch_nodes {
 
-std::string_view name_of(Role role) {
-  switch (role) {
-    case Role::train:
-      return "train";
-    case Role::validation:
-      return "val";
-    case Role::test:
-      return "test";
-    case Role::none:
-      break;
-  }
-  return "none";
-}
-
 std::size_t BagSet::count(std::size_t fold, Role role) const {
   return static_cast<std::size_t>(
       std::ranges::count_if(bags, [&](const Bag& bag) { return bag.roles[fold] == role; }));

@@ -11,20 +11,16 @@
 #include <string_view>
 #include <vector>
 
+#include "nodes/table/folds.h"
+
 namespace flowrun::torch_nodes {
 
-/// What a slide is for in a fold.
-enum class Role : std::uint8_t { none, train, validation, test };
-/// As tables call it: "train", "val", "test", "none".
-std::string_view name_of(Role role);
+using wsi::Role;
 
 /// A slide as a bag of tiles, each a vector of features. Holds none of them.
-struct Bag {
-  std::string slide, patient;
+struct Bag : wsi::FoldMember {
   std::filesystem::path file;  ///< of features
   std::uint64_t tiles = 0;
-  std::uint32_t label = 0;  ///< into the classes, where there are any
-  std::vector<Role> roles;  ///< by fold
 };
 
 /// The slides of a training.

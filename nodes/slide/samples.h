@@ -80,8 +80,10 @@ struct Epoch {
   std::shared_ptr<const SampleSet> set;
   std::shared_ptr<const Samples> samples;
   std::shared_ptr<const std::vector<std::uint32_t>>
-      labels;                          ///< by label of `samples`: index into set->classes
-  std::vector<std::uint32_t> order;    ///< rows: set->training_samples of them, then those for validation
+      labels;  ///< by label of `samples`: index into set->classes
+  /// Rows: set->training_samples of them, then those for validation, then those for testing. None: nobody
+  /// wants this epoch.
+  std::vector<std::uint32_t> order;
   std::shared_ptr<OpenSlides> slides;  ///< those of `samples`
   /// Of a SlideWindow's side to its tile's, where samples do not say their size; others are read under the
   /// epoch's lease.

@@ -43,7 +43,8 @@ void ToTensor::describe(Description<ToTensor>& d) {
       .details(
           "Pixels are scaled to 0 to 1, then `mean` is subtracted and divided by `std`, by default those of "
           "ImageNet, which pretrained models expect. Batches have the samples in the order of the epoch; "
-          "training and validation samples are never in one batch. All images must be of one size. Where "
+          "training, validation and test samples are never in one batch. All images must be of one size. "
+          "Where "
           "there is a GPU, batches lie in pinned memory. A batch holds the memory leases of its samples.")
       .example("batches: {type: to_tensor, from: samples, batch: 2}")
       .input<wsi::Tile>("tile")
@@ -82,7 +83,7 @@ void ToTensor::process(Inputs& in, Outputs& out) {
           "the images of a batch must be of one size, but {} has {} x {} pixels and {} has {} x {}",
           name_of(*tile), tile->pixels.cols, tile->pixels.rows, name_of(first), first.pixels.cols,
           first.pixels.rows));
-    if (tile->sample->validation && !first.sample->validation)
+    if (tile->sample->validation != first.sample->validation || tile->sample->test != first.sample->test)
       if (const Tiles rest = std::exchange(tiles, {}); !is_left_out(rest, out)) emit(rest, in.scope(), out);
   }
   tiles.push_back(tile);
@@ -130,11 +131,16 @@ void ToTensor::emit(const Tiles& tiles, const Scope& scope, Outputs& out) const 
   for (const auto& tile : tiles) {
     *labels++ = static_cast<std::int64_t>(tile->sample->label);
     if (target) target = std::ranges::copy(tile->sample->targets, target).out;
-    made.samples.push_back(
-        {tile->slide ? tile->slide->name : "", tile->sample->path.string(), tile->x, tile->y, tile->mpp});
+    made.samples.push_back({tile->slide ? tile->slide->name : "", tile->sample->path.string(), tile->x,
+                            tile->y, tile->mpp, tile->sample->patient, tile->sample->number,
+                            tile->sample->held_out});
   }
   made.validation = sample.validation;
+  made.test = sample.test;
   made.epoch = sample.epoch;
+  made.fold = sample.set->fold;
+  made.folds = sample.set->folds;
+  if (made.folds > 0) made.over = {sample.set, &sample.set->over};
   made.classes = {sample.set, &sample.set->classes};
   made.class_draws = {sample.set, &sample.set->class_draws};
   made.epochs = sample.set->epochs;

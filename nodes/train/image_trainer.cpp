@@ -55,6 +55,12 @@ NamedTensors learnt(const ImageTrainingOptions& options, const Network& network)
   return out;
 }
 
+/// What is drawn as a whole: a patient, or a slide, or an image, of whatever more is not known.
+std::string patient_of(const SampleOrigin& sample) {
+  if (!sample.patient.empty()) return sample.patient;
+  return sample.slide.empty() ? fmt::format("sample {}", sample.number) : sample.slide;
+}
+
 /// Of batch normalisation: of ours, and of PyTorch's in a module.
 bool is_of_one_value(const std::exception& problem) {
   return std::string_view(problem.what()).find("more than 1 value per channel") != std::string_view::npos;
@@ -196,15 +202,25 @@ std::string ImageTrainer::why_no_samples() const {
 void ImageTrainer::validate(const Batch& batch, const at::Tensor& targets) {
   begin_validation();
   const c10::NoGradGuard no_grad;
+  std::vector<SampleOrigin> origins = batch.samples;
+  origins.resize(static_cast<std::size_t>(batch.images.size(0)));
   std::vector<std::string> slides;
-  for (const SampleOrigin& sample : batch.samples) slides.push_back(sample.slide);
-  slides.resize(static_cast<std::size_t>(batch.images.size(0)));
+  for (const SampleOrigin& sample : origins) slides.push_back(sample.slide);
   at::Tensor outputs;
   {
     const Autocast in_precision(precision());
     outputs = network().forward(images_on_device(batch.images));
   }
-  score(outputs, targets, slides);
+  const std::vector<Scored> said = said_of(outputs, targets, slides);
+  if (!batch.test) score(outputs, targets, said);
+  for (std::size_t i = 0; i < said.size(); ++i)
+    now_.push_back({origins[i].number, patient_of(origins[i]), batch.test, origins[i].held_out, said[i]});
+}
+
+void ImageTrainer::end() {
+  end_epoch();
+  if (last_is_best()) best_ = now_;
+  now_.clear();
 }
 
 void ImageTrainer::add_metrics(History::Row& row) const {

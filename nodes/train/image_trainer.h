@@ -4,8 +4,11 @@
 #include <flowrun/torch/batch.h>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "image_options.h"
+#include "nodes/trainer/fold_metrics.h"
 #include "nodes/trainer/mixup.h"
 #include "nodes/trainer/trainer.h"
 
@@ -18,9 +21,14 @@ class ImageTrainer final : public Trainer {
   /// weights that the options name, or random ones of the seed. Throws Error.
   ImageTrainer(const ImageTrainingOptions& options, const Batch& first);
 
-  /// A training or validation batch of the epoch under way. Throws Error when it does not fit the first one
+  /// A batch of the epoch under way. Throws Error when it does not fit the first one
   /// or the loss is no number; when the device's memory is not enough, saying what would be.
   void take(const Batch& batch);
+  /// Ends the epoch, and keeps what was said in it when it is the best.
+  void end();
+  /// Of samples of validation and for testing, in the best epoch so far.
+  const std::vector<Evaluated>& evaluated() const { return best_; }
+  void set_evaluated(std::vector<Evaluated> samples) { best_ = std::move(samples); }
 
  private:
   std::string more_settings() const override;
@@ -42,6 +50,7 @@ class ImageTrainer final : public Trainer {
   at::Tensor images_on_device(const at::Tensor& images) const;
 
   ImageTrainingOptions options_;
+  std::vector<Evaluated> now_, best_;
   RandomSource mixing_random_;
   std::int64_t part_ = 0;  // samples computed at once; 0: whole batches
   bool left_out_ = false;  // a batch of one image

@@ -113,6 +113,7 @@ std::size_t Train::bytes_of_training(std::int64_t images) const {
 
 void Train::plan(Costs& costs) {
   threads_of_run_ = static_cast<int>(costs.threads);
+  passes_on_ = costs.wanted("model");
   const auto shape = shape_of_batch(costs.in("batch"));
   if (!planned_) {  // it is asked again when batches are too large
     check_options();

@@ -6,11 +6,16 @@
 #include <flowrun/torch/model.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "image_trainer.h"
+#include "nodes/base/out_file.h"
 #include "nodes/slide/slide_files.h"
 #include "nodes/torch/device.h"
 #include "nodes/torch/model_file.h"
 #include "nodes/torch/tensor_memory.h"
+#include "nodes/trainer/evaluated_file.h"
 #include "nodes/trainer/task_kind.h"
 #include "nodes/trainer/training_files.h"
 
@@ -50,19 +55,45 @@ Action Train::process(Inputs& in, Outputs&) {
   return [this, batch = in.share<Batch>("batch")] { take(*batch); };
 }
 
+/// A model of its own for each fold, one after the other.
+void Train::begin(const Batch& batch) {
+  if (batch.folds > 1 && passes_on_)
+    throw Error(
+        fmt::format("a model is trained for each of {} folds, so there is not one to pass on: let those that "
+                    "take it read fold_0/best.pt and so on, or train without folds",
+                    batch.folds));
+  const bool is_first = !trainer_;
+  trainer_.reset();
+  is_first ? keep_tensor_memory() : release_tensor_memory();
+  fold_ = batch.fold;
+  folds_ = batch.folds;
+  over_ = batch.over;
+  trainer_ = std::make_unique<ImageTrainer>(*this, batch);
+  if (batch.epoch == 0) return;
+  trainer_->resume(dir / folder(fold_) / "last.pt");
+  trainer_->set_evaluated(read_evaluated(dir / folder(fold_) / "predictions.pt"));
+}
+
+fs::path Train::folder(std::uint64_t fold) const {
+  return folds_ > 0 ? fmt::format("fold_{}", fold) : "";
+}
+
 void Train::take(const Batch& batch) {
   const ModelThreads share(model_threads());
-  if (!trainer_) {
-    keep_tensor_memory();
-    trainer_ = std::make_unique<ImageTrainer>(*this, batch);
-    if (batch.epoch > 0) trainer_->resume(dir / "last.pt");
+  if (!trainer_ || batch.fold != fold_) {
+    begin(batch);
   } else if (idle_since_ != Clock::time_point{} && !batch.validation) {
     waiting_seconds_ += seconds_since(idle_since_);
+  }
+  if (over_ && trainer_->is_over()) {  // as was not known any more when the run went on
+    over_->request_stop();
+    return;
   }
   if (batch.epoch != trainer_->next_epoch())
     throw Error(
         fmt::format("epoch {} is to be trained, but {} is of epoch {}: run with --force to train anew",
-                    batch.epoch + 1, (dir / "last.pt").string(), trainer_->next_epoch()));
+                    batch.epoch + 1, (dir / folder(fold_) / "last.pt").string(), trainer_->next_epoch()));
+  is_last_ = batch.epoch + 1 == batch.epochs;
   const auto began = Clock::now();
   trainer_->take(batch);
   if (!batch.validation) {
@@ -74,21 +105,34 @@ void Train::take(const Batch& batch) {
 
 void Train::finish(Inputs& in, Outputs& out) {
   if (!trainer_) return;
-  if (!in.scope().failed()) end_epoch(in);
+  const bool wanted = !over_ || !over_->stop_requested();
+  if (!in.scope().failed() && wanted) end_epoch(in);
   for (std::string& note : trainer_->take_notes()) out.note(std::move(note));
-  if (in.scope().failed()) return;
-  if (const std::string best = metric_name(*this);
-      patience && trainer_->history().stagnates(best, *patience)) {
-    out.end_scopes();
-    out.note(fmt::format("training stopped early: no better {} in {} epochs", best, *patience));
-  }
+  if (in.scope().failed() || !wanted || !trainer_->is_over()) return;
+  over_ ? static_cast<void>(over_->request_stop()) : out.end_scopes();
+  out.note(fmt::format("{}training stopped early: no better {} in {} epochs",
+                       over_ ? fmt::format("fold {}: ", fold_) : "", metric_name(*this), *patience));
 }
 
 void Train::end_epoch(Inputs& in) {
   const ModelThreads share(model_threads());
-  trainer_->end_epoch();
-  hand_on_epoch(*trainer_, metric_name(*this), in.scope(), dir);
+  trainer_->end();
+  hand_on_epoch(*trainer_, in.scope(), dir, folder(fold_));
+  if (trainer_->last_is_best())
+    write_evaluated(in.scope().hand_on(dir, folder(fold_) / "predictions.pt"), trainer_->evaluated());
+  if (is_last_ || trainer_->is_over()) write_metrics(in.scope());
   idle_since_ = {};  // between epochs nobody waits for batches
+}
+
+/// Of this fold, and those before it.
+void Train::write_metrics(const Scope& epoch) const {
+  std::vector<std::vector<Evaluated>> all;
+  for (std::uint64_t fold = 0; fold < fold_; ++fold)
+    all.push_back(read_evaluated(dir / folder(fold) / "predictions.pt"));
+  all.push_back(trainer_->evaluated());
+  if (std::ranges::all_of(all, [](const auto& of_fold) { return of_fold.empty(); })) return;
+  wsi::write_file(epoch.hand_on(dir, "metrics.json"),
+                  metrics_json(trainer_->task(), static_cast<std::uint64_t>(seed), "tiles", all));
 }
 
 Packets Train::finish_run(Inputs& in, Outputs& out) {
@@ -100,7 +144,11 @@ Packets Train::finish_run(Inputs& in, Outputs& out) {
   }
   trainer_.reset();  // its memory before the model's
   release_tensor_memory();
-  return {1, [this](std::uint64_t, Outputs& at_end) { at_end.emit("model", read_model(dir / "best.pt")); }};
+  // Where nothing was left to do, the files tell whether there are folds.
+  const bool in_folds = folds_ > 0 || !fs::exists(dir / "best.pt");
+  if (folds_ > 1 || (folds_ == 0 && in_folds && fs::exists(dir / "fold_1"))) return {};
+  const fs::path best = (in_folds ? dir / "fold_0" : dir) / "best.pt";
+  return {1, [best](std::uint64_t, Outputs& at_end) { at_end.emit("model", read_model(best)); }};
 }
 
 }  // namespace flowrun::torch_nodes

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "image_options.h"
@@ -33,8 +34,12 @@ struct Train : GatherScopes, ImageTrainingOptions {
   Packets finish_run(Inputs& in, Outputs& out) override;
 
  private:
+  void begin(const Batch& batch);
   void take(const Batch& batch);
   void end_epoch(Inputs& in);
+  void write_metrics(const Scope& epoch) const;
+  /// In `dir`, of a fold's files; empty where there are no folds.
+  std::filesystem::path folder(std::uint64_t fold) const;
   int model_threads() const;
   /// What is known of the model before the run.
   struct Planned {
@@ -49,7 +54,11 @@ struct Train : GatherScopes, ImageTrainingOptions {
 
   int threads_of_run_ = 1;
   std::optional<Planned> planned_;
-  std::unique_ptr<ImageTrainer> trainer_;  // from the first batch on; epochs do not overlap
+  std::unique_ptr<ImageTrainer> trainer_;         // from the first batch on; epochs do not overlap
+  bool passes_on_ = false;                        // somebody takes the model
+  std::uint64_t fold_ = 0, folds_ = 0;            // of what the trainer trains
+  std::shared_ptr<const std::stop_source> over_;  // of the fold; null without folds
+  bool is_last_ = false;                          // the epoch under way
   double busy_seconds_ = 0, waiting_seconds_ = 0;
   std::uint64_t images_ = 0;
   std::chrono::steady_clock::time_point idle_since_{};

@@ -15,7 +15,6 @@
 #include "evidence.h"
 #include "nodes/mil/pooling.h"
 #include "nodes/mil/slide_outputs.h"
-#include "nodes/trainer/task_kind.h"
 #include "slide_tasks.h"
 
 namespace flowrun::torch_nodes {
@@ -141,7 +140,10 @@ void BagTrainer::evaluate(std::size_t bag, const BagTiles& tiles) {
     const Autocast in_precision(precision());
     outputs = bags().logits(pooling.pooled());
   }
-  if (role(bag) == Role::validation) score(outputs, targets_of(bag), {set_->bags[bag].slide});
+  if (role(bag) == Role::validation) {
+    const at::Tensor targets = targets_of(bag);
+    score(outputs, targets, said_of(outputs, targets, {set_->bags[bag].slide}));
+  }
   const at::Tensor said = task().predictions(outputs).to(at::kCPU).contiguous();
   if (!said.isfinite().all().item<bool>())
     throw Error(
@@ -160,13 +162,8 @@ void BagTrainer::end() {
         "risk, as of {} slides in epoch {}: set accumulate higher",
         fold_, bags, next_epoch() + 1));
   end_epoch();
-  const std::size_t last = history().rows().size() - 1;
-  if (history().best(metric_name(options_)).value_or(last) == last) best_ = now_;
+  if (last_is_best()) best_ = now_;
   now_.clear();
-}
-
-bool BagTrainer::is_over() const {
-  return options_.patience && history().stagnates(metric_name(options_), *options_.patience);
 }
 
 std::string BagTrainer::why_missing(const std::string& metric) const {

@@ -24,7 +24,6 @@ struct BagPrediction {
 class BagTrainer final : public Trainer {
  public:
   BagTrainer(const BagTrainingOptions& options, std::shared_ptr<const BagSet> set, std::size_t fold);
-  using Trainer::task;
 
   /// What the slide is for in this fold.
   Role role(std::size_t bag) const { return set_->bags[bag].roles[fold_]; }
@@ -34,8 +33,6 @@ class BagTrainer final : public Trainer {
   void evaluate(std::size_t bag, const BagTiles& tiles);
   /// Ends the epoch, and keeps its predictions when it is the best.
   void end();
-  /// No epoch is to come: none of the last ones was the best.
-  bool is_over() const;
   /// Of the best epoch so far.
   const std::vector<BagPrediction>& predictions() const { return best_; }
 

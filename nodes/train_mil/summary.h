@@ -14,10 +14,7 @@ using FoldPredictions = std::vector<BagPrediction>;
 /// A row for each slide and fold that did not train with it.
 std::string predictions_csv(const Task& task, const BagSet& set, const std::vector<FoldPredictions>& folds);
 
-/// Metrics of validation and test by fold, and of all folds' test slides together, each slide once, by the
-/// mean of the folds that tested it: those that some folds trained with (pooled_test), and those that all
-/// tested (held_out). Each has an interval of 95 % by 1,000 draws of patients with replacement (Efron and
-/// Tibshirani 1993), seeded.
+/// The metrics of slides: see fold_metrics.h.
 std::string metrics_json(const Task& task, const BagSet& set, const std::vector<FoldPredictions>& folds);
 
 }  // namespace flowrun::torch_nodes

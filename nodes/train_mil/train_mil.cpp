@@ -114,7 +114,7 @@ void TrainMil::finish(Inputs& in, Outputs& out) {
     BagTrainer& trainer = *folds_[fold];
     if (!trainer.is_over()) {
       trainer.end();
-      hand_on_epoch(trainer, metric_name(*this), in.scope(), dir, folder(fold));
+      hand_on_epoch(trainer, in.scope(), dir, folder(fold));
       if (trainer.is_over())
         out.note(fmt::format("fold {} stopped early: no better {} in {} epochs", fold, metric_name(*this),
                              *patience));

@@ -131,11 +131,9 @@ void Trainer::begin_validation() {
   if (average_ && !shown_) shown_.emplace(*average_);
 }
 
-void Trainer::score(const at::Tensor& outputs, const at::Tensor& targets,
-                    const std::vector<std::string>& slides) {
+std::vector<Scored> Trainer::said_of(const at::Tensor& outputs, const at::Tensor& targets,
+                                     const std::vector<std::string>& slides) const {
   const std::int64_t count = outputs.size(0);
-  validation_loss_sum_ +=
-      task_->validation_loss(outputs, on_device(targets)).item<double>() * static_cast<double>(count);
   const at::Tensor predictions = task_->predictions(outputs).to(at::kCPU).contiguous();
   if (!predictions.isfinite().all().item<bool>())
     throw Error(
@@ -147,8 +145,16 @@ void Trainer::score(const at::Tensor& outputs, const at::Tensor& targets,
     const float* row = rows.data_ptr<float>() + i * rows.size(1);
     return std::vector<float>(row, row + rows.size(1));
   };
+  std::vector<Scored> said;
   for (std::int64_t i = 0; i < count; ++i)
-    scored_.push_back({slides.at(static_cast<std::size_t>(i)), row_of(right, i), row_of(predictions, i)});
+    said.push_back({slides.at(static_cast<std::size_t>(i)), row_of(right, i), row_of(predictions, i)});
+  return said;
+}
+
+void Trainer::score(const at::Tensor& outputs, const at::Tensor& targets, const std::vector<Scored>& said) {
+  validation_loss_sum_ +=
+      task_->validation_loss(outputs, on_device(targets)).item<double>() * static_cast<double>(said.size());
+  scored_.insert(scored_.end(), said.begin(), said.end());
 }
 
 }  // namespace flowrun::torch_nodes

@@ -41,9 +41,14 @@ class Trainer {
   /// options and classes.
   void resume(const std::filesystem::path& file);
 
+  const Task& task() const { return *task_; }
   const History& history() const { return history_; }
   /// The epoch that comes next, from 0.
   std::uint64_t next_epoch() const { return history_.rows().size(); }
+  /// The last epoch is the best, or cannot be compared.
+  bool last_is_best() const;
+  /// No epoch is to come: none of the last ones was the best.
+  bool is_over() const;
   /// What the user should know, once: weights without the last layer, batches that were split or left
   /// out, a metric that cannot be told.
   std::vector<std::string> take_notes() { return std::exchange(notes_, {}); }
@@ -69,7 +74,6 @@ class Trainer {
   virtual std::string why_no_samples() const { return "an epoch had no training samples"; }
 
   // For derived classes, to call.
-  const Task& task() const { return *task_; }
   const ModelFacts& facts() const { return facts_; }
   void set_mpp(std::optional<double> mpp) { facts_.mpp = mpp; }
   Network& network() const { return *network_; }
@@ -103,10 +107,13 @@ class Trainer {
   const Sums& sums() const { return sums_; }
   void set_sums(const Sums& sums) { sums_ = sums; }
 
+  /// Before the model is asked of samples that it does not learn from.
   void begin_validation();
-  /// Adds samples of validation, named by slide, with targets on the CPU. Throws Error when what the model
-  /// says is no number.
-  void score(const at::Tensor& outputs, const at::Tensor& targets, const std::vector<std::string>& slides);
+  /// What it says of samples, named by slide, with targets on the CPU. Throws Error when that is no number.
+  std::vector<Scored> said_of(const at::Tensor& outputs, const at::Tensor& targets,
+                              const std::vector<std::string>& slides) const;
+  /// Adds samples of validation, of which that was said.
+  void score(const at::Tensor& outputs, const at::Tensor& targets, const std::vector<Scored>& said);
   const std::vector<Scored>& scored() const { return scored_; }
 
  private:

@@ -20,6 +20,15 @@ void Trainer::check_finite() const {
           name, next_epoch() + 1));
 }
 
+bool Trainer::last_is_best() const {
+  const std::size_t last = history_.rows().size() - 1;
+  return history_.best(metric_name(options_)).value_or(last) == last;
+}
+
+bool Trainer::is_over() const {
+  return options_.patience && history_.stagnates(metric_name(options_), *options_.patience);
+}
+
 std::string Trainer::why_missing(const std::string& metric) const {
   return task_->why_missing(metric, scored_, "sample");
 }

@@ -20,15 +20,12 @@ void copy_whole(const fs::path& from, const fs::path& to) {
 
 }  // namespace
 
-void hand_on_epoch(const Trainer& trainer, const std::string& metric, const Scope& epoch, const fs::path& dir,
-                   const fs::path& folder) {
+void hand_on_epoch(const Trainer& trainer, const Scope& epoch, const fs::path& dir, const fs::path& folder) {
   const History& history = trainer.history();
   const auto hand_on = [&](const char* name) { return epoch.hand_on(dir, folder / name); };
   const auto last = hand_on("last.pt");
   trainer.save(last);
-  const auto best = history.best(metric);
-  if (best.value_or(history.rows().size() - 1) == history.rows().size() - 1)
-    copy_whole(last, hand_on("best.pt"));
+  if (trainer.last_is_best()) copy_whole(last, hand_on("best.pt"));
   wsi::write_file(hand_on("metrics.csv"), metrics_csv(history));
   wsi::write_file(hand_on("metrics.jsonl"), metrics_jsonl(history));
   wsi::write_file(hand_on("events.out.tfevents.flowrun"), tensorboard_events(history));

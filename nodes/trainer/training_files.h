@@ -10,10 +10,9 @@ namespace flowrun::torch_nodes {
 
 class Trainer;
 
-/// Hands on what an epoch that has ended leaves in `folder` of the output folder `dir`: last.pt, best.pt (the
-/// epoch with the best `metric`), metrics as CSV, JSON Lines and for TensorBoard, curves where there is
-/// PLplot.
-void hand_on_epoch(const Trainer& trainer, const std::string& metric, const Scope& epoch,
-                   const std::filesystem::path& dir, const std::filesystem::path& folder = {});
+/// Hands on what an epoch that has ended leaves in `folder` of the output folder `dir`: last.pt, best.pt (of
+/// the best epoch), metrics as CSV, JSON Lines and for TensorBoard, curves where there is PLplot.
+void hand_on_epoch(const Trainer& trainer, const Scope& epoch, const std::filesystem::path& dir,
+                   const std::filesystem::path& folder = {});
 
 }  // namespace flowrun::torch_nodes

@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 namespace flowrun::wsi {
 
-/// What all samples of a training run have in common.
+/// What all samples of a training have in common: of a run or, where patients are dealt to folds, of one
+/// fold.
 struct SampleSet {
   std::vector<std::string> classes;  ///< names by label
   /// How often each class is drawn for training, in proportion: if each sample is, the samples that there
@@ -19,18 +21,29 @@ struct SampleSet {
   std::uint64_t epochs = 0;              ///< how many the run has
   std::uint64_t training_samples = 0;    ///< drawn for each epoch
   std::uint64_t validation_samples = 0;  ///< the same in each epoch
+  std::uint64_t test_samples = 0;        ///< the same in each epoch
+  std::uint64_t held_out_samples = 0;    ///< of those, the last, which all folds test
   std::vector<std::string> targets{};    ///< names of the numbers that samples have to be predicted
   bool some_in_srgb = false;             ///< turned by a slide's ICC profile (Color::icc)
+  std::uint64_t fold = 0;                ///< from 0
+  std::uint64_t folds = 0;               ///< trained one after the other; 0: patients are in no folds
+  /// What learns requests a stop when it wants no further epoch of this fold: those to come have no samples.
+  std::stop_source over{};
 };
 
-/// What a tile is in the training of a model. Within an epoch's scope the training samples come first.
+/// What a tile is in the training of a model. Within an epoch's scope the training samples come first,
+/// then those for validation, then those for testing.
 struct Sample {
   std::shared_ptr<const SampleSet> set;
   std::size_t label = 0;         ///< index into set->classes
-  bool validation = false;       ///< else for training
+  bool validation = false;       ///< for validation or testing; else for training
+  bool test = false;             ///< for testing
+  bool held_out = false;         ///< all folds test it
   std::uint64_t epoch = 0;       ///< from 0
   std::filesystem::path path;    ///< of the tile image; empty when it was read from a slide
   std::vector<float> targets{};  ///< by set->targets
+  std::uint64_t number = 0;      ///< the same in all epochs and folds
+  std::string patient{};         ///< empty: not known
 };
 
 }  // namespace flowrun::wsi

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-namespace flowrun::torch_nodes {
+namespace flowrun::wsi {
 
 /// "a, b, c and 4 more".
 std::string some_of(const std::vector<std::string>& names);
 
-}  // namespace flowrun::torch_nodes
+}  // namespace flowrun::wsi

@@ -6,14 +6,14 @@
 #include <utility>
 #include <vector>
 
-#include "nodes/trainer/task.h"
+#include "task.h"
 
 namespace flowrun::torch_nodes {
 
-/// What is told of slides at the end of a training, by name; nothing where it cannot be told of these: the
+/// What is told of samples at the end of a training, by name; nothing where it cannot be told of these: the
 /// task's own metrics, and of classification balanced_accuracy (the mean recall of the classes that there
 /// are) and kappa (Cohen 1960).
-std::vector<std::pair<std::string, std::optional<double>>> slide_metrics(const Task& task,
-                                                                         const std::vector<Scored>& samples);
+std::vector<std::pair<std::string, std::optional<double>>> sample_metrics(const Task& task,
+                                                                          const std::vector<Scored>& samples);
 
 }  // namespace flowrun::torch_nodes

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace flowrun::torch_nodes {
+namespace flowrun::wsi {
 
 std::string some_of(const std::vector<std::string>& names) {
   constexpr std::size_t most = 3;
@@ -16,4 +16,4 @@ std::string some_of(const std::vector<std::string>& names) {
   return names.size() > most ? fmt::format("{} and {} more", text, names.size() - most) : text;
 }
 
-}  // namespace flowrun::torch_nodes
+}  // namespace flowrun::wsi

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "slide_metrics.h"
+#include "sample_metrics.h"
 
 #include <algorithm>
 
-#include "nodes/trainer/metrics.h"
+#include "metrics.h"
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -40,8 +40,8 @@ std::optional<double> kappa(const Confusion& confusion) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::optional<double>>> slide_metrics(const Task& task,
-                                                                         const std::vector<Scored>& samples) {
+std::vector<std::pair<std::string, std::optional<double>>> sample_metrics(
+    const Task& task, const std::vector<Scored>& samples) {
   std::vector<std::pair<std::string, std::optional<double>>> out;
   History::Row row;
   task.add_metrics(samples, "", row);

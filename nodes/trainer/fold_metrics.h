@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "task.h"
+
+namespace flowrun::torch_nodes {
+
+/// What the model of a fold says of a sample that it was not trained with.
+struct Evaluated {
+  std::uint64_t sample = 0;  ///< its number, the same in all folds
+  std::string patient;       ///< or what else is drawn as a whole
+  bool test = false;         ///< else for validation
+  bool held_out = false;     ///< all folds test it
+  Scored scored;
+};
+
+/// Metrics of validation ("val") and "test" by fold, and of all folds' test samples together, each sample
+/// once, by the mean of the folds that tested it: those that some folds trained with (pooled_test), and those
+/// that all tested (held_out). Each has an interval of 95 % by 1,000 draws of patients with replacement
+/// (Efron and Tibshirani 1993), seeded. `samples_are`: "slides", or "tiles", of which those of the same slide
+/// are also judged by their mean, as slide_*. JSON.
+std::string metrics_json(const Task& task, std::uint64_t seed, const std::string& samples_are,
+                         const std::vector<std::vector<Evaluated>>& folds);
+
+}  // namespace flowrun::torch_nodes
