@@ -47,7 +47,8 @@ std::string predictions_csv(const Task& task, const BagSet& set, const std::vect
   return text;
 }
 
-std::string metrics_json(const Task& task, const BagSet& set, const std::vector<FoldPredictions>& folds) {
+std::string metrics_json(const Task& task, const BagSet& set, const std::vector<FoldPredictions>& folds,
+                         int threads, const Scope& scope) {
   std::vector<std::vector<Evaluated>> all;
   for (std::size_t fold = 0; fold < folds.size(); ++fold) {
     auto& of_fold = all.emplace_back();
@@ -57,7 +58,7 @@ std::string metrics_json(const Task& task, const BagSet& set, const std::vector<
           {one.bag, bag.patient, bag.roles[fold] == Role::test, bag.is_tested_only(), scored(set, one)});
     }
   }
-  return metrics_json(task, set.seed, "slides", all);
+  return metrics_json(task, set.seed, "slides", all, threads, scope);
 }
 
 }  // namespace flowrun::torch_nodes

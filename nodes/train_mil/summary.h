@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <flowrun/scope.h>
+
 #include <string>
 #include <vector>
 
@@ -15,6 +17,7 @@ using FoldPredictions = std::vector<BagPrediction>;
 std::string predictions_csv(const Task& task, const BagSet& set, const std::vector<FoldPredictions>& folds);
 
 /// The metrics of slides: see fold_metrics.h.
-std::string metrics_json(const Task& task, const BagSet& set, const std::vector<FoldPredictions>& folds);
+std::string metrics_json(const Task& task, const BagSet& set, const std::vector<FoldPredictions>& folds,
+                         int threads, const Scope& scope);
 
 }  // namespace flowrun::torch_nodes

@@ -127,7 +127,8 @@ void TrainMil::finish(Inputs& in, Outputs& out) {
   const bool over = std::ranges::all_of(folds_, [](const auto& fold) { return fold->is_over(); });
   if (over) out.end_scopes();
   if (over || epoch_ + 1 == set_->epochs)
-    wsi::write_file(in.scope().hand_on(dir, "metrics.json"), metrics_json(what, *set_, all));
+    wsi::write_file(in.scope().hand_on(dir, "metrics.json"),
+                    metrics_json(what, *set_, all, threads.value_or(threads_of_run_), in.scope()));
 }
 
 Packets TrainMil::finish_run(Inputs& in, Outputs&) {

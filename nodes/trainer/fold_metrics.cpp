@@ -5,8 +5,11 @@
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "nodes/base/random.h"
+#include "nodes/torch/pieces.h"
 #include "sample_metrics.h"
 
 namespace flowrun::torch_nodes {
@@ -18,6 +21,8 @@ constexpr double outside = 0.025;  // of the interval, on each side
 
 /// Samples by patient.
 using Patients = std::map<std::string, std::vector<Scored>>;
+/// Metrics by name.
+using Named = std::vector<std::pair<std::string, std::optional<double>>>;
 
 std::vector<Scored> all_of(const Patients& patients) {
   std::vector<Scored> all;
@@ -25,35 +30,58 @@ std::vector<Scored> all_of(const Patients& patients) {
   return all;
 }
 
-/// Metrics of patients that are drawn with replacement, by name, in the order of the draws.
-std::map<std::string, std::vector<double>> drawn_metrics(const Task& task, std::uint64_t seed,
-                                                         const Patients& patients) {
+/// How draws are computed beside each other.
+struct Draws {
+  std::uint64_t seed;
+  int threads;
+  const Scope& scope;
+};
+
+/// Metrics of patients that are drawn with replacement, by name, in the order of the draws: of so many
+/// samples in all, as many draws at once as copies of these fit into 64 MiB.
+std::map<std::string, std::vector<double>> drawn_metrics(const Task& task, const Draws& how,
+                                                         const Patients& patients, std::size_t count) {
   std::vector<const std::vector<Scored>*> by_patient;
   for (const auto& [name, samples] : patients) by_patient.push_back(&samples);
-  std::map<std::string, std::vector<double>> drawn;
-  wsi::Random random(seed, by_patient.size());
-  std::vector<Scored> samples;  // whose memory all draws use
-  for (int i = 0; i < draws; ++i) {
-    std::size_t count = 0;
+  wsi::Random random(how.seed, by_patient.size());
+  std::vector<std::vector<std::uint32_t>> picks(draws);
+  for (auto& of_draw : picks)
     for (std::size_t n = 0; n < by_patient.size(); ++n)
-      for (const Scored& one : *by_patient[random.below(by_patient.size())]) {
-        if (count == samples.size()) samples.emplace_back();
-        samples[count].target = one.target;
-        samples[count++].predicted = one.predicted;
-      }
-    samples.resize(count);
-    for (const auto& [name, value] : sample_metrics(task, samples))
+      of_draw.push_back(static_cast<std::uint32_t>(random.below(by_patient.size())));
+
+  std::vector<Named> results(draws);
+  constexpr std::size_t bytes_of_copy = 200, most_bytes = std::size_t{64} << 20;
+  const auto at_once = static_cast<int>(std::clamp<std::size_t>(most_bytes / (bytes_of_copy * count + 1), 1,
+                                                                static_cast<std::size_t>(how.threads)));
+  constexpr std::int64_t draws_a_piece = 20;
+  in_pieces(draws, draws_a_piece, at_once, how.scope, [&](std::int64_t first, std::int64_t last) {
+    std::vector<Scored> samples;  // whose memory all draws use
+    for (std::int64_t i = first; i < last; ++i) {
+      std::size_t filled = 0;
+      for (const std::uint32_t pick : picks[static_cast<std::size_t>(i)])
+        for (const Scored& one : *by_patient[pick]) {
+          if (filled == samples.size()) samples.emplace_back();
+          samples[filled].target = one.target;
+          samples[filled++].predicted = one.predicted;
+        }
+      samples.resize(filled);
+      results[static_cast<std::size_t>(i)] = sample_metrics(task, samples);
+    }
+  });
+  std::map<std::string, std::vector<double>> drawn;
+  for (const Named& of_draw : results)
+    for (const auto& [name, value] : of_draw)
       if (value) drawn[name].push_back(*value);
-  }
   return drawn;
 }
 
 /// Metrics, each with its interval.
-ordered_json with_intervals(const Task& task, std::uint64_t seed, const Patients& patients,
+ordered_json with_intervals(const Task& task, const Draws& how, const Patients& patients,
                             const std::string& samples_are) {
-  auto drawn = drawn_metrics(task, seed, patients);
-  ordered_json out{{samples_are, all_of(patients).size()}, {"patients", patients.size()}};
-  for (const auto& [name, value] : sample_metrics(task, all_of(patients))) {
+  const std::vector<Scored> all = all_of(patients);
+  auto drawn = drawn_metrics(task, how, patients, all.size());
+  ordered_json out{{samples_are, all.size()}, {"patients", patients.size()}};
+  for (const auto& [name, value] : sample_metrics(task, all)) {
     ordered_json& entry = out[name] = {{"value", or_null(value)}, {"interval", nullptr}};
     std::vector<double>& values = drawn[name];
     if (!value || values.empty()) continue;
@@ -77,12 +105,12 @@ Patients slides_of(const Patients& patients) {
   return out;
 }
 
-ordered_json judged(const Task& task, std::uint64_t seed, const Patients& patients,
+ordered_json judged(const Task& task, const Draws& how, const Patients& patients,
                     const std::string& samples_are) {
-  ordered_json out = with_intervals(task, seed, patients, samples_are);
+  ordered_json out = with_intervals(task, how, patients, samples_are);
   const Patients slides = samples_are == "tiles" ? slides_of(patients) : Patients{};
   if (slides.empty()) return out;
-  const ordered_json of_slides = with_intervals(task, seed, slides, "slides");
+  const ordered_json of_slides = with_intervals(task, how, slides, "slides");
   for (const auto& [name, value] : of_slides.items())
     if (name != "patients") out[name == "slides" ? name : "slide_" + name] = value;
   return out;
@@ -115,7 +143,8 @@ std::map<std::string, Patients> together(const std::vector<std::vector<Evaluated
 }  // namespace
 
 std::string metrics_json(const Task& task, std::uint64_t seed, const std::string& samples_are,
-                         const std::vector<std::vector<Evaluated>>& folds) {
+                         const std::vector<std::vector<Evaluated>>& folds, int threads, const Scope& scope) {
+  const Draws how{seed, threads, scope};
   ordered_json out{{"task", task.name()}, {"folds", ordered_json::array()}};
   for (std::size_t fold = 0; fold < folds.size(); ++fold) {
     ordered_json entry{{"fold", fold}};
@@ -123,13 +152,13 @@ std::string metrics_json(const Task& task, std::uint64_t seed, const std::string
       Patients patients;
       for (const Evaluated& one : folds[fold])
         if (one.test == test) patients[one.patient].push_back(one.scored);
-      if (!patients.empty()) entry[test ? "test" : "val"] = judged(task, seed, patients, samples_are);
+      if (!patients.empty()) entry[test ? "test" : "val"] = judged(task, how, patients, samples_are);
     }
     out["folds"].push_back(std::move(entry));
   }
   std::map<std::string, Patients> tested = together(folds);
   for (const char* name : {"pooled_test", "held_out"})
-    if (tested.contains(name)) out[name] = judged(task, seed, tested[name], samples_are);
+    if (tested.contains(name)) out[name] = judged(task, how, tested[name], samples_are);
   return out.dump(2) + "\n";
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <flowrun/scope.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -22,8 +24,9 @@ struct Evaluated {
 /// once, by the mean of the folds that tested it: those that some folds trained with (pooled_test), and those
 /// that all tested (held_out). Each has an interval of 95 % by 1,000 draws of patients with replacement
 /// (Efron and Tibshirani 1993), seeded. `samples_are`: "slides", or "tiles", of which those of the same slide
-/// are also judged by their mean, as slide_*. JSON.
+/// are also judged by their mean, as slide_*. JSON. Draws are computed on so many threads; once `scope` has
+/// failed what it gives means nothing.
 std::string metrics_json(const Task& task, std::uint64_t seed, const std::string& samples_are,
-                         const std::vector<std::vector<Evaluated>>& folds);
+                         const std::vector<std::vector<Evaluated>>& folds, int threads, const Scope& scope);
 
 }  // namespace flowrun::torch_nodes
