@@ -31,9 +31,11 @@ target_link_libraries(
   torch_nodes
   PUBLIC flowrun_torch
   PRIVATE warnings fmt::fmt nlohmann_json::nlohmann_json)
-# Curves of a training are drawn where there is PLplot.
+# Pictures of a training are drawn where there is PLplot.
 if(NOT PLPLOT_FOUND)
-  set_source_files_properties(${tree}/nodes/trainer/curves.cpp PROPERTIES HEADER_FILE_ONLY ON)
+  foreach(source picture curves judged_pictures)
+    set_source_files_properties(${tree}/nodes/trainer/${source}.cpp PROPERTIES HEADER_FILE_ONLY ON)
+  endforeach()
 else()
   target_link_libraries(torch_nodes PRIVATE PkgConfig::PLPLOT)
   target_compile_definitions(torch_nodes PUBLIC FLOWRUN_PLPLOT)

@@ -9,6 +9,8 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <set>
+#include <string_view>
 
 #include "nodes/table/label_text.h"
 
@@ -90,6 +92,24 @@ std::vector<std::uint64_t> class_samples(const Samples& samples, const ClassLabe
   for (std::size_t i = 0; i < counts.size(); ++i)
     if (counts[i] == 0) throw Error(fmt::format("class '{}' has no sample for training", labels.classes[i]));
   return counts;
+}
+
+SamplePart part_of(const Samples& samples, const ClassLabels& labels,
+                   const std::vector<std::uint32_t>& rows) {
+  SamplePart part;
+  part.samples = rows.size();
+  part.of_class.resize(labels.classes.size());
+  std::set<std::string_view> slides, patients;
+  for (const std::uint32_t row : rows) {
+    const Samples::SlideEntry& slide = samples.slides[samples.rows[row].slide];
+    ++part.of_class[labels.label[samples.rows[row].label]];
+    slides.insert(slide.file.name);
+    patients.insert(slide.patient);
+  }
+  // Of some it may not be known: then neither is how many there are.
+  part.slides = slides.contains("") ? 0 : slides.size();
+  part.patients = patients.contains("") ? 0 : patients.size();
+  return part;
 }
 
 std::vector<std::uint64_t> class_draws_by_weight(const Samples& samples, const ClassLabels& labels,

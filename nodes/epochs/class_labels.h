@@ -27,6 +27,9 @@ ClassLabels any_labels(const Samples& samples);
 std::vector<std::uint64_t> class_samples(const Samples& samples, const ClassLabels& labels,
                                          const std::vector<bool>& validation);
 
+/// What is counted of these rows.
+SamplePart part_of(const Samples& samples, const ClassLabels& labels, const std::vector<std::uint32_t>& rows);
+
 /// How often classes are drawn, in proportion, when samples are drawn by their weights.
 std::vector<std::uint64_t> class_draws_by_weight(const Samples& samples, const ClassLabels& labels,
                                                  const std::vector<bool>& validation);

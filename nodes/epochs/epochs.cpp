@@ -32,7 +32,7 @@ bool is_read(const Samples::SlideEntry& slide) {
 
 /// What a training keeps of each sample that it does not train with, and makes of it at the end: what was
 /// said of it in this epoch and the best one, and copies of these, which metrics are computed from.
-constexpr std::size_t bytes_of_evaluated = 800;
+constexpr std::size_t bytes_of_evaluated = 900;
 
 /// By which a later run sees whether the samples, and what they are for, are the same.
 std::string fingerprint(const Samples& samples, const RowRoles& roles) {

@@ -31,6 +31,7 @@ std::shared_ptr<const SampleSet> Training::set_of(std::size_t fold, const ClassL
                                                   bool with_folds, std::uint64_t epochs) const {
   const Samples& samples = *common_.samples;
   const std::vector<std::uint32_t> training = roles_.rows(Role::train, fold),
+                                   validation = roles_.rows(Role::validation, fold),
                                    test = roles_.rows(Role::test, fold);
   if (std::ranges::none_of(training, [&](std::uint32_t row) { return weights_[row] > 0; }))
     throw Error("all samples to train with have weight 0");
@@ -47,10 +48,14 @@ std::shared_ptr<const SampleSet> Training::set_of(std::size_t fold, const ClassL
   if (drawing_.sampling == "weighted") set.class_draws = class_draws_by_weight(samples, names, others);
   set.epochs = epochs;
   set.training_samples = drawing_.count > 0 ? drawing_.count : training.size();
-  set.validation_samples = roles_.rows(Role::validation, fold).size();
+  set.validation_samples = validation.size();
   set.test_samples = test.size();
   set.held_out_samples = static_cast<std::uint64_t>(
       std::ranges::count_if(test, [&](std::uint32_t row) { return roles_.is_held_out(row); }));
+  set.training = part_of(samples, names, training);
+  set.validation = part_of(samples, names, validation);
+  set.test = part_of(samples, names, test);
+  set.tables = samples.tables;
   if (with_folds) set.fold = fold, set.folds = roles_.folds();
   return std::make_shared<const SampleSet>(std::move(set));
 }

@@ -17,11 +17,17 @@ void Export::describe(Description<Export>& d) {
           "In `dir`: state_dict.pt, which torch.load reads and torchvision's class of the same name takes "
           "unchanged; torchscript.pt, which torch.jit.load runs without knowing the architecture, and which "
           "`predict` takes; model.json, the classes by output, the images' size, and mean and std of their "
-          "normalisation. The model comes from `train` in the same graph, or from its checkpoint.")
+          "normalisation. Outputs of both are logits as they were trained: what a calibrated model divides "
+          "them by "
+          "before softmax or sigmoid is in model.json (temperatures), and so is from which probability on it "
+          "decides (thresholds); `predict` does so. The model comes from `train` in the same graph, or from "
+          "its checkpoint.")
       .example("python: {type: export, from: model, dir: out_export}")
       .optional_input<Model>("model");
   d.option("checkpoint", &Export::checkpoint, "best.pt or last.pt of `train`, instead of the graph's model");
-  d.option("dir", &Export::dir, "folder to write to").required().output_folder();
+  d.option("dir", &Export::dir, "folder to write to; not that of `train`, which has a model.json of its own")
+      .required()
+      .output_folder();
 }
 
 void Export::plan(Costs& costs) {

@@ -7,6 +7,7 @@
 #include "nodes/slide/slide_files.h"
 #include "nodes/torch/model_file.h"
 #include "nodes/torch/pickle_file.h"
+#include "nodes/torch/predictions.h"
 #include "nodes/torch/state_dict.h"
 #include "slide_outputs.h"
 
@@ -14,6 +15,7 @@ namespace flowrun::torch_nodes {
 
 SlideModels read_slide_models(const std::vector<std::filesystem::path>& files) {
   SlideModels out;
+  std::vector<std::vector<double>> thresholds;
   for (const std::filesystem::path& file : files) {
     const Checkpoint checkpoint = read_checkpoint(file);
     if (!checkpoint.has("bag_model"))
@@ -36,7 +38,10 @@ SlideModels read_slide_models(const std::vector<std::filesystem::path>& files) {
       throw Error(
           fmt::format("{} and {} are not models of the same task", files.front().string(), file.string()));
     for (const auto& [what, value] : wsi::file_identity(file)) out.identity += value + "; ";
+    out.temperatures.push_back(checkpoint.facts.temperatures);
+    thresholds.push_back(checkpoint.facts.thresholds);
   }
+  out.facts.thresholds = mean_thresholds(thresholds);
   return out;
 }
 

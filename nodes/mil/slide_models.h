@@ -15,11 +15,14 @@ namespace flowrun::torch_nodes {
 
 /// Trained models of slides, one a fold, not training.
 struct SlideModels {
-  static constexpr std::string_view packet_type = "torch.slide_models/1";
+  static constexpr std::string_view packet_type = "torch.slide_models/2";
 
-  ModelFacts facts;  ///< of all: task and what the outputs are
+  /// Of all: task and what the outputs are, and the mean of their thresholds (0.5 of those without one), when
+  /// one of them has any: what the mean of their probabilities is compared with.
+  ModelFacts facts;
   std::vector<std::shared_ptr<BagNetwork>> networks;
-  std::string identity;  ///< of their files: what was made with others is made anew
+  std::vector<std::vector<double>> temperatures;  ///< ModelFacts::temperatures by network
+  std::string identity;                           ///< of their files: what was made with others is made anew
 };
 
 /// Reads checkpoints of `train_mil` (best.pt), on the CPU. Throws Error that names the file, also when they

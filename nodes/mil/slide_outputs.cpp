@@ -3,8 +3,6 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
-
 #include "nodes/torch/predictions.h"
 
 namespace flowrun::torch_nodes {
@@ -29,14 +27,15 @@ at::Tensor slide_predictions(const std::string& task, const at::Tensor& numbers)
   return predictions_of(task, numbers);
 }
 
-std::size_t class_of(const std::string& task, const std::vector<float>& probabilities) {
+std::size_t class_of(const std::string& task, const std::vector<float>& probabilities,
+                     const std::vector<double>& thresholds) {
   if (task == "ordinal") {
     double up_to = 0;
     for (std::size_t i = 0; i + 1 < probabilities.size(); ++i)
       if ((up_to += static_cast<double>(probabilities[i])) >= 0.5) return i;
     return probabilities.size() - 1;
   }
-  return static_cast<std::size_t>(std::ranges::max_element(probabilities) - probabilities.begin());
+  return class_of(probabilities, thresholds);
 }
 
 }  // namespace flowrun::torch_nodes

@@ -21,9 +21,10 @@ std::int64_t numbers_of(const std::string& task, std::size_t names);
 /// survivals, or the one number, which is the risk.
 at::Tensor slide_predictions(const std::string& task, const at::Tensor& numbers);
 
-/// The class that probabilities say: the highest, of ordinal the first that is not exceeded with more than
-/// one half.
-std::size_t class_of(const std::string& task, const std::vector<float>& probabilities);
+/// The class that probabilities say: the highest, or by ModelFacts::thresholds; of ordinal the first that is
+/// not exceeded with more than one half.
+std::size_t class_of(const std::string& task, const std::vector<float>& probabilities,
+                     const std::vector<double>& thresholds = {});
 
 /// Whether slides have a class of some.
 inline bool of_classes(const std::string& task) {

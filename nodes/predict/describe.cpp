@@ -15,7 +15,10 @@ void Predict::describe(Description<Predict>& d) {
           "normalised as "
           "then. Tables of tiles "
           "get a column p_<class> for each class, has_<label> for each label of task: multilabel, or "
-          "predicted_<target> for each number of task: regression; save_predictions makes tables, heat maps "
+          "predicted_<target> for each number of task: regression; probabilities of a model that was trained "
+          "with `calibrate` are calibrated, and of one with a `threshold` there is a column "
+          "threshold_<class> (of the second of two), or threshold_<label>, by which save_predictions "
+          "decides. save_predictions makes tables, heat maps "
           "and QuPath "
           "objects of them. Tiles of a slide are gathered in their order, `batch` of them, and computed on "
           "eight at a "
@@ -57,6 +60,12 @@ void Predict::describe(Description<Predict>& d) {
            "tiles that the model is given at once; 1 for a module that takes one image only")
       .at_least(1)
       .at_most(4096);
+  d.option(
+       "test_time_augmentation", &Predict::test_time_augmentation,
+       "predict the mean over a tile's symmetries: flips, itself and flipped horizontally, vertically and "
+       "both (4 times the work; Krizhevsky et al., NIPS 2012), or dihedral, these turned by 90 degrees as "
+       "well (8 times); temperatures and thresholds of a model were chosen without")
+      .choices({"none", "flips", "dihedral"});
   d.option("precision", &Predict::precision,
            "fp32, or half of it, where that is safe: bf16, or on a GPU fp16; much faster where the processor "
            "has it")

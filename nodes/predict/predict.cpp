@@ -58,14 +58,17 @@ void Predict::check_options(const Costs& costs) const {
 std::unique_ptr<const Predictor> Predict::loaded(Model of) const {
   const auto [on, half] = computing_of(device, precision);
   if (mpp) of.facts.mpp = mpp;
-  return std::make_unique<Predictor>(std::move(of), on, half);
+  const int symmetries = test_time_augmentation == "flips" ? 4 : test_time_augmentation == "dihedral" ? 8 : 1;
+  return std::make_unique<Predictor>(std::move(of), on, half, symmetries);
 }
 
 void Predict::plan(Costs& costs) {
   check_options(costs);
   const auto images = static_cast<std::size_t>(batch), pixels = costs.in("tile") / 3;
   const auto of_thread = std::min(images, static_cast<std::size_t>(Predictor::images_a_thread));
-  std::size_t activations = of_thread * 3 * pixels * activations_per_byte;  // of a thread
+  // Of a thread; of symmetries one at a time, each a copy of its images.
+  const std::size_t of_copy = test_time_augmentation == "none" ? 0 : sizeof(float);
+  std::size_t activations = of_thread * 3 * pixels * (activations_per_byte + of_copy);
   costs.keeps_for_run = costs.in("model");
   const bool on_cpu = computing_of(device, precision).device.is_cpu();
   if (model) {
@@ -175,6 +178,10 @@ void Predict::emit(const Predicted& one, Outputs& out) const {
                               number, tile.x, tile.y));
     tile.values.emplace_back(prefix_of(facts.task) + facts.classes[i], number);
   }
+  // Of two classes there is one, of the second.
+  const std::size_t first = facts.classes.size() - facts.thresholds.size();
+  for (std::size_t i = 0; i < facts.thresholds.size(); ++i)
+    tile.values.emplace_back(wsi::decision_threshold + facts.classes[first + i], facts.thresholds[i]);
   out.emit("tile", std::move(tile));
 }
 

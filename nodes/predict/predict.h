@@ -26,6 +26,7 @@ struct Predict : Gather {
   std::optional<std::string> task;
   std::optional<double> mpp;
   double mpp_tolerance = usual_mpp_tolerance;
+  std::string test_time_augmentation = "none";
   std::int64_t batch = 64;
   std::string precision = "fp32";
   std::string device = "auto";

@@ -22,17 +22,33 @@ std::vector<double> listed(const std::array<double, 3>& numbers) {
 
 }  // namespace
 
-Predictor::Predictor(Model model, c10::Device device, std::optional<c10::ScalarType> half)
+Predictor::Predictor(Model model, c10::Device device, std::optional<c10::ScalarType> half, int symmetries)
     : facts_(std::move(model.facts)),
       device_(device),
       inference_(inference_of(std::move(model.network), Wanted::outputs, device, half)),
+      symmetries_(symmetries),
       normalisation_(listed(facts_.mean), listed(facts_.std)) {}
 
 std::size_t Predictor::bytes_of(std::int64_t images, std::int64_t side) const {
   return tensor_bytes_of([&] { predictions_of_images(at::zeros({images, 3, side, side})); });
 }
 
+/// The mean over the symmetries.
 at::Tensor Predictor::predictions_of_images(const at::Tensor& images) const {
+  if (symmetries_ > 4 && images.size(2) != images.size(3))
+    throw Error(fmt::format("tiles of {} x {} pixels cannot be turned: set test_time_augmentation to flips",
+                            images.size(3), images.size(2)));
+  at::Tensor sum = predictions_of_these(images);
+  for (int symmetry = 1; symmetry < symmetries_; ++symmetry) {
+    at::Tensor seen = symmetry & 4 ? images.transpose(2, 3) : images;
+    if (symmetry & 1) seen = seen.flip(3);
+    if (symmetry & 2) seen = seen.flip(2);
+    sum = sum + predictions_of_these(seen.contiguous());  // what a module gives may be its own
+  }
+  return symmetries_ > 1 ? sum / symmetries_ : sum;
+}
+
+at::Tensor Predictor::predictions_of_these(const at::Tensor& images) const {
   const c10::NoGradGuard no_grad;
   const at::Tensor outputs = inference_.run(images.to(device_));
   const ModelFacts& of = facts_;
@@ -47,7 +63,12 @@ at::Tensor Predictor::predictions_of_images(const at::Tensor& images) const {
                     outputs.size(0), images.size(0)));
   // A module of labels may end in the sigmoid itself.
   const bool done = of.task == "multilabel" && of.output == "probabilities";
-  return predictions_of(done ? "regression" : of.task, outputs).to(at::kCPU).contiguous();
+  const at::Tensor said =
+      done && of.temperatures.empty()
+          ? outputs.to(at::kFloat)
+          : predictions_of(of.task,
+                           calibrated(done ? at::logit(outputs.to(at::kFloat)) : outputs, of.temperatures));
+  return said.to(at::kCPU).contiguous();
 }
 
 at::Tensor Predictor::predictions(Tiles tiles, int at_once, const Scope& scope) const {

@@ -27,8 +27,9 @@ class Predictor {
   static constexpr std::int64_t images_a_thread = 8;
 
   /// Takes the model for itself: of our own networks batch normalisation is folded into convolutions. `half`:
-  /// what it computes with, where that is safe, instead of float32.
-  Predictor(Model model, c10::Device device, std::optional<c10::ScalarType> half);
+  /// what it computes with, where that is safe, instead of float32. `symmetries`: of how many of a tile's the
+  /// mean is predicted: 1, the tile itself; 4, flipped in both directions; 8, turned as well.
+  Predictor(Model model, c10::Device device, std::optional<c10::ScalarType> half, int symmetries = 1);
 
   const ModelFacts& facts() const { return facts_; }
   const c10::Device& device() const { return device_; }
@@ -46,10 +47,12 @@ class Predictor {
 
  private:
   at::Tensor predictions_of_images(const at::Tensor& images) const;
+  at::Tensor predictions_of_these(const at::Tensor& images) const;
 
   const ModelFacts facts_;
   const c10::Device device_;
   const Inference inference_;
+  const int symmetries_;
   const Normalisation normalisation_;
 };
 

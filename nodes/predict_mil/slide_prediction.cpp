@@ -14,6 +14,7 @@
 #include "nodes/mil/slide_outputs.h"
 #include "nodes/table/h5_file.h"
 #include "nodes/table/table_text.h"
+#include "nodes/torch/predictions.h"
 
 namespace flowrun::torch_nodes {
 
@@ -42,8 +43,9 @@ std::vector<float> SlidePrediction::predicted() const {
   const c10::NoGradGuard no_grad;
   at::Tensor sum;
   for (std::size_t i = 0; i < pooled_.size(); ++i) {
-    const at::Tensor one =
-        slide_predictions(models_->facts.task, models_->networks[i]->logits(pooled_[i].pooled()));
+    const at::Tensor one = slide_predictions(
+        models_->facts.task,
+        calibrated(models_->networks[i]->logits(pooled_[i].pooled()), models_->temperatures[i]));
     sum = sum.defined() ? sum + one : one;
   }
   const at::Tensor mean = (sum / static_cast<double>(pooled_.size())).contiguous();
@@ -68,10 +70,12 @@ std::string prediction_csv(const std::string& slide, const ModelFacts& facts,
   if (classes) columns.emplace_back("prediction");
   for (const std::string& name : facts.classes)
     columns.push_back((classes ? "probability_" : facts.task == "regression" ? "predicted_" : "") + name);
+  if (!facts.thresholds.empty()) columns.push_back("threshold_" + facts.classes.at(1));
   const wsi::TableText table(wsi::TableText::Format::csv, columns);
   std::vector<wsi::TableCell> cells{slide};
-  if (classes) cells.emplace_back(facts.classes[class_of(facts.task, predicted)]);
+  if (classes) cells.emplace_back(facts.classes[class_of(facts.task, predicted, facts.thresholds)]);
   for (const float value : predicted) cells.emplace_back(static_cast<double>(value));
+  if (!facts.thresholds.empty()) cells.emplace_back(facts.thresholds.front());
   return table.header() + table.row(cells);
 }
 

@@ -26,7 +26,7 @@ constexpr const char* table_of_slide = "slide.csv";
 TableText columns_of(const Predictions& says) {
   std::vector<std::string> columns{"slide", "x", "y", "level", "size", "mpp", "label"};
   if (says.names_something()) columns.emplace_back("predicted");
-  for (const std::string& name : says.names) columns.push_back(says.prefix + name);
+  for (auto& [name, number] : says.columns()) columns.push_back(name);
   return {TableText::Format::csv, std::move(columns)};
 }
 
@@ -35,7 +35,7 @@ std::string row_of(const TableText& columns, const std::string& slide, const Til
   std::vector<TableCell> cells{slide, tile.x, tile.y, tile.level, tile.size(), tile.mpp, tile.label};
   const std::string predicted = says.predicted();
   if (says.names_something()) cells.emplace_back(predicted);
-  for (const double number : says.of) cells.emplace_back(number);
+  for (const auto& [name, number] : says.columns()) cells.emplace_back(number);
   return columns.row(cells);
 }
 
@@ -86,7 +86,9 @@ void SavePredictions::describe(Description<SavePredictions>& d) {
   d.summary("Writes a model's predictions: tables, heat maps over each slide, QuPath objects.")
       .details(
           "For each slide a folder in `dir` with predictions.csv, a row for each tile: its place, its label "
-          "if it has one, the class predicted, and a probability p_<class> for each class; heatmap.jpg, the "
+          "if it has one, the class predicted (the likeliest, or where the model has a threshold, in the "
+          "column threshold_<class>, by the probability of that class), and a probability p_<class> for each "
+          "class; heatmap.jpg, the "
           "probability of one class (`heat_map`) half covering the slide, from 0, blue, to 1, red (turbo), "
           "above a bar that says so; heatmap.tif, the colours alone, as a pyramid that slide viewers open: "
           "without loss, at most 2048 pixels a side, each a whole number of level-0 pixels, with its "
@@ -96,15 +98,15 @@ void SavePredictions::describe(Description<SavePredictions>& d) {
           "predictions.geojson, a square for each tile that QuPath shows in the colour of the class "
           "predicted, with the probabilities as measurements; and slide.csv, what the tiles say together. At "
           "the end of the run slides.csv has the rows of all slides, also those of earlier runs: number of "
-          "tiles, label (where all tiles have one), predicted (the class with the largest mean), p_<class>, "
+          "tiles, label (where all tiles have one), predicted (by the means, as tiles are by theirs), "
+          "p_<class>, "
           "the mean of the tiles' probabilities, and share_<class>, the share of tiles predicted to be of "
           "the class. Of a model of labels (task: multilabel) predicted names those with a probability of "
-          "0.5 and "
+          "0.5, or their threshold, and "
           "more, as QuPath writes several (`a: b`), and columns are has_<label>; of one of numbers (task: "
           "regression) there are no classes, columns are predicted_<target>, and the heat map goes from the "
           "least to the greatest of the slide, which is told. A slide without tiles has an empty table and "
-          "no "
-          "row.")
+          "no row. A threshold was chosen for what the model was validated with, single tiles.")
       .example(
           "scores: {type: save_predictions, from: {tile: predicted, slide: slides}, dir: out_predictions}")
       .resumes()

@@ -31,11 +31,28 @@ Predictions::Predictions(const Tile& tile) {
       prefix = one;
       names.push_back(name.substr(one.size()));
       of.push_back(value);
+      const auto threshold = std::ranges::find(tile.values, decision_threshold + names.back(),
+                                               &std::pair<std::string, double>::first);
+      thresholds.push_back(threshold != tile.values.end() ? std::optional(threshold->second) : std::nullopt);
     }
   if (of.empty())
     throw Error(
         fmt::format("the tile at x {}, y {} has no probabilities: take tiles from a node of type predict",
                     tile.x, tile.y));
+  const bool decided = std::ranges::any_of(thresholds, [](const auto& one) { return one.has_value(); });
+  if (prefix == class_probability && decided && of.size() != 2)
+    throw Error(fmt::format(
+        "the tile at x {}, y {} has a threshold of two classes, and probabilities of {} ({}): predictions of "
+        "one model at a time can be saved",
+        tile.x, tile.y, of.size(), fmt::join(names, ", ")));
+}
+
+std::vector<std::pair<std::string, double>> Predictions::columns() const {
+  std::vector<std::pair<std::string, double>> all;
+  for (std::size_t i = 0; i < names.size(); ++i) all.emplace_back(prefix + names[i], of[i]);
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (thresholds[i]) all.emplace_back(decision_threshold + names[i], *thresholds[i]);
+  return all;
 }
 
 std::string Predictions::kind() const {
@@ -48,7 +65,8 @@ bool Predictions::names_something() const {
 }
 
 bool Predictions::is(std::size_t which) const {
-  if (prefix == label_probability) return of[which] >= 0.5;
+  if (prefix == label_probability) return of[which] >= thresholds[which].value_or(0.5);
+  if (of.size() == 2 && thresholds[1]) return which == (of[1] >= *thresholds[1] ? 1 : 0);
   return which == largest(of);
 }
 
@@ -89,9 +107,9 @@ std::string SlideScore::table(const std::string& slide) const {
     columns.emplace_back("predicted");
     cells.emplace_back(predicted);
   }
-  for (std::size_t i = 0; i < means.of.size(); ++i) {
-    columns.push_back(means.prefix + means.names[i]);
-    cells.emplace_back(means.of[i]);
+  for (const auto& [name, number] : means.columns()) {
+    columns.push_back(name);
+    cells.emplace_back(number);
   }
   for (std::size_t i = 0; i < means.of.size() && means.names_something(); ++i) {
     columns.push_back("share_" + means.names[i]);

@@ -143,6 +143,7 @@ void ToTensor::emit(const Tiles& tiles, const Scope& scope, Outputs& out) const 
   if (made.folds > 0) made.over = {sample.set, &sample.set->over};
   made.classes = {sample.set, &sample.set->classes};
   made.class_draws = {sample.set, &sample.set->class_draws};
+  made.set = sample.set;
   made.epochs = sample.set->epochs;
   made.training_batches = batches_of(*sample.set, static_cast<std::uint64_t>(batch), drop_last);
   std::copy(mean.begin(), mean.end(), made.mean.begin());

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "nodes/slide/slide_files.h"
@@ -29,6 +30,8 @@ std::string to_text(const ModelFacts& facts) {
            {"output", facts.output},
            {"task", facts.task}};
   if (facts.mpp) all["mpp"] = *facts.mpp;
+  if (!facts.temperatures.empty()) all["temperatures"] = facts.temperatures;
+  if (!facts.thresholds.empty()) all["thresholds"] = facts.thresholds;
   return all.dump();
 }
 
@@ -44,6 +47,18 @@ auto or_damaged(const std::filesystem::path& file, const Read& read) {
   } catch (const std::exception& problem) {
     throw Error(fmt::format("{} is damaged: {}", file.string(), problem.what()));
   }
+}
+
+/// Of classes `of_classes` numbers, of labels one each, or none at all.
+std::vector<double> numbers_from(const json& all, const char* name, const ModelFacts& facts,
+                                 std::size_t of_classes) {
+  const std::vector<double> numbers = all.value(name, std::vector<double>{});
+  const std::size_t wanted = facts.task == "multilabel"       ? facts.classes.size()
+                             : facts.task == "classification" ? of_classes
+                                                              : 0;
+  if (!numbers.empty() && numbers.size() != wanted)
+    throw Error(fmt::format("there are {} {}, expected {}", numbers.size(), name, wanted));
+  return numbers;
 }
 
 ModelFacts facts_from(const std::string& text) {
@@ -64,6 +79,12 @@ ModelFacts facts_from(const std::string& text) {
   if (std::ranges::any_of(facts.std, [](double std) { return !(std > 0); }))
     throw Error("std must be above 0");
   if (facts.mpp && !(*facts.mpp > 0)) throw Error("mpp must be above 0");
+  facts.temperatures = numbers_from(all, "temperatures", facts, 1);
+  if (std::ranges::any_of(facts.temperatures, [](double t) { return !(t > 0 && std::isfinite(t)); }))
+    throw Error("temperatures must be above 0");
+  facts.thresholds = numbers_from(all, "thresholds", facts, facts.classes.size() == 2 ? 1 : 0);
+  if (std::ranges::any_of(facts.thresholds, [](double p) { return !(p >= 0 && p <= 1); }))
+    throw Error("thresholds must be from 0 to 1");
   return facts;
 }
 

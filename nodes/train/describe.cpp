@@ -33,19 +33,28 @@ void Train::describe(Description<Train>& d) {
           "alone, whatever is trained beside it; as TorchScript draws from torch's default generators, such "
           "modules compute one after the other while they train. "
           "Each epoch leaves in `dir`: last.pt, the whole training (model, optimizer, loss scaling, random "
-          "state, history); best.pt, the same of the epoch with the best `metric`; predictions.pt, what that "
+          "state, history); best.pt, the same of the epoch with the best `metric`; model.json, a model card "
+          "of that "
+          "(what it was trained on and how, its images, metrics, temperatures, thresholds and versions; no "
+          "date, so that the same training writes the same); predictions.pt, what that "
           "epoch says of samples of validation and for testing, for torch.load; metrics.csv and "
           "metrics.jsonl, a row an epoch; events.out.tfevents.flowrun for TensorBoard; curves.png and "
-          "curves.svg, unless the plugin was built without PLplot; and the last one metrics.json: metrics of "
-          "the best "
+          "curves.svg; of classes and labels what the best epoch says of validation: roc.csv (of two classes "
+          "the second, else each class against the rest, or each label), confusion.csv and calibration.csv "
+          "(15 bins of confidence, the highest probability of a class, or that of a label), each also as "
+          ".png "
+          "and .svg. Pictures are left out where the plugin was built without PLplot. The last epoch also "
+          "leaves metrics.json: metrics of the best "
           "epoch's validation and of test samples, of tiles and, as slide_*, of slides, with intervals of 95 "
           "% by "
           "1,000 bootstrap draws of patients (of slides where patients are not known). With `folds` of "
           "`epochs` a model is trained for each fold, one after the other, whose files are in fold_K; "
           "metrics.json then has the metrics of each fold, of all test samples together (pooled_test), and "
           "of "
-          "those that all folds tested (held_out: the mean of the folds). They appear together, when the "
-          "epoch is "
+          "those that all folds tested (held_out: the mean of the folds), and roc.csv and its like in `dir` "
+          "are of all test samples together (the held out ones, where there are no others). What is said of "
+          "samples, there and in predictions.pt, is calibrated and decided as each fold's validation has it "
+          "chosen (`calibrate`, `threshold`). Files appear together, when the epoch is "
           "done; a run that was killed goes on after the "
           "last whole epoch and ends with the same weights (bit by bit on the CPU, with as many threads for "
           "the model, but for TorchScript, whose compiler may round otherwise after a new start; last.pt and "
@@ -55,6 +64,10 @@ void Train::describe(Description<Train>& d) {
           "the rest. Of several labels they are means over labels (accuracy at a probability of 0.5, "
           "average_precision as scikit-learn's), of several numbers means over these, with a column for "
           "each; "
+          "sensitivity, specificity and their like are at the model's decision, by its threshold if it has "
+          "one; threshold is that, else Youden's. With `calibrate` all but loss are of calibrated "
+          "probabilities, and there are temperature, nll and ece (mean negative log likelihood, expected "
+          "calibration error), and the two as uncalibrated_ without it. "
           "r2 is the coefficient of determination. Numbers are learnt as they are: scale what is far from 0 "
           "to 1 "
           "in the table. The model goes on to `model` when all epochs have ended: of the best epoch, or the "
@@ -134,6 +147,7 @@ void Train::describe(Description<Train>& d) {
   d.option("metric", &TrainingOptions::metric,
            "what the best epoch is the best in; auc, or the loss of regression, if not given")
       .choices(of_tasks([](const TaskKind& kind) { return kind.metrics; }));
+  describe_judging(d);
   describe_end(d);
 }
 

@@ -61,6 +61,11 @@ std::string patient_of(const SampleOrigin& sample) {
   return sample.slide.empty() ? fmt::format("sample {}", sample.number) : sample.slide;
 }
 
+/// A count, or null where it is not known.
+nlohmann::ordered_json known(std::uint64_t count) {
+  return count > 0 ? nlohmann::ordered_json(count) : nlohmann::ordered_json();
+}
+
 /// Of batch normalisation: of ours, and of PyTorch's in a module.
 bool is_of_one_value(const std::exception& problem) {
   return std::string_view(problem.what()).find("more than 1 value per channel") != std::string_view::npos;
@@ -71,6 +76,7 @@ bool is_of_one_value(const std::exception& problem) {
 ImageTrainer::ImageTrainer(const ImageTrainingOptions& options, const Batch& first)
     : Trainer(options, make_task(options, first)),
       options_(options),
+      samples_(first.set),
       mixing_random_(static_cast<std::uint64_t>(options.seed)) {
   auto network = make(options, task().outputs().size());
   load_weights_of_options(*network);
@@ -211,16 +217,53 @@ void ImageTrainer::validate(const Batch& batch, const at::Tensor& targets) {
     const Autocast in_precision(precision());
     outputs = network().forward(images_on_device(batch.images));
   }
-  const std::vector<Scored> said = said_of(outputs, targets, slides);
-  if (!batch.test) score(outputs, targets, said);
-  for (std::size_t i = 0; i < said.size(); ++i)
-    now_.push_back({origins[i].number, patient_of(origins[i]), batch.test, origins[i].held_out, said[i]});
+  batch.test ? test(outputs, targets, slides) : score(outputs, targets, slides);
+  for (const SampleOrigin& sample : origins)
+    now_.push_back({sample.number, patient_of(sample), batch.test, sample.held_out, {}});
 }
 
 void ImageTrainer::end() {
   end_epoch();
-  if (last_is_best()) best_ = now_;
+  if (last_is_best()) {
+    auto validation = judged().begin(), test = judged_tests().begin();
+    for (Evaluated& one : now_) one.scored = *(one.test ? test++ : validation++);
+    best_ = std::move(now_);
+  }
   now_.clear();
+}
+
+nlohmann::ordered_json ImageTrainer::trained_on() const {
+  if (!samples_) return nullptr;
+  const auto part = [&](const wsi::SamplePart& of) {
+    nlohmann::ordered_json out{
+        {"tiles", of.samples}, {"slides", known(of.slides)}, {"patients", known(of.patients)}};
+    if (task().name() == "classification") {
+      nlohmann::ordered_json& by_class = out["tiles_by_class"] = nlohmann::ordered_json::object();
+      for (std::size_t i = 0; i < of.of_class.size() && i < task().outputs().size(); ++i)
+        by_class[task().outputs()[i]] = of.of_class[i];
+    }
+    return out;
+  };
+  // By their names: where they lie is nobody's business who reads a model card.
+  auto tables = nlohmann::ordered_json::array();
+  for (const std::string& table : samples_->tables)
+    tables.push_back(std::filesystem::path(table).filename().string());
+  return {{"tables", tables},
+          {"fold", samples_->folds > 0 ? nlohmann::ordered_json(samples_->fold) : nullptr},
+          {"training", part(samples_->training)},
+          {"validation", part(samples_->validation)},
+          {"test", part(samples_->test)},
+          {"tiles_per_epoch", samples_->training_samples},
+          {"icc_profiles_applied", samples_->some_in_srgb}};
+}
+
+void ImageTrainer::add_options(nlohmann::ordered_json& options) const {
+  options["model"] = options_.model.text;
+  options["output"] = options_.output;
+  options["weights"] = options_.weights ? nlohmann::ordered_json(options_.weights->string()) : nullptr;
+  options["freeze_backbone"] = options_.freeze_backbone;
+  options["layer_decay"] = options_.layer_decay;
+  options["mixup"] = options_.mixup;
 }
 
 void ImageTrainer::add_metrics(History::Row& row) const {

@@ -34,6 +34,8 @@ class ImageTrainer final : public Trainer {
   std::string more_settings() const override;
   void save_more(c10::impl::GenericDict& checkpoint) const override;
   void resume_more(const Checkpoint& checkpoint) override;
+  nlohmann::ordered_json trained_on() const override;
+  void add_options(nlohmann::ordered_json& options) const override;
   void add_metrics(History::Row& row) const override;
   std::string why_missing(const std::string& metric) const override;
   std::string why_no_samples() const override;
@@ -50,7 +52,8 @@ class ImageTrainer final : public Trainer {
   at::Tensor images_on_device(const at::Tensor& images) const;
 
   ImageTrainingOptions options_;
-  std::vector<Evaluated> now_, best_;
+  std::shared_ptr<const wsi::SampleSet> samples_;  // null: not known
+  std::vector<Evaluated> now_, best_;              // of now_ what was said is told when the epoch ends
   RandomSource mixing_random_;
   std::int64_t part_ = 0;  // samples computed at once; 0: whole batches
   bool left_out_ = false;  // a batch of one image

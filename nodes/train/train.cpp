@@ -16,6 +16,7 @@
 #include "nodes/torch/model_file.h"
 #include "nodes/torch/tensor_memory.h"
 #include "nodes/trainer/evaluated_file.h"
+#include "nodes/trainer/judged_files.h"
 #include "nodes/trainer/task_kind.h"
 #include "nodes/trainer/training_files.h"
 
@@ -117,9 +118,10 @@ void Train::finish(Inputs& in, Outputs& out) {
 void Train::end_epoch(Inputs& in) {
   const ModelThreads share(model_threads());
   trainer_->end();
-  hand_on_epoch(*trainer_, in.scope(), dir, folder(fold_));
-  if (trainer_->last_is_best())
+  if (hand_on_epoch(*trainer_, in.scope(), dir, folder(fold_))) {
     write_evaluated(in.scope().hand_on(dir, folder(fold_) / "predictions.pt"), trainer_->evaluated());
+    hand_on_judged(trainer_->task(), trainer_->judged(), in.scope(), dir, folder(fold_));
+  }
   if (is_last_ || trainer_->is_over()) write_metrics(in.scope());
   idle_since_ = {};  // between epochs nobody waits for batches
 }
@@ -134,6 +136,7 @@ void Train::write_metrics(const Scope& epoch) const {
   wsi::write_file(
       epoch.hand_on(dir, "metrics.json"),
       metrics_json(trainer_->task(), static_cast<std::uint64_t>(seed), "tiles", all, model_threads(), epoch));
+  if (folds_ > 0) hand_on_judged(trainer_->task(), tested(all), epoch, dir);
 }
 
 Packets Train::finish_run(Inputs& in, Outputs& out) {

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <ranges>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "evidence.h"
@@ -140,17 +142,15 @@ void BagTrainer::evaluate(std::size_t bag, const BagTiles& tiles) {
     const Autocast in_precision(precision());
     outputs = bags().logits(pooling.pooled());
   }
-  if (role(bag) == Role::validation) {
-    const at::Tensor targets = targets_of(bag);
-    score(outputs, targets, said_of(outputs, targets, {set_->bags[bag].slide}));
-  }
-  const at::Tensor said = task().predictions(outputs).to(at::kCPU).contiguous();
-  if (!said.isfinite().all().item<bool>())
+  if (!task().predictions(outputs).isfinite().all().item<bool>())
     throw Error(
         fmt::format("what the model of fold {} says of slide '{}' is not finite in epoch {}: lower "
                     "learning_rate, or set clip_norm",
                     fold_, set_->bags[bag].slide, next_epoch() + 1));
-  now_.push_back({bag, {said.data_ptr<float>(), said.data_ptr<float>() + said.numel()}});
+  const std::vector<std::string> slide{set_->bags[bag].slide};
+  role(bag) == Role::validation ? score(outputs, targets_of(bag), slide)
+                                : test(outputs, targets_of(bag), slide);
+  evaluated_.push_back(bag);
 }
 
 void BagTrainer::end() {
@@ -162,8 +162,15 @@ void BagTrainer::end() {
         "risk, as of {} slides in epoch {}: set accumulate higher",
         fold_, bags, next_epoch() + 1));
   end_epoch();
-  if (last_is_best()) best_ = now_;
-  now_.clear();
+  if (last_is_best()) {
+    best_.clear();
+    auto validation = judged().begin(), test = judged_tests().begin();
+    for (const std::size_t bag : evaluated_) {
+      const Scored& said = *(role(bag) == Role::validation ? validation++ : test++);
+      best_.push_back({bag, said.predicted, said.thresholds});
+    }
+  }
+  evaluated_.clear();
 }
 
 std::string BagTrainer::why_missing(const std::string& metric) const {
@@ -184,11 +191,45 @@ std::string BagTrainer::more_settings() const {
                      options_.bag_weight, options_.k_sample, options_.subtyping, options_.intervals);
 }
 
+nlohmann::ordered_json BagTrainer::trained_on() const {
+  nlohmann::ordered_json out{{"features", set_->dimensions}, {"fold", fold_}};
+  for (const Role part : {Role::train, Role::validation, Role::test}) {
+    std::set<std::string_view> patients;
+    std::uint64_t slides = 0, tiles = 0;
+    std::vector<std::uint64_t> by_class(set_->classes.size());
+    for (std::size_t bag = 0; bag < set_->bags.size(); ++bag) {
+      if (role(bag) != part) continue;
+      const Bag& one = set_->bags[bag];
+      ++slides, tiles += one.tiles;
+      patients.insert(one.patient);
+      if (!by_class.empty()) ++by_class[one.label];
+    }
+    nlohmann::ordered_json& entry = out[std::string(name_of(part))] = {
+        {"slides", slides}, {"patients", patients.size()}, {"tiles", tiles}};
+    for (std::size_t i = 0; i < by_class.size(); ++i)
+      entry["slides_by_class"][set_->classes[i]] = by_class[i];
+  }
+  return out;
+}
+
+void BagTrainer::add_options(nlohmann::ordered_json& options) const {
+  options["model"] = options_.model;
+  options["hidden"] = options_.hidden;
+  options["attention"] = options_.attention;
+  options["dropout"] = options_.dropout;
+  options["bag_weight"] = options_.bag_weight;
+  options["k_sample"] = options_.k_sample;
+  options["subtyping"] = options_.subtyping;
+  options["intervals"] = options_.intervals;
+}
+
 void BagTrainer::save_more(c10::impl::GenericDict& checkpoint) const {
   checkpoint.insert("bag_model", bags().model().to_text());
   auto all = nlohmann::json::array();
   for (const BagPrediction& one : best_) all.push_back({set_->bags[one.bag].slide, one.predicted});
   checkpoint.insert("predictions", all.dump());
+  if (const auto of = best_.empty() ? Thresholds() : best_.front().thresholds; !values_of(of).empty())
+    checkpoint.insert("predictions_thresholds", nlohmann::json(*of).dump());
 }
 
 void BagTrainer::resume_more(const Checkpoint& checkpoint) {
@@ -196,11 +237,15 @@ void BagTrainer::resume_more(const Checkpoint& checkpoint) {
     throw Error(fmt::format("its model is {}, not {}", checkpoint.entry("bag_model").toStringRef(),
                             bags().model().to_text()));
   best_.clear();
+  Thresholds thresholds;
+  if (checkpoint.has("predictions_thresholds"))
+    thresholds = std::make_shared<const std::vector<double>>(
+        nlohmann::json::parse(checkpoint.entry("predictions_thresholds").toStringRef()));
   for (const auto& one : nlohmann::json::parse(checkpoint.entry("predictions").toStringRef())) {
     const std::string slide = one.at(0);
     const auto found = std::ranges::lower_bound(set_->bags, slide, {}, &Bag::slide);
     if (found != set_->bags.end() && found->slide == slide)
-      best_.push_back({static_cast<std::size_t>(found - set_->bags.begin()), one.at(1)});
+      best_.push_back({static_cast<std::size_t>(found - set_->bags.begin()), one.at(1), thresholds});
   }
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bag_options.h"
@@ -18,6 +19,7 @@ namespace flowrun::torch_nodes {
 struct BagPrediction {
   std::size_t bag = 0;           ///< of the set
   std::vector<float> predicted;  ///< by output
+  Thresholds thresholds{};       ///< by which probabilities are decided on
 };
 
 /// A model of slides in training, of one fold. A bag is a batch.
@@ -38,6 +40,8 @@ class BagTrainer final : public Trainer {
 
  private:
   std::string more_settings() const override;
+  nlohmann::ordered_json trained_on() const override;
+  void add_options(nlohmann::ordered_json& options) const override;
   void save_more(c10::impl::GenericDict& checkpoint) const override;
   void resume_more(const Checkpoint& checkpoint) override;
   void add_metrics(History::Row& row) const override;
@@ -75,7 +79,8 @@ class BagTrainer final : public Trainer {
   BagTrainingOptions options_;
   std::shared_ptr<const BagSet> set_;
   std::size_t fold_;
-  std::vector<BagPrediction> now_, best_;
+  std::vector<std::size_t> evaluated_;  // bags, in the epoch under way
+  std::vector<BagPrediction> best_;
   std::vector<Joint> joint_;
   JointNow joint_now_;
   std::uint64_t untaught_ = 0;  // bags in steps without a gradient, in the epoch

@@ -22,12 +22,20 @@ void TrainMil::describe(Description<TrainMil>& d) {
           "slide is "
           "one batch; `accumulate` makes steps of several. class_weights weigh slides against each other. "
           "Each epoch leaves in `dir`: fold_K/last.pt and best.pt (of the epoch with the best `metric` in "
-          "validation, or the last where none can be compared), "
+          "validation, or the last where none can be compared), fold_K/model.json, a model card of the "
+          "latter, "
           "fold_K/metrics.csv, metrics.jsonl, TensorBoard's events and curves, and predictions.csv: what "
           "each fold's best epoch says of its validation and "
           "test slides; at the end metrics.json: metrics of each fold, of all test slides together "
           "(pooled_test), and of those that all folds tested (held_out: the mean of the folds), with "
-          "intervals of 95 % by 1,000 bootstrap draws of patients. A run that was killed goes on after the "
+          "intervals of 95 % by 1,000 bootstrap draws of patients. What is said of these slides is "
+          "calibrated "
+          "and decided as each fold's validation has it chosen (`calibrate`, `threshold`). Of classification "
+          "there are also roc.csv, confusion.csv and calibration.csv of all test slides together (the held "
+          "out ones, where there are no others), and in fold_K of validation in its best epoch, as `train` "
+          "has "
+          "them, each also as .png and .svg unless the plugin was built without PLplot. A run that was "
+          "killed goes on after the "
           "last whole epoch and ends with the same bits (on the CPU, with as many "
           "threads for the model). Parameters have CLAM's names. Slides that cannot be read are left out and "
           "told. "
@@ -102,6 +110,7 @@ void TrainMil::describe(Description<TrainMil>& d) {
            "epochs. kappa of ordinal has quadratic weights, c_index of survival is Harrell's")
       .choices({"loss", "accuracy", "auc", "sensitivity", "specificity", "precision", "recall", "f1", "mae",
                 "rmse", "r2", "pearson", "kappa", "c_index"});
+  describe_judging(d);
   describe_end(d);
 }
 

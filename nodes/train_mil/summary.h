@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <flowrun/scope.h>
-
 #include <string>
 #include <vector>
 
 #include "bag_trainer.h"
+#include "nodes/trainer/fold_metrics.h"
 
 namespace flowrun::torch_nodes {
 
@@ -16,8 +15,7 @@ using FoldPredictions = std::vector<BagPrediction>;
 /// A row for each slide and fold that did not train with it.
 std::string predictions_csv(const Task& task, const BagSet& set, const std::vector<FoldPredictions>& folds);
 
-/// The metrics of slides: see fold_metrics.h.
-std::string metrics_json(const Task& task, const BagSet& set, const std::vector<FoldPredictions>& folds,
-                         int threads, const Scope& scope);
+/// The same by fold, as metrics_json() takes it, with what is right.
+std::vector<std::vector<Evaluated>> evaluated(const BagSet& set, const std::vector<FoldPredictions>& folds);
 
 }  // namespace flowrun::torch_nodes

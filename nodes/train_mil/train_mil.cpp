@@ -13,6 +13,7 @@
 #include "nodes/mil/slide_models.h"
 #include "nodes/torch/device.h"
 #include "nodes/torch/tensor_memory.h"
+#include "nodes/trainer/judged_files.h"
 #include "nodes/trainer/task_kind.h"
 #include "nodes/trainer/training_files.h"
 #include "summary.h"
@@ -114,7 +115,8 @@ void TrainMil::finish(Inputs& in, Outputs& out) {
     BagTrainer& trainer = *folds_[fold];
     if (!trainer.is_over()) {
       trainer.end();
-      hand_on_epoch(trainer, in.scope(), dir, folder(fold));
+      if (hand_on_epoch(trainer, in.scope(), dir, folder(fold)))
+        hand_on_judged(trainer.task(), trainer.judged(), in.scope(), dir, folder(fold));
       if (trainer.is_over())
         out.note(fmt::format("fold {} stopped early: no better {} in {} epochs", fold, metric_name(*this),
                              *patience));
@@ -126,9 +128,12 @@ void TrainMil::finish(Inputs& in, Outputs& out) {
   wsi::write_file(in.scope().hand_on(dir, "predictions.csv"), predictions_csv(what, *set_, all));
   const bool over = std::ranges::all_of(folds_, [](const auto& fold) { return fold->is_over(); });
   if (over) out.end_scopes();
-  if (over || epoch_ + 1 == set_->epochs)
-    wsi::write_file(in.scope().hand_on(dir, "metrics.json"),
-                    metrics_json(what, *set_, all, threads.value_or(threads_of_run_), in.scope()));
+  if (!over && epoch_ + 1 < set_->epochs) return;
+  const auto said = evaluated(*set_, all);
+  wsi::write_file(
+      in.scope().hand_on(dir, "metrics.json"),
+      metrics_json(what, set_->seed, "slides", said, threads.value_or(threads_of_run_), in.scope()));
+  hand_on_judged(what, tested(said), in.scope(), dir);
 }
 
 Packets TrainMil::finish_run(Inputs& in, Outputs&) {

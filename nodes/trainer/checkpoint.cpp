@@ -24,6 +24,8 @@ std::string settings(const TrainingOptions& o, const std::string& more) {
   if (loss_name(o) == "huber") all += fmt::format(" {}", o.huber_delta);
   if (o.decay != "all") all += fmt::format(" decay {}", o.decay);
   if (o.ema) all += fmt::format(" ema {}", *o.ema);
+  if (o.calibrate) all += " calibrate";
+  if (o.threshold != "none") all += " threshold " + o.threshold;
   return all;
 }
 

@@ -65,6 +65,26 @@ void describe_device(Description<N>& d) {
       .at_least(0);
 }
 
+/// What is chosen on validation for the model that is handed on.
+template <class N>
+void describe_judging(Description<N>& d) {
+  d.option(
+      "calibrate", &TrainingOptions::calibrate,
+      "fit a temperature (of each label one) on each epoch's validation, by which logits are divided so "
+      "that its negative log likelihood is least (Guo et al., ICML 2017); checkpoints say it, and predict "
+      "and predict_mil divide by it; of classification and multilabel");
+  d.option(
+       "threshold", &TrainingOptions::threshold,
+       "from which probability of the second of two classes, or of each label, a sample is predicted to be "
+       "of it, chosen on each epoch's validation: youden (highest sensitivity + specificity: Youden 1950), "
+       "f1 (highest F1), the highest of several; none: the class with the highest probability, labels from "
+       "0.5 on; checkpoints say it, and what predicts with them decides by it")
+      .choices({"none", "youden", "f1"});
+  d.option("licence", &TrainingOptions::licence, "of the model, for model.json");
+  d.option("intended_use", &TrainingOptions::intended_use,
+           "of the model, and what it is not for, for model.json");
+}
+
 template <class N>
 void describe_end(Description<N>& d) {
   d.option("patience", &TrainingOptions::patience,

@@ -65,6 +65,9 @@ void write_evaluated(const std::filesystem::path& file, const std::vector<Evalua
   all.insert("held_out", column(samples, [](const Evaluated& one) { return one.held_out; }));
   all.insert("target", rows(samples, &Scored::target));
   all.insert("predicted", rows(samples, &Scored::predicted));
+  all.insert("thresholds", at::tensor(samples.empty() ? std::vector<double>{}
+                                                      : values_of(samples.front().scored.thresholds),
+                                      at::kDouble));
   all.insert("slides", slides.names());
   all.insert("patients", patients.names());
   write_pickle(file, all);
@@ -83,7 +86,11 @@ std::vector<Evaluated> read_evaluated(const std::filesystem::path& file) {
     };
     const at::Tensor number = tensor("number"), slide = tensor("slide"), patient = tensor("patient"),
                      test = tensor("test"), held_out = tensor("held_out"), target = tensor("target"),
-                     predicted = tensor("predicted");
+                     predicted = tensor("predicted"), of_all = tensor("thresholds");
+    Thresholds thresholds;
+    if (of_all.numel() > 0)
+      thresholds = std::make_shared<const std::vector<double>>(of_all.data_ptr<double>(),
+                                                               of_all.data_ptr<double>() + of_all.numel());
     const auto row_of = [](const at::Tensor& table, std::int64_t row) {
       const float* first = table.data_ptr<float>() + row * table.size(1);
       return std::vector<float>(first, first + table.size(1));
@@ -94,7 +101,7 @@ std::vector<Evaluated> read_evaluated(const std::filesystem::path& file) {
                      name_in("patients", patient, i),
                      test[i].item<std::int64_t>() != 0,
                      held_out[i].item<std::int64_t>() != 0,
-                     {name_in("slides", slide, i), row_of(target, i), row_of(predicted, i)}});
+                     {name_in("slides", slide, i), row_of(target, i), row_of(predicted, i), thresholds}});
     return out;
   } catch (const std::exception& problem) {
     throw Error(fmt::format("{} is damaged: it is no table of predictions", file.string()));

@@ -10,6 +10,7 @@
 
 #include "nodes/base/random.h"
 #include "nodes/torch/pieces.h"
+#include "nodes/torch/predictions.h"
 #include "sample_metrics.h"
 
 namespace flowrun::torch_nodes {
@@ -62,6 +63,8 @@ std::map<std::string, std::vector<double>> drawn_metrics(const Task& task, const
         for (const Scored& one : *by_patient[pick]) {
           if (filled == samples.size()) samples.emplace_back();
           samples[filled].target = one.target;
+          // Many threads would otherwise count the owners of the same thresholds again and again.
+          if (samples[filled].thresholds != one.thresholds) samples[filled].thresholds = one.thresholds;
           samples[filled++].predicted = one.predicted;
         }
       samples.resize(filled);
@@ -120,27 +123,41 @@ ordered_json judged(const Task& task, const Draws& how, const Patients& patients
 std::map<std::string, Patients> together(const std::vector<std::vector<Evaluated>>& folds) {
   struct Sum {
     Evaluated of;
-    std::size_t times = 1;
+    std::vector<std::vector<double>> thresholds;  // by fold
   };
   std::map<std::uint64_t, Sum> tested;
   for (const auto& fold : folds)
     for (const Evaluated& one : fold) {
       if (!one.test) continue;
-      const auto [known, is_new] = tested.try_emplace(one.sample, Sum{one});
+      const auto [known, is_new] = tested.try_emplace(one.sample, Sum{one, {}});
+      known->second.thresholds.push_back(values_of(one.scored.thresholds));
       if (is_new) continue;
       std::vector<float>& sum = known->second.of.scored.predicted;
       std::ranges::transform(sum, one.scored.predicted, sum.begin(), std::plus<>());
-      ++known->second.times;
     }
+  std::map<std::vector<double>, Thresholds> means;  // each once
   std::map<std::string, Patients> out;
   for (auto& [number, sum] : tested) {
-    for (float& value : sum.of.scored.predicted) value /= static_cast<float>(sum.times);
+    for (float& value : sum.of.scored.predicted) value /= static_cast<float>(sum.thresholds.size());
+    const std::vector<double> mean = mean_thresholds(sum.thresholds);
+    Thresholds& thresholds = means[mean];
+    if (!thresholds && !mean.empty()) thresholds = std::make_shared<const std::vector<double>>(mean);
+    sum.of.scored.thresholds = thresholds;
     out[sum.of.held_out ? "held_out" : "pooled_test"][sum.of.patient].push_back(std::move(sum.of.scored));
   }
   return out;
 }
 
+constexpr const char* groups[] = {"pooled_test", "held_out"};
+
 }  // namespace
+
+std::vector<Scored> tested(const std::vector<std::vector<Evaluated>>& folds) {
+  const std::map<std::string, Patients> all = together(folds);
+  for (const char* name : groups)
+    if (const auto of = all.find(name); of != all.end()) return all_of(of->second);
+  return {};
+}
 
 std::string metrics_json(const Task& task, std::uint64_t seed, const std::string& samples_are,
                          const std::vector<std::vector<Evaluated>>& folds, int threads, const Scope& scope) {
@@ -156,9 +173,10 @@ std::string metrics_json(const Task& task, std::uint64_t seed, const std::string
     }
     out["folds"].push_back(std::move(entry));
   }
-  std::map<std::string, Patients> tested = together(folds);
-  for (const char* name : {"pooled_test", "held_out"})
-    if (tested.contains(name)) out[name] = judged(task, how, tested[name], samples_are);
+  const std::map<std::string, Patients> all = together(folds);
+  for (const char* name : groups)
+    if (const auto of = all.find(name); of != all.end())
+      out[name] = judged(task, how, of->second, samples_are);
   return out.dump(2) + "\n";
 }
 

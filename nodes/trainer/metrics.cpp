@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "metrics.h"
 
-#include <algorithm>
-
 #include "mean.h"
+#include "nodes/torch/predictions.h"
 #include "ranking.h"
 
 namespace flowrun::torch_nodes {
@@ -11,15 +10,6 @@ namespace {
 
 std::size_t label_of(const Scored& sample) {
   return static_cast<std::size_t>(sample.target.front());
-}
-
-/// The scores of one class against the rest.
-std::vector<Score> scores_of(const std::vector<Scored>& samples, std::size_t positive) {
-  std::vector<Score> scores;
-  scores.reserve(samples.size());
-  for (const Scored& sample : samples)
-    scores.push_back({sample.predicted[positive], label_of(sample) == positive});
-  return scores;
 }
 
 std::optional<double> ratio(double part, double whole) {
@@ -50,8 +40,7 @@ Metrics metrics_of(const std::vector<Scored>& samples, std::size_t classes) {
   out.confusion.assign(classes, std::vector<std::uint64_t>(classes));
   std::uint64_t right = 0;
   for (const Scored& sample : samples) {
-    const auto said = static_cast<std::size_t>(
-        std::max_element(sample.predicted.begin(), sample.predicted.end()) - sample.predicted.begin());
+    const std::size_t said = class_of(sample.predicted, values_of(sample.thresholds));
     ++out.confusion[label_of(sample)][said];
     right += said == label_of(sample);
   }
@@ -59,7 +48,7 @@ Metrics metrics_of(const std::vector<Scored>& samples, std::size_t classes) {
   out.accuracy = static_cast<double>(right) / static_cast<double>(samples.size());
   Mean auc, sensitivity, specificity, precision, f1;
   for (std::size_t positive = classes == 2 ? 1 : 0; positive < classes; ++positive) {
-    const auto roc = roc_of(scores_of(samples, positive));
+    const auto roc = roc_of(class_scores(samples, positive));
     auc.add(roc ? std::optional(roc->area) : std::nullopt);
     if (classes == 2 && roc) out.threshold = roc->threshold;
     const Rates rates = rates_of(out.confusion, positive);

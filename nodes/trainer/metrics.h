@@ -10,9 +10,9 @@
 namespace flowrun::torch_nodes {
 
 /// How good the predictions of a classifier are. With two classes sensitivity, specificity, precision, recall
-/// and F1 are those of the second, at the model's decision (the class with the highest probability); with
-/// more they are means over the classes, each against the rest. Nothing, where a class that they need has no
-/// samples.
+/// and F1 are those of the second, at the model's decision (the class with the highest probability, or by its
+/// threshold); with more they are means over the classes, each against the rest. Nothing, where a class that
+/// they need has no samples.
 struct Metrics {
   std::uint64_t samples = 0;
   double accuracy = 0;

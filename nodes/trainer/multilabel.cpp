@@ -13,27 +13,22 @@
 namespace flowrun::torch_nodes {
 namespace {
 
-/// How often a probability of 0.5 and more, or less, is right.
+/// How often a probability of its threshold (else 0.5) and more, or less, is right.
 std::optional<double> accuracy(const std::vector<Scored>& samples, std::size_t label) {
   const auto right = std::ranges::count_if(samples, [&](const Scored& sample) {
-    return (sample.predicted[label] >= 0.5F) == (sample.target[label] > 0);
+    return has_label(sample.predicted[label], values_of(sample.thresholds), label) ==
+           (sample.target[label] > 0);
   });
   return static_cast<double>(right) / static_cast<double>(samples.size());
 }
 
-std::vector<Score> scores_of(const std::vector<Scored>& samples, std::size_t label) {
-  std::vector<Score> scores;
-  for (const Scored& sample : samples) scores.push_back({sample.predicted[label], sample.target[label] > 0});
-  return scores;
-}
-
 std::optional<double> area(const std::vector<Scored>& samples, std::size_t label) {
-  const auto roc = roc_of(scores_of(samples, label));
+  const auto roc = roc_of(label_scores(samples, label));
   return roc ? std::optional(roc->area) : std::nullopt;
 }
 
 std::optional<double> precision(const std::vector<Scored>& samples, std::size_t label) {
-  return average_precision(scores_of(samples, label));
+  return average_precision(label_scores(samples, label));
 }
 
 class Multilabel final : public TargetTask {

@@ -10,11 +10,12 @@ std::optional<std::vector<Scored>> by_slide(const std::vector<Scored>& samples) 
     std::vector<float> target;
     std::vector<double> predicted;
     double count = 0;
+    Thresholds thresholds;
   };
   std::map<std::string, Sum> sums;
   for (const Scored& sample : samples) {
     if (sample.slide.empty()) return {};
-    auto& sum = sums.try_emplace(sample.slide, Sum{sample.target, {}}).first->second;
+    auto& sum = sums.try_emplace(sample.slide, Sum{sample.target, {}, 0, sample.thresholds}).first->second;
     if (sum.target != sample.target) return {};
     sum.predicted.resize(sample.predicted.size());
     for (std::size_t i = 0; i < sample.predicted.size(); ++i)
@@ -23,7 +24,7 @@ std::optional<std::vector<Scored>> by_slide(const std::vector<Scored>& samples) 
   }
   std::vector<Scored> out;
   for (const auto& [slide, sum] : sums) {
-    Scored& mean = out.emplace_back(Scored{slide, sum.target, {}});
+    Scored& mean = out.emplace_back(Scored{slide, sum.target, {}, sum.thresholds});
     for (const double total : sum.predicted) mean.predicted.push_back(static_cast<float>(total / sum.count));
   }
   return out;

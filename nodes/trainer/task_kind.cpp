@@ -32,6 +32,17 @@ void check_class_weights(const std::vector<std::string>& class_weights) {
                       "a number above 0 for one class at least");
 }
 
+/// What is chosen for probabilities that come from softmax or sigmoids.
+void check_probabilities(const TrainingOptions& options) {
+  if (options.task == "classification" || options.task == "multilabel") return;
+  const std::string found =
+      fmt::format("task: {} has no probabilities from softmax or sigmoids", options.task);
+  if (options.calibrate)
+    throw OptionError("calibrate", found, "false, or task: classification or multilabel");
+  if (options.threshold != "none")
+    throw OptionError("threshold", found, "none, or task: classification or multilabel");
+}
+
 }  // namespace
 
 const std::vector<TaskKind>& task_kinds() {
@@ -66,6 +77,7 @@ void check_task(const TrainingOptions& options) {
   };
   check("loss", loss_name(options), kind.losses);
   check("metric", metric_name(options), kind.metrics);
+  check_probabilities(options);
   if (kind.name == "classification") return check_class_weights(options.class_weights);
   if (!options.class_weights.empty())
     throw OptionError("class_weights", fmt::format("task: {} has no classes", kind.name),

@@ -5,6 +5,7 @@
 #include <c10/core/GradMode.h>
 #include <flowrun/error.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
@@ -33,6 +34,11 @@ Trainer::Trainer(TrainingOptions options, std::unique_ptr<const Task> task)
     : options_(std::move(options)), task_(std::move(task)), device_(choose_device(options_.device)) {
   if (options_.precision == "fp16" && device_.is_cpu())
     throw Error("precision: fp16 needs a GPU; say fp32 or bf16");
+  if (options_.threshold != "none" && task_->name() == "classification" && task_->outputs().size() != 2)
+    throw Error(
+        fmt::format("threshold: {} is of two classes, or of labels, but there are {} classes ({}): leave "
+                    "it out, and the class with the highest probability is predicted",
+                    options_.threshold, task_->outputs().size(), fmt::join(task_->outputs(), ", ")));
 }
 
 void Trainer::begin(std::unique_ptr<Network> network, NamedTensors learnt, ModelFacts facts,
@@ -59,6 +65,7 @@ Autocast::Setting Trainer::precision() const {
 }
 
 void Trainer::begin_batch(double weight) {
+  judged_ = {}, judged_tests_ = {};
   if (unit_ == 0) unit_ = weight;
 }
 
@@ -131,8 +138,8 @@ void Trainer::begin_validation() {
   if (average_ && !shown_) shown_.emplace(*average_);
 }
 
-std::vector<Scored> Trainer::said_of(const at::Tensor& outputs, const at::Tensor& targets,
-                                     const std::vector<std::string>& slides) const {
+void Trainer::add(const at::Tensor& outputs, const at::Tensor& targets,
+                  const std::vector<std::string>& slides, Said& to) const {
   const std::int64_t count = outputs.size(0);
   const at::Tensor predictions = task_->predictions(outputs).to(at::kCPU).contiguous();
   if (!predictions.isfinite().all().item<bool>())
@@ -140,21 +147,29 @@ std::vector<Scored> Trainer::said_of(const at::Tensor& outputs, const at::Tensor
         fmt::format("the model's predictions of validation are not finite in epoch {}: lower learning_rate, "
                     "or set clip_norm",
                     next_epoch() + 1));
+  if (options_.calibrate) {
+    const at::Tensor logits = outputs.to(at::kCPU, at::kFloat).contiguous();
+    to.logits.insert(to.logits.end(), logits.data_ptr<float>(), logits.data_ptr<float>() + logits.numel());
+  }
   const at::Tensor right = targets.to(at::kFloat).reshape({count, -1}).contiguous();
   const auto row_of = [](const at::Tensor& rows, std::int64_t i) {
     const float* row = rows.data_ptr<float>() + i * rows.size(1);
     return std::vector<float>(row, row + rows.size(1));
   };
-  std::vector<Scored> said;
   for (std::int64_t i = 0; i < count; ++i)
-    said.push_back({slides.at(static_cast<std::size_t>(i)), row_of(right, i), row_of(predictions, i)});
-  return said;
+    to.samples.push_back({slides.at(static_cast<std::size_t>(i)), row_of(right, i), row_of(predictions, i)});
 }
 
-void Trainer::score(const at::Tensor& outputs, const at::Tensor& targets, const std::vector<Scored>& said) {
-  validation_loss_sum_ +=
-      task_->validation_loss(outputs, on_device(targets)).item<double>() * static_cast<double>(said.size());
-  scored_.insert(scored_.end(), said.begin(), said.end());
+void Trainer::score(const at::Tensor& outputs, const at::Tensor& targets,
+                    const std::vector<std::string>& slides) {
+  add(outputs, targets, slides, scored_);
+  validation_loss_sum_ += task_->validation_loss(outputs, on_device(targets)).item<double>() *
+                          static_cast<double>(outputs.size(0));
+}
+
+void Trainer::test(const at::Tensor& outputs, const at::Tensor& targets,
+                   const std::vector<std::string>& slides) {
+  add(outputs, targets, slides, tested_);
 }
 
 }  // namespace flowrun::torch_nodes

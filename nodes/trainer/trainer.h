@@ -41,8 +41,16 @@ class Trainer {
   /// options and classes.
   void resume(const std::filesystem::path& file);
 
-  const Task& task() const { return *task_; }
+  /// What the model is after the last epoch, made of what, and how good, as JSON: a model card (Mitchell et
+  /// al., FAT* 2019). The same bytes for the same training.
+  std::string model_card() const;
+
   const History& history() const { return history_; }
+  const Task& task() const { return *task_; }
+  /// Validation of the epoch that has just ended, as its model would predict it now.
+  const std::vector<Scored>& judged() const { return judged_; }
+  /// Samples for testing, likewise.
+  const std::vector<Scored>& judged_tests() const { return judged_tests_; }
   /// The epoch that comes next, from 0.
   std::uint64_t next_epoch() const { return history_.rows().size(); }
   /// The last epoch is the best, or cannot be compared.
@@ -67,6 +75,9 @@ class Trainer {
   virtual void save_more(c10::impl::GenericDict&) const {}
   /// Throws Error that says what is wrong.
   virtual void resume_more(const Checkpoint&) {}
+  /// What the model card says of the samples, and of options besides TrainingOptions.
+  virtual nlohmann::ordered_json trained_on() const = 0;
+  virtual void add_options(nlohmann::ordered_json&) const = 0;
   /// Metrics of validation beside those of its samples.
   virtual void add_metrics(History::Row&) const {}
   /// Why the metric of the best epoch is null.
@@ -109,16 +120,31 @@ class Trainer {
 
   /// Before the model is asked of samples that it does not learn from.
   void begin_validation();
-  /// What it says of samples, named by slide, with targets on the CPU. Throws Error when that is no number.
-  std::vector<Scored> said_of(const at::Tensor& outputs, const at::Tensor& targets,
-                              const std::vector<std::string>& slides) const;
-  /// Adds samples of validation, of which that was said.
-  void score(const at::Tensor& outputs, const at::Tensor& targets, const std::vector<Scored>& said);
-  const std::vector<Scored>& scored() const { return scored_; }
+  /// Adds samples of validation, named by slide, with targets on the CPU. Throws Error when what is said of
+  /// them is no number.
+  void score(const at::Tensor& outputs, const at::Tensor& targets, const std::vector<std::string>& slides);
+  /// The same of samples for testing.
+  void test(const at::Tensor& outputs, const at::Tensor& targets, const std::vector<std::string>& slides);
+  const std::vector<Scored>& scored() const { return scored_.samples; }
 
  private:
+  /// What was said of samples in an epoch.
+  struct Said {
+    std::vector<Scored> samples;
+    std::vector<float> logits;  // samples x outputs, when they are to be calibrated
+  };
+
   void check_finite() const;
   void note_missing_metric(const History::Row& row);
+  void note_once(bool& told, std::string text);
+  /// Chooses what the options say on the epoch's validation: the facts say it, its samples follow it, and
+  /// what is returned tells it.
+  History::Row judge();
+  void add(const at::Tensor& outputs, const at::Tensor& targets, const std::vector<std::string>& slides,
+           Said& to) const;
+  void calibrate(History::Row& row);
+  void follow_temperatures(Said& said) const;
+  void choose_thresholds(History::Row& row);
   void take_step();
 
   TrainingOptions options_;
@@ -140,14 +166,15 @@ class Trainer {
 
   std::uint64_t batches_ = 0;         // of training, in this epoch
   std::set<std::string> not_finite_;  // from the beginning, as masks of attention are
-  bool no_metric_ = false;            // as was told
-  LossScale scale_;                   // for fp16
+  bool no_metric_ = false, no_temperature_ = false, no_threshold_ = false;  // as was told
+  LossScale scale_;                                                         // for fp16
 
   // Of the epoch under way.
   Sums sums_;
   double validation_loss_sum_ = 0;
   std::uint64_t skipped_ = 0;  // steps, in fp16
-  std::vector<Scored> scored_;
+  Said scored_, tested_;
+  std::vector<Scored> judged_, judged_tests_;  // the same of the last one, until the next begins
 };
 
 }  // namespace flowrun::torch_nodes

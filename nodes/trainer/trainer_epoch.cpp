@@ -30,12 +30,12 @@ bool Trainer::is_over() const {
 }
 
 std::string Trainer::why_missing(const std::string& metric) const {
-  return task_->why_missing(metric, scored_, "sample");
+  return task_->why_missing(metric, scored(), "sample");
 }
 
 void Trainer::note_missing_metric(const History::Row& row) {
   const std::string metric = metric_name(options_);
-  if (scored_.empty()) {
+  if (scored().empty()) {
     if (options_.patience && !std::exchange(no_metric_, true))
       notes_.push_back("there is nothing to validate with, so patience has no effect");
     return;
@@ -43,6 +43,10 @@ void Trainer::note_missing_metric(const History::Row& row) {
   if (!row.at(metric).is_null() || std::exchange(no_metric_, true)) return;
   notes_.push_back(fmt::format("epoch {} has no {}, so it cannot be the best: {}", next_epoch() + 1, metric,
                                why_missing(metric)));
+}
+
+void Trainer::note_once(bool& told, std::string text) {
+  if (!std::exchange(told, true)) note(std::move(text));
 }
 
 void Trainer::end_epoch() {
@@ -58,9 +62,11 @@ void Trainer::end_epoch() {
                    {"train_loss", sums_.loss / sums_.weight},
                    {task_->training_metric(), sums_.metric / static_cast<double>(sums_.samples)},
                    {"loss", nullptr}};
-  if (!scored_.empty()) row["loss"] = validation_loss_sum_ / static_cast<double>(scored_.size());
-  task_->add_metrics(scored_, "", row);
+  if (!scored().empty()) row["loss"] = validation_loss_sum_ / static_cast<double>(scored().size());
+  const History::Row judged = judge();
+  task_->add_metrics(scored(), "", row);
   add_metrics(row);
+  for (const auto& [name, value] : judged.items()) row[name] = value;
   note_missing_metric(row);
   history_.add(std::move(row));
   if (skipped_ > 0)
@@ -72,7 +78,8 @@ void Trainer::end_epoch() {
   sums_ = {};
   validation_loss_sum_ = 0;
   batches_ = 0;
-  scored_.clear();
+  judged_ = std::exchange(scored_, {}).samples;
+  judged_tests_ = std::exchange(tested_, {}).samples;
 }
 
 }  // namespace flowrun::torch_nodes

@@ -20,12 +20,16 @@ void copy_whole(const fs::path& from, const fs::path& to) {
 
 }  // namespace
 
-void hand_on_epoch(const Trainer& trainer, const Scope& epoch, const fs::path& dir, const fs::path& folder) {
+bool hand_on_epoch(const Trainer& trainer, const Scope& epoch, const fs::path& dir, const fs::path& folder) {
   const History& history = trainer.history();
   const auto hand_on = [&](const char* name) { return epoch.hand_on(dir, folder / name); };
   const auto last = hand_on("last.pt");
   trainer.save(last);
-  if (trainer.last_is_best()) copy_whole(last, hand_on("best.pt"));
+  const bool is_best = trainer.last_is_best();
+  if (is_best) {
+    copy_whole(last, hand_on("best.pt"));
+    wsi::write_file(hand_on("model.json"), trainer.model_card());
+  }
   wsi::write_file(hand_on("metrics.csv"), metrics_csv(history));
   wsi::write_file(hand_on("metrics.jsonl"), metrics_jsonl(history));
   wsi::write_file(hand_on("events.out.tfevents.flowrun"), tensorboard_events(history));
@@ -33,6 +37,7 @@ void hand_on_epoch(const Trainer& trainer, const Scope& epoch, const fs::path& d
   draw_curves(history, hand_on("curves.png"));
   draw_curves(history, hand_on("curves.svg"));
 #endif
+  return is_best;
 }
 
 }  // namespace flowrun::torch_nodes

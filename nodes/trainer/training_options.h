@@ -37,6 +37,9 @@ struct TrainingOptions {
 
   std::optional<std::string> metric;  ///< see metric_name()
   std::optional<int> patience;
+  bool calibrate = false;
+  std::string threshold = "none";
+  std::optional<std::string> licence, intended_use;  ///< for the model card
   std::int64_t seed = 0;
 };
 

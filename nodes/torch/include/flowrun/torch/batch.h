@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <flowrun/wsi/sample.h>
 
 #include <array>
 #include <cstdint>
@@ -28,7 +29,7 @@ struct SampleOrigin {
 /// Images, labels and targets that a model takes at once. Within an epoch's scope the training batches come
 /// first, then the validation batches, then the test batches; an epoch of a fold that nobody wants has none.
 struct Batch {
-  static constexpr std::string_view packet_type = "torch.batch/4";
+  static constexpr std::string_view packet_type = "torch.batch/5";
 
   at::Tensor images;     ///< float32, samples x 3 x height x width, RGB, normalised
   at::Tensor labels;     ///< int64, samples; index into *classes
@@ -52,6 +53,8 @@ struct Batch {
   std::shared_ptr<const std::stop_source> over{};
   std::array<double, 3> mean{0.485, 0.456, 0.406};  ///< RGB, of pixels scaled to 0..1: subtracted
   std::array<double, 3> std{0.229, 0.224, 0.225};   ///< then divided by
+  /// What the samples are; null: not known.
+  std::shared_ptr<const wsi::SampleSet> set{};
 };
 
 }  // namespace flowrun::torch_nodes

@@ -26,11 +26,17 @@ struct ModelFacts {
   /// it has any number) or regression (numbers).
   std::string task = "classification";
   std::optional<double> mpp{};  ///< microns per pixel of those images; nothing: not known, or several
+  /// What logits are divided by before softmax, or before the sigmoid of each label (Guo et al. 2017): of
+  /// classes one number, of labels one each, above 0; none: not calibrated.
+  std::vector<double> temperatures{};
+  /// From which probability on a sample is said to be of the second of two classes, or to have each label;
+  /// none: the class with the highest, labels from 0.5 on.
+  std::vector<double> thresholds{};
 };
 
 /// A trained model, not training.
 struct Model {
-  static constexpr std::string_view packet_type = "torch.model/3";
+  static constexpr std::string_view packet_type = "torch.model/4";
 
   ModelFacts facts;
   std::shared_ptr<Network> network;

@@ -11,6 +11,13 @@
 
 namespace flowrun::wsi {
 
+/// The samples for training, those for validation, or those for testing.
+struct SamplePart {
+  std::uint64_t samples = 0;
+  std::uint64_t slides = 0, patients = 0;  ///< that they are of; 0: not known
+  std::vector<std::uint64_t> of_class;     ///< samples by label
+};
+
 /// What all samples of a training have in common: of a run or, where patients are dealt to folds, of one
 /// fold.
 struct SampleSet {
@@ -29,6 +36,8 @@ struct SampleSet {
   std::uint64_t folds = 0;               ///< trained one after the other; 0: patients are in no folds
   /// What learns requests a stop when it wants no further epoch of this fold: those to come have no samples.
   std::stop_source over{};
+  SamplePart training{}, validation{}, test{};  ///< all there are, of the fold
+  std::vector<std::string> tables{};  ///< files that list them; none: they were gathered in the graph
 };
 
 /// What a tile is in the training of a model. Within an epoch's scope the training samples come first,
