@@ -12,8 +12,8 @@
 #include "image_trainer.h"
 #include "nodes/base/out_file.h"
 #include "nodes/slide/slide_files.h"
-#include "nodes/torch/device.h"
 #include "nodes/torch/model_file.h"
+#include "nodes/torch/model_thread.h"
 #include "nodes/torch/tensor_memory.h"
 #include "nodes/trainer/evaluated_file.h"
 #include "nodes/trainer/judged_files.h"
@@ -52,8 +52,13 @@ int Train::model_threads() const {
   return threads.value_or(threads_of_run_);
 }
 
+ModelThread& Train::model_thread() {
+  if (!model_thread_) model_thread_ = std::make_unique<ModelThread>(model_threads());
+  return *model_thread_;
+}
+
 Action Train::process(Inputs& in, Outputs&) {
-  return [this, batch = in.share<Batch>("batch")] { take(*batch); };
+  return [this, batch = in.share<Batch>("batch")] { model_thread().run([&] { take(*batch); }); };
 }
 
 /// A model of its own for each fold, one after the other.
@@ -80,7 +85,6 @@ fs::path Train::folder(std::uint64_t fold) const {
 }
 
 void Train::take(const Batch& batch) {
-  const ModelThreads share(model_threads());
   if (!trainer_ || batch.fold != fold_) {
     begin(batch);
   } else if (idle_since_ != Clock::time_point{} && !batch.validation) {
@@ -116,12 +120,12 @@ void Train::finish(Inputs& in, Outputs& out) {
 }
 
 void Train::end_epoch(Inputs& in) {
-  const ModelThreads share(model_threads());
-  trainer_->end();
-  if (hand_on_epoch(*trainer_, in.scope(), dir, folder(fold_))) {
+  model_thread().run([&] {
+    trainer_->end();
+    if (!hand_on_epoch(*trainer_, in.scope(), dir, folder(fold_))) return;
     write_evaluated(in.scope().hand_on(dir, folder(fold_) / "predictions.pt"), trainer_->evaluated());
     hand_on_judged(trainer_->task(), trainer_->judged(), in.scope(), dir, folder(fold_));
-  }
+  });
   if (is_last_ || trainer_->is_over()) write_metrics(in.scope());
   idle_since_ = {};  // between epochs nobody waits for batches
 }

@@ -18,6 +18,7 @@ namespace flowrun::torch_nodes {
 
 class Network;
 class ImageTrainer;
+class ModelThread;
 struct Batch;
 
 /// Trains a classifier. See describe().
@@ -41,6 +42,7 @@ struct Train : GatherScopes, ImageTrainingOptions {
   /// In `dir`, of a fold's files; empty where there are no folds.
   std::filesystem::path folder(std::uint64_t fold) const;
   int model_threads() const;
+  ModelThread& model_thread();
   /// What is known of the model before the run.
   struct Planned {
     std::size_t weights = 0;  ///< bytes that are learnt
@@ -54,6 +56,7 @@ struct Train : GatherScopes, ImageTrainingOptions {
 
   int threads_of_run_ = 1;
   std::optional<Planned> planned_;
+  std::unique_ptr<ModelThread> model_thread_;     // with the trainer
   std::unique_ptr<ImageTrainer> trainer_;         // from the first batch on; epochs do not overlap
   bool passes_on_ = false;                        // somebody takes the model
   std::uint64_t fold_ = 0, folds_ = 0;            // of what the trainer trains

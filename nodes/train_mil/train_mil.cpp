@@ -11,7 +11,7 @@
 #include "nodes/base/in_parallel.h"
 #include "nodes/base/out_file.h"
 #include "nodes/mil/slide_models.h"
-#include "nodes/torch/device.h"
+#include "nodes/torch/model_thread.h"
 #include "nodes/torch/tensor_memory.h"
 #include "nodes/trainer/judged_files.h"
 #include "nodes/trainer/task_kind.h"
@@ -34,6 +34,7 @@ void TrainMil::begin(const BagEpoch& epoch) {
         fmt::format("features have {} numbers a tile, but memory is reserved for {}: set dimensions to {}",
                     set.dimensions, dimensions, set.dimensions));
   keep_tensor_memory();
+  model_thread_ = std::make_unique<ModelThread>(threads.value_or(threads_of_run_));
   set_ = epoch.set;
   for (std::size_t fold = 0; fold < set.folds; ++fold) {
     folds_.push_back(std::make_unique<BagTrainer>(*this, set_, fold));
@@ -71,9 +72,8 @@ void TrainMil::for_each_bag(const BagEpoch& epoch, const Scope& scope, bool trai
                   tiles = std::make_shared<BagTiles>(
                       bag.file, training ? set.drawn_tiles(bag, epoch.number) : std::nullopt,
                       static_cast<std::uint64_t>(block_tiles))] {
-            const ModelThreads share(threads.value_or(threads_of_run_));
             try {
-              work(number, *tiles);
+              model_thread_->run([&] { work(number, *tiles); });
             } catch (
                 const UnreadBag& problem) {  // one larger than a block, before anything was learnt from it
               left_out(bag, problem);
@@ -109,14 +109,14 @@ void TrainMil::finish(Inputs& in, Outputs& out) {
   for (const std::string& text : unread_)
     if (told_.insert(text).second) out.note(text);
   if (folds_.empty() || in.scope().failed()) return;
-  const ModelThreads share(threads.value_or(threads_of_run_));
   std::vector<FoldPredictions> all;
   for (std::size_t fold = 0; fold < folds_.size(); ++fold) {
     BagTrainer& trainer = *folds_[fold];
     if (!trainer.is_over()) {
-      trainer.end();
-      if (hand_on_epoch(trainer, in.scope(), dir, folder(fold)))
-        hand_on_judged(trainer.task(), trainer.judged(), in.scope(), dir, folder(fold));
+      model_thread_->run([&] {
+        trainer.end();
+        hand_on_epoch(trainer, in.scope(), dir, folder(fold));
+      });
       if (trainer.is_over())
         out.note(fmt::format("fold {} stopped early: no better {} in {} epochs", fold, metric_name(*this),
                              *patience));
@@ -133,6 +133,8 @@ void TrainMil::finish(Inputs& in, Outputs& out) {
   wsi::write_file(
       in.scope().hand_on(dir, "metrics.json"),
       metrics_json(what, set_->seed, "slides", said, threads.value_or(threads_of_run_), in.scope()));
+  for (std::size_t fold = 0; fold < said.size(); ++fold)
+    hand_on_judged(what, validated(said[fold]), in.scope(), dir, folder(fold));
   hand_on_judged(what, tested(said), in.scope(), dir);
 }
 

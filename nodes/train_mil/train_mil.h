@@ -15,6 +15,7 @@
 namespace flowrun::torch_nodes {
 
 class BagTrainer;
+class ModelThread;
 class BagTiles;
 
 /// Trains models of slides, one a fold. See describe().
@@ -41,6 +42,7 @@ struct TrainMil : GatherScopes, BagTrainingOptions {
   static constexpr int bags_at_once = 2;
   int threads_of_run_ = 1;
   std::shared_ptr<const BagSet> set_;
+  std::unique_ptr<ModelThread> model_thread_;       // with the folds
   std::vector<std::unique_ptr<BagTrainer>> folds_;  // from the first epoch on; epochs do not overlap
   std::uint64_t epoch_ = 0;
   std::set<std::string> unread_, told_;  // bags that could not be read, and why

@@ -152,6 +152,13 @@ constexpr const char* groups[] = {"pooled_test", "held_out"};
 
 }  // namespace
 
+std::vector<Scored> validated(const std::vector<Evaluated>& fold) {
+  std::vector<Scored> out;
+  for (const Evaluated& one : fold)
+    if (!one.test) out.push_back(one.scored);
+  return out;
+}
+
 std::vector<Scored> tested(const std::vector<std::vector<Evaluated>>& folds) {
   const std::map<std::string, Patients> all = together(folds);
   for (const char* name : groups)

@@ -20,6 +20,9 @@ struct Evaluated {
   Scored scored;
 };
 
+/// The samples of validation.
+std::vector<Scored> validated(const std::vector<Evaluated>& fold);
+
 /// The test samples of all folds as metrics_json() has them under pooled_test; or held_out, where there are
 /// no others.
 std::vector<Scored> tested(const std::vector<std::vector<Evaluated>>& folds);
