@@ -83,7 +83,11 @@ void Train::describe(Description<Train>& d) {
       .resumes()
       .input<Batch>("batch")
       .output<Model>("model");
-  d.option("dir", &Train::dir, "folder for checkpoints and metrics").required().output_folder();
+  d.option("dir", &Train::dir,
+           "folder for checkpoints and metrics; one that has models of an earlier training with other folds "
+           "is refused")
+      .required()
+      .output_folder();
   d.option(
        "task", &TrainingOptions::task,
        "what is predicted: classification: the class of an image, of which it has one (column label of the "

@@ -63,11 +63,8 @@ Action Train::process(Inputs& in, Outputs&) {
 
 /// A model of its own for each fold, one after the other.
 void Train::begin(const Batch& batch) {
-  if (batch.folds > 1 && passes_on_)
-    throw Error(
-        fmt::format("a model is trained for each of {} folds, so there is not one to pass on: let those that "
-                    "take it read fold_0/best.pt and so on, or train without folds",
-                    batch.folds));
+  check_passes_one(batch.folds);
+  if (batch.fold == 0 && batch.epoch == 0) refuse_other_models(dir, batch.folds);
   const bool is_first = !trainer_;
   trainer_.reset();
   is_first ? keep_tensor_memory() : release_tensor_memory();
@@ -80,8 +77,16 @@ void Train::begin(const Batch& batch) {
   trainer_->set_evaluated(read_evaluated(dir / folder(fold_) / "predictions.pt"));
 }
 
+void Train::check_passes_one(std::uint64_t folds) const {
+  if (folds > 1 && passes_on_)
+    throw Error(
+        fmt::format("a model is trained for each of {} folds, so there is not one to pass on: let those that "
+                    "take it read fold_0/best.pt and so on, or train without folds",
+                    folds));
+}
+
 fs::path Train::folder(std::uint64_t fold) const {
-  return folds_ > 0 ? fmt::format("fold_{}", fold) : "";
+  return folds_ > 0 ? fold_folder(fold) : "";
 }
 
 void Train::take(const Batch& batch) {
@@ -153,9 +158,10 @@ Packets Train::finish_run(Inputs& in, Outputs& out) {
   trainer_.reset();  // its memory before the model's
   release_tensor_memory();
   // Where nothing was left to do, the files tell whether there are folds.
-  const bool in_folds = folds_ > 0 || !fs::exists(dir / "best.pt");
-  if (folds_ > 1 || (folds_ == 0 && in_folds && fs::exists(dir / "fold_1"))) return {};
-  const fs::path best = (in_folds ? dir / "fold_0" : dir) / "best.pt";
+  const std::uint64_t folds = folds_ > 0 || fs::exists(dir / "best.pt") ? folds_ : folds_in(dir);
+  check_passes_one(folds);
+  if (folds > 1) return {};
+  const fs::path best = (folds > 0 ? dir / fold_folder(0) : dir) / "best.pt";
   return {1, [best](std::uint64_t, Outputs& at_end) { at_end.emit("model", read_model(best)); }};
 }
 

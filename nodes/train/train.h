@@ -37,6 +37,7 @@ struct Train : GatherScopes, ImageTrainingOptions {
  private:
   void begin(const Batch& batch);
   void take(const Batch& batch);
+  void check_passes_one(std::uint64_t folds) const;
   void end_epoch(Inputs& in);
   void write_metrics(const Scope& epoch) const;
   /// In `dir`, of a fold's files; empty where there are no folds.

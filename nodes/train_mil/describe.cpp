@@ -44,7 +44,9 @@ void TrainMil::describe(Description<TrainMil>& d) {
       .resumes()
       .input<BagEpoch>("bags")
       .output<SlideModels>("models");
-  d.option("dir", &TrainMil::dir, "folder for checkpoints, predictions and metrics")
+  d.option("dir", &TrainMil::dir,
+           "folder for checkpoints, predictions and metrics; one that has models of an earlier training in "
+           "more folds is refused")
       .required()
       .output_folder();
   d.option(

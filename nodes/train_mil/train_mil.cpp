@@ -23,22 +23,19 @@ namespace flowrun::torch_nodes {
 TrainMil::TrainMil() = default;
 TrainMil::~TrainMil() = default;
 
-std::string TrainMil::folder(std::size_t fold) const {
-  return fmt::format("fold_{}", fold);
-}
-
 void TrainMil::begin(const BagEpoch& epoch) {
   const BagSet& set = *epoch.set;
   if (set.dimensions > static_cast<std::uint64_t>(dimensions))
     throw Error(
         fmt::format("features have {} numbers a tile, but memory is reserved for {}: set dimensions to {}",
                     set.dimensions, dimensions, set.dimensions));
+  if (epoch.number == 0) refuse_other_models(dir, set.folds);
   keep_tensor_memory();
   model_thread_ = std::make_unique<ModelThread>(threads.value_or(threads_of_run_));
   set_ = epoch.set;
   for (std::size_t fold = 0; fold < set.folds; ++fold) {
     folds_.push_back(std::make_unique<BagTrainer>(*this, set_, fold));
-    if (epoch.number > 0) folds_.back()->resume(dir / folder(fold) / "last.pt");
+    if (epoch.number > 0) folds_.back()->resume(dir / fold_folder(fold) / "last.pt");
   }
 }
 
@@ -93,7 +90,7 @@ void TrainMil::take(const std::shared_ptr<const BagEpoch>& epoch, const Scope& s
     if (!folds_[fold]->is_over() && folds_[fold]->next_epoch() != epoch->number)
       throw Error(fmt::format(
           "epoch {} is to be trained, but {} is of epoch {}: run with --force to train anew",
-          epoch->number + 1, (dir / folder(fold) / "last.pt").string(), folds_[fold]->next_epoch()));
+          epoch->number + 1, (dir / fold_folder(fold) / "last.pt").string(), folds_[fold]->next_epoch()));
   for_each_bag(*epoch, scope, true, [&](std::size_t bag, const BagTiles& tiles) {
     for (const auto& fold : folds_)
       if (!fold->is_over() && fold->role(bag) == Role::train) fold->learn(bag, tiles);
@@ -115,7 +112,7 @@ void TrainMil::finish(Inputs& in, Outputs& out) {
     if (!trainer.is_over()) {
       model_thread_->run([&] {
         trainer.end();
-        hand_on_epoch(trainer, in.scope(), dir, folder(fold));
+        hand_on_epoch(trainer, in.scope(), dir, fold_folder(fold));
       });
       if (trainer.is_over())
         out.note(fmt::format("fold {} stopped early: no better {} in {} epochs", fold, metric_name(*this),
@@ -134,7 +131,7 @@ void TrainMil::finish(Inputs& in, Outputs& out) {
       in.scope().hand_on(dir, "metrics.json"),
       metrics_json(what, set_->seed, "slides", said, threads.value_or(threads_of_run_), in.scope()));
   for (std::size_t fold = 0; fold < said.size(); ++fold)
-    hand_on_judged(what, validated(said[fold]), in.scope(), dir, folder(fold));
+    hand_on_judged(what, validated(said[fold]), in.scope(), dir, fold_folder(fold));
   hand_on_judged(what, tested(said), in.scope(), dir);
 }
 
@@ -144,8 +141,9 @@ Packets TrainMil::finish_run(Inputs& in, Outputs&) {
   release_tensor_memory();
   return {1, [this](std::uint64_t, Outputs& out) {
             std::vector<std::filesystem::path> files;
-            for (std::size_t fold = 0; std::filesystem::exists(dir / folder(fold) / "best.pt"); ++fold)
-              files.push_back(dir / folder(fold) / "best.pt");
+            const std::size_t folds = folds_in(dir);
+            for (std::size_t fold = 0; fold < folds; ++fold)
+              files.push_back(dir / fold_folder(fold) / "best.pt");
             out.emit("models", read_slide_models(files));
           }};
 }

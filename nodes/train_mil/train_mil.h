@@ -33,7 +33,6 @@ struct TrainMil : GatherScopes, BagTrainingOptions {
  private:
   void take(const std::shared_ptr<const BagEpoch>& epoch, const Scope& scope);
   void begin(const BagEpoch& epoch);
-  std::string folder(std::size_t fold) const;
   /// With each of the epoch's bags, read beside each other and given in their order.
   template <class Work>
   void for_each_bag(const BagEpoch& epoch, const Scope& scope, bool training, const Work& work);

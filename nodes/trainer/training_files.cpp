@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "training_files.h"
 
+#include <flowrun/error.h>
+#include <fmt/format.h>
+
+#include <charconv>
+
 #include "history_files.h"
 #include "nodes/base/out_file.h"
 #include "trainer.h"
@@ -38,6 +43,37 @@ bool hand_on_epoch(const Trainer& trainer, const Scope& epoch, const fs::path& d
   draw_curves(history, hand_on("curves.svg"));
 #endif
   return is_best;
+}
+
+std::string fold_folder(std::size_t fold) {
+  return fmt::format("fold_{}", fold);
+}
+
+std::size_t folds_in(const fs::path& dir) {
+  std::size_t folds = 0;
+  while (fs::exists(dir / fold_folder(folds) / "best.pt")) ++folds;
+  return folds;
+}
+
+void refuse_other_models(const fs::path& dir, std::size_t folds) {
+  const auto refuse = [&](const fs::path& file) {
+    if (fs::exists(file))
+      throw Error(fmt::format(
+          "{} is of an earlier training and this one, {}, would not replace it: choose another `dir`, or "
+          "remove "
+          "what the earlier one left there",
+          file.string(),
+          folds > 0 ? fmt::format("in {} fold{}", folds, folds == 1 ? "" : "s") : "without folds"));
+  };
+  if (!fs::is_directory(dir)) return;
+  if (folds > 0) refuse(dir / "best.pt");
+  for (const auto& entry : fs::directory_iterator(dir)) {
+    const std::string name = entry.path().filename().string();
+    std::size_t fold = 0;
+    if (!name.starts_with("fold_")) continue;
+    std::from_chars(name.data() + 5, name.data() + name.size(), fold);
+    if (name == fold_folder(fold) && fold >= folds) refuse(entry.path() / "best.pt");
+  }
 }
 
 }  // namespace flowrun::torch_nodes

@@ -3,6 +3,7 @@
 
 #include <flowrun/scope.h>
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 
@@ -15,5 +16,15 @@ class Trainer;
 /// PLplot. Returns whether the epoch is the best so far, of which best.pt is.
 bool hand_on_epoch(const Trainer& trainer, const Scope& epoch, const std::filesystem::path& dir,
                    const std::filesystem::path& folder = {});
+
+/// The folder of a fold's files, in the output folder: fold_K.
+std::string fold_folder(std::size_t fold);
+
+/// How many folds have a best.pt in `dir`, counted from fold_0 on.
+std::size_t folds_in(const std::filesystem::path& dir);
+
+/// Throws Error when `dir` holds models of an earlier training that this one, in so many folds (0: without),
+/// would not replace: readers would take them for its own.
+void refuse_other_models(const std::filesystem::path& dir, std::size_t folds);
 
 }  // namespace flowrun::torch_nodes

@@ -4,6 +4,7 @@
 import csv
 import json
 import random
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -239,6 +240,26 @@ nodes:
         tested = [set(torch.load(self.at / f"out/fold_{fold}/predictions.pt")["slides"]) for fold in range(3)]
         self.assertEqual({name for part in tested for name in part}, {f"s{i}" for i in range(6)})
         self.assertEqual([len(part) for part in tested], [4, 4, 4])  # of each class one to test and one to validate with
+
+    def test_models_of_another_training_are_not_passed_on(self):
+        exported = "  file: {type: export, from: model, dir: exported}\n"
+        plain, folds = "train_csv: train.csv, count: 1", "train_csv: train.csv, folds: %d, count: 1"
+        refused = lambda file: f"{file} is of an earlier training and this one, .* folds?, would not replace it: choose another `dir`"
+        self.write(plain)
+        self.run_graph("plain")
+        self.write(folds % 3)
+        self.assertRegex(self.run_graph("plain", expect=1), refused("plain/best.pt"))
+        self.assertFalse((self.at / "plain/fold_0").exists())
+        self.run_graph("folds")
+        self.write(plain)
+        self.assertRegex(self.run_graph("folds", expect=1), refused("folds/fold_[012]/best.pt"))
+        self.write(folds % 2)
+        self.assertRegex(self.run_graph("folds", expect=1), refused("folds/fold_2/best.pt"))
+        shutil.rmtree(self.at / "folds/fold_2")
+        self.run_graph("folds")
+        self.write(folds % 2, more=exported)  # where nothing is left to train
+        self.assertIn("a model is trained for each of 2 folds, so there is not one to pass on", self.run_graph("folds", expect=1))
+        self.assertFalse((self.at / "exported").exists() and any((self.at / "exported").glob("*.pt")))
 
     def test_mistakes(self):
         for epochs, wanted in (

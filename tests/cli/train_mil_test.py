@@ -4,6 +4,7 @@
 import collections
 import json
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -184,6 +185,14 @@ class Mil(CohortTest):
         self.assertEqual((ended.out + ended.err).count("test has no slide of class 'b'"), 1)
         err = self.train(place, out="auto", bags="folds: 3", model="class_weights: auto", code=FAILED).err
         self.assertRegex(err, r"fold \d: class 'b' is never drawn, so class_weights: auto cannot weigh it")
+
+    def test_models_of_more_folds_are_not_passed_on(self):
+        place = self.cohort()
+        self.train(place, bags="folds: 3", count=1)
+        err = self.train(place, bags="folds: 2", count=1, code=FAILED).err
+        self.assertRegex(err, r"fold_2/best\.pt is of an earlier training and this one, in 2 folds, would not replace it")
+        shutil.rmtree(place / "out/fold_2")
+        self.train(place, bags="folds: 2", count=1)
 
     def test_stops_when_all_folds_have(self):
         place = self.cohort()
