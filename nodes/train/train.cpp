@@ -141,7 +141,6 @@ void Train::write_metrics(const Scope& epoch) const {
   for (std::uint64_t fold = 0; fold < fold_; ++fold)
     all.push_back(read_evaluated(dir / folder(fold) / "predictions.pt"));
   all.push_back(trainer_->evaluated());
-  if (std::ranges::all_of(all, [](const auto& of_fold) { return of_fold.empty(); })) return;
   wsi::write_file(
       epoch.hand_on(dir, "metrics.json"),
       metrics_json(trainer_->task(), static_cast<std::uint64_t>(seed), "tiles", all, model_threads(), epoch));

@@ -182,6 +182,14 @@ class Folds(unittest.TestCase):
             best = min(csv.DictReader(file), key=lambda row: float(row["loss"]))
         self.assertAlmostEqual(all["folds"][0]["val"]["accuracy"]["value"], float(best["accuracy"]), 6)
 
+    def test_metrics_of_an_older_run_do_not_stay(self):
+        self.write("train_csv: train.csv, val_csv: test.csv, count: 1")
+        self.run_graph()
+        self.assertIn("val", json.loads((self.at / "out/metrics.json").read_text())["folds"][0])
+        self.write("train_csv: train.csv, count: 1")
+        self.run_graph()
+        self.assertEqual(json.loads((self.at / "out/metrics.json").read_text()), {"task": "classification", "folds": [{"fold": 0}]})
+
     def test_killed_anywhere_it_goes_on_to_the_same_bytes(self):
         self.write("train_csv: train.csv, test_csv: test.csv, folds: 3, count: 4", "mixup: 0.4, ema: 0.9, patience: 2")
         self.run_graph("whole")
