@@ -195,6 +195,7 @@ BagSet Bags::set_of(const std::vector<LabelledBag>& bags, std::uint64_t dimensio
   if (max_tiles) set.max_tiles = static_cast<std::uint64_t>(*max_tiles);
   if (targets.empty()) set.classes = classes.empty() ? classes_of(bags) : classes;
   for (const LabelledBag& entry : bags) {
+    set.with_patients |= !entry.label.patient.empty();
     Bag& bag = set.bags.emplace_back(entry.bag);
     set.target_values.insert(set.target_values.end(), entry.label.targets.begin(), entry.label.targets.end());
     if (!targets.empty()) continue;

@@ -29,6 +29,7 @@ struct BagSet {
   std::vector<std::string> classes;  ///< names; none: there are targets
   std::vector<std::string> targets;  ///< names of numbers to be predicted
   std::vector<float> target_values;  ///< by bag, then by target
+  bool with_patients = false;        ///< else each slide is taken as of one of its own
   std::size_t folds = 1;
   std::uint64_t epochs = 1;
   std::uint64_t seed = 0;

@@ -55,12 +55,6 @@ NamedTensors learnt(const ImageTrainingOptions& options, const Network& network)
   return out;
 }
 
-/// What is drawn as a whole: a patient, or a slide, or an image, of whatever more is not known.
-std::string patient_of(const SampleOrigin& sample) {
-  if (!sample.patient.empty()) return sample.patient;
-  return sample.slide.empty() ? fmt::format("sample {}", sample.number) : sample.slide;
-}
-
 /// A count, or null where it is not known.
 nlohmann::ordered_json known(std::uint64_t count) {
   return count > 0 ? nlohmann::ordered_json(count) : nlohmann::ordered_json();
@@ -219,7 +213,7 @@ void ImageTrainer::validate(const Batch& batch, const at::Tensor& targets) {
   }
   batch.test ? test(outputs, targets, slides) : score(outputs, targets, slides);
   for (const SampleOrigin& sample : origins)
-    now_.push_back({sample.number, patient_of(sample), batch.test, sample.held_out, {}});
+    now_.push_back({sample.number, sample.patient, batch.test, sample.held_out, {}});
 }
 
 void ImageTrainer::end() {

@@ -6,7 +6,6 @@
 #include <flowrun/torch/model.h>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "image_trainer.h"
@@ -116,7 +115,7 @@ void Train::take(const Batch& batch) {
 void Train::finish(Inputs& in, Outputs& out) {
   if (!trainer_) return;
   const bool wanted = !over_ || !over_->stop_requested();
-  if (!in.scope().failed() && wanted) end_epoch(in);
+  if (!in.scope().failed() && wanted) end_epoch(in, out);
   for (std::string& note : trainer_->take_notes()) out.note(std::move(note));
   if (in.scope().failed() || !wanted || !trainer_->is_over()) return;
   over_ ? static_cast<void>(over_->request_stop()) : out.end_scopes();
@@ -124,19 +123,19 @@ void Train::finish(Inputs& in, Outputs& out) {
                        over_ ? fmt::format("fold {}: ", fold_) : "", metric_name(*this), *patience));
 }
 
-void Train::end_epoch(Inputs& in) {
+void Train::end_epoch(Inputs& in, Outputs& out) {
   model_thread().run([&] {
     trainer_->end();
     if (!hand_on_epoch(*trainer_, in.scope(), dir, folder(fold_))) return;
     write_evaluated(in.scope().hand_on(dir, folder(fold_) / "predictions.pt"), trainer_->evaluated());
     hand_on_judged(trainer_->task(), trainer_->judged(), in.scope(), dir, folder(fold_));
   });
-  if (is_last_ || trainer_->is_over()) write_metrics(in.scope());
+  if (is_last_ || trainer_->is_over()) write_metrics(in.scope(), out);
   idle_since_ = {};  // between epochs nobody waits for batches
 }
 
 /// Of this fold, and those before it.
-void Train::write_metrics(const Scope& epoch) const {
+void Train::write_metrics(const Scope& epoch, Outputs& out) {
   std::vector<std::vector<Evaluated>> all;
   for (std::uint64_t fold = 0; fold < fold_; ++fold)
     all.push_back(read_evaluated(dir / folder(fold) / "predictions.pt"));
@@ -144,6 +143,8 @@ void Train::write_metrics(const Scope& epoch) const {
   wsi::write_file(
       epoch.hand_on(dir, "metrics.json"),
       metrics_json(trainer_->task(), static_cast<std::uint64_t>(seed), "tiles", all, model_threads(), epoch));
+  if (std::string text = said_of_draws("tiles", all); !text.empty() && !std::exchange(told_of_draws_, true))
+    out.note(std::move(text));
   if (folds_ > 0) hand_on_judged(trainer_->task(), tested(all), epoch, dir);
 }
 

@@ -38,8 +38,8 @@ struct Train : GatherScopes, ImageTrainingOptions {
   void begin(const Batch& batch);
   void take(const Batch& batch);
   void check_passes_one(std::uint64_t folds) const;
-  void end_epoch(Inputs& in);
-  void write_metrics(const Scope& epoch) const;
+  void end_epoch(Inputs& in, Outputs& out);
+  void write_metrics(const Scope& epoch, Outputs& out);
   /// In `dir`, of a fold's files; empty where there are no folds.
   std::filesystem::path folder(std::uint64_t fold) const;
   int model_threads() const;
@@ -63,6 +63,7 @@ struct Train : GatherScopes, ImageTrainingOptions {
   std::uint64_t fold_ = 0, folds_ = 0;            // of what the trainer trains
   std::shared_ptr<const std::stop_source> over_;  // of the fold; null without folds
   bool is_last_ = false;                          // the epoch under way
+  bool told_of_draws_ = false;                    // that they are not of patients
   double busy_seconds_ = 0, waiting_seconds_ = 0;
   std::uint64_t images_ = 0;
   std::chrono::steady_clock::time_point idle_since_{};

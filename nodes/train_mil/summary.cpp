@@ -62,8 +62,8 @@ std::vector<std::vector<Evaluated>> evaluated(const BagSet& set, const std::vect
     auto& of_fold = all.emplace_back();
     for (const BagPrediction& one : folds[fold]) {
       const Bag& bag = set.bags[one.bag];
-      of_fold.push_back(
-          {one.bag, bag.patient, bag.roles[fold] == Role::test, bag.is_tested_only(), scored(set, one)});
+      of_fold.push_back({one.bag, set.with_patients ? bag.patient : "", bag.roles[fold] == Role::test,
+                         bag.is_tested_only(), scored(set, one)});
     }
   }
   return all;

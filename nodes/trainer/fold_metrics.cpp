@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fold_metrics.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <functional>
 #include <map>
@@ -19,11 +21,26 @@ namespace {
 using nlohmann::ordered_json;
 constexpr int draws = 1000;
 constexpr double outside = 0.025;  // of the interval, on each side
+constexpr double least_with_value = 0.95;
 
+/// What is drawn as a whole: a patient, or a slide, or a sample, of whatever more is not known.
+enum class Drawn : std::uint8_t { patients, slides, samples };
+using Patient = std::pair<Drawn, std::string>;
 /// Samples by patient.
-using Patients = std::map<std::string, std::vector<Scored>>;
+using Patients = std::map<Patient, std::vector<Scored>>;
 /// Metrics by name.
 using Named = std::vector<std::pair<std::string, std::optional<double>>>;
+
+Patient patient_of(const Evaluated& one) {
+  if (!one.patient.empty()) return {Drawn::patients, one.patient};
+  if (!one.scored.slide.empty()) return {Drawn::slides, one.scored.slide};
+  return {Drawn::samples, fmt::format("sample {}", one.sample)};
+}
+
+/// What the least known are drawn by.
+std::string name_of(Drawn drawn, const std::string& samples_are) {
+  return drawn == Drawn::patients ? "patients" : drawn == Drawn::slides ? "slides" : samples_are;
+}
 
 std::vector<Scored> all_of(const Patients& patients) {
   std::vector<Scored> all;
@@ -83,11 +100,16 @@ ordered_json with_intervals(const Task& task, const Draws& how, const Patients& 
                             const std::string& samples_are) {
   const std::vector<Scored> all = all_of(patients);
   auto drawn = drawn_metrics(task, how, patients, all.size());
-  ordered_json out{{samples_are, all.size()}, {"patients", patients.size()}};
+  ordered_json out{{samples_are, all.size()}};
+  const Drawn drawn_are = patients.rbegin()->first.first;
+  if (drawn_are == Drawn::patients) out["patients"] = patients.size();
+  out["drawn"] = name_of(drawn_are, samples_are);
+  out["draws_of"] = patients.size();
   for (const auto& [name, value] : sample_metrics(task, all)) {
     ordered_json& entry = out[name] = {{"value", or_null(value)}, {"interval", nullptr}};
     std::vector<double>& values = drawn[name];
-    if (!value || values.empty()) continue;
+    if (!value || patients.size() < 2 || static_cast<double>(values.size()) < least_with_value * draws)
+      continue;
     std::ranges::sort(values);
     const auto at = [&](double share) {
       return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1) + 0.5)];
@@ -115,7 +137,8 @@ ordered_json judged(const Task& task, const Draws& how, const Patients& patients
   if (slides.empty()) return out;
   const ordered_json of_slides = with_intervals(task, how, slides, "slides");
   for (const auto& [name, value] : of_slides.items())
-    if (name != "patients") out[name == "slides" ? name : "slide_" + name] = value;
+    if (name != "patients" && name != "drawn" && name != "draws_of")
+      out[name == "slides" ? name : "slide_" + name] = value;
   return out;
 }
 
@@ -143,7 +166,7 @@ std::map<std::string, Patients> together(const std::vector<std::vector<Evaluated
     Thresholds& thresholds = means[mean];
     if (!thresholds && !mean.empty()) thresholds = std::make_shared<const std::vector<double>>(mean);
     sum.of.scored.thresholds = thresholds;
-    out[sum.of.held_out ? "held_out" : "pooled_test"][sum.of.patient].push_back(std::move(sum.of.scored));
+    out[sum.of.held_out ? "held_out" : "pooled_test"][patient_of(sum.of)].push_back(std::move(sum.of.scored));
   }
   return out;
 }
@@ -175,7 +198,7 @@ std::string metrics_json(const Task& task, std::uint64_t seed, const std::string
     for (const bool test : {false, true}) {
       Patients patients;
       for (const Evaluated& one : folds[fold])
-        if (one.test == test) patients[one.patient].push_back(one.scored);
+        if (one.test == test) patients[patient_of(one)].push_back(one.scored);
       if (!patients.empty()) entry[test ? "test" : "val"] = judged(task, how, patients, samples_are);
     }
     out["folds"].push_back(std::move(entry));
@@ -185,6 +208,17 @@ std::string metrics_json(const Task& task, std::uint64_t seed, const std::string
     if (const auto of = all.find(name); of != all.end())
       out[name] = judged(task, how, of->second, samples_are);
   return out.dump(2) + "\n";
+}
+
+std::string said_of_draws(const std::string& samples_are, const std::vector<std::vector<Evaluated>>& folds) {
+  Drawn least = Drawn::patients;
+  for (const auto& fold : folds)
+    for (const Evaluated& one : fold) least = std::max(least, patient_of(one).first);
+  if (least == Drawn::patients) return {};
+  return fmt::format(
+      "intervals in metrics.json draw {}, as patients are not known, and are too narrow where several are of "
+      "one patient: add the column patient",
+      name_of(least, samples_are));
 }
 
 }  // namespace flowrun::torch_nodes

@@ -14,7 +14,7 @@ namespace flowrun::torch_nodes {
 /// What the model of a fold says of a sample that it was not trained with.
 struct Evaluated {
   std::uint64_t sample = 0;  ///< its number, the same in all folds
-  std::string patient;       ///< or what else is drawn as a whole
+  std::string patient;       ///< empty: not known
   bool test = false;         ///< else for validation
   bool held_out = false;     ///< all folds test it
   Scored scored;
@@ -30,10 +30,15 @@ std::vector<Scored> tested(const std::vector<std::vector<Evaluated>>& folds);
 /// Metrics of validation ("val") and "test" by fold, and of all folds' test samples together, each sample
 /// once, by the mean of the folds that tested it, and of their thresholds: those that some folds trained with
 /// (pooled_test), and those that all tested (held_out). Each has an interval of 95 % by 1,000 draws of
-/// patients with replacement (Efron and Tibshirani 1993), seeded. `samples_are`: "slides", or "tiles", of
+/// patients with replacement (Efron and Tibshirani 1993), seeded; of slides, or samples, where more is not
+/// known, as "drawn" says with "draws_of", their number. It is null where fewer than two are drawn, or less
+/// than 95 % of the draws have a value. `samples_are`: "slides", or "tiles", of
 /// which those of the same slide are also judged by their mean, as slide_*. JSON. Draws are computed on so
 /// many threads; once `scope` has failed what it gives means nothing.
 std::string metrics_json(const Task& task, std::uint64_t seed, const std::string& samples_are,
                          const std::vector<std::vector<Evaluated>>& folds, int threads, const Scope& scope);
+
+/// What a user should know of the intervals when samples' patients are not known; else nothing.
+std::string said_of_draws(const std::string& samples_are, const std::vector<std::vector<Evaluated>>& folds);
 
 }  // namespace flowrun::torch_nodes

@@ -82,11 +82,11 @@ class Folds(unittest.TestCase):
         return done.stdout + done.stderr
 
     def said(self, folder):
-        """By number of the sample: patient, test, held out, target, probability of the second class."""
+        """By number of the sample: patient (or slide, or sample), test, held out, target, probability of the second class."""
         all = torch.load(self.at / folder / "predictions.pt")
         return {
-            n.item(): (all["patients"][p], bool(t), bool(h), int(y[0]), q[1].item())
-            for n, p, t, h, y, q in zip(*(all[name] for name in ("number", "patient", "test", "held_out", "target", "predicted")))
+            n.item(): (all["patients"][p] or all["slides"][s] or f"sample {n}", bool(t), bool(h), int(y[0]), q[1].item())
+            for n, p, s, t, h, y, q in zip(*(all[name] for name in ("number", "patient", "slide", "test", "held_out", "target", "predicted")))
         }
 
     def test_whole_patients_are_dealt_and_each_is_tested_once(self):
@@ -130,17 +130,22 @@ class Folds(unittest.TestCase):
         pairs = p[y == 1][:, None].astype(float) - p[y == 0][None, :]
         return np.mean((p > 0.5) == y), ((pairs > 0) + 0.5 * (pairs == 0)).mean() if pairs.size else None
 
-    def check(self, found, samples, seed=7):
+    def check(self, found, samples, seed=7, drawn_are="patients"):
         patients = sorted({s[0] for s in samples})
-        self.assertEqual((found["tiles"], found["patients"]), (len(samples), len(patients)))
+        self.assertEqual((found["tiles"], found["drawn"], found["draws_of"]), (len(samples), drawn_are, len(patients)))
+        self.assertEqual(found.get("patients"), len(patients) if drawn_are == "patients" else None)
         accuracy, auc = self.metrics(samples)
         self.assertAlmostEqual(found["accuracy"]["value"], accuracy, 6)
         if auc is not None:
             self.assertAlmostEqual(found["auc"]["value"], auc, 6)
-        draw, drawn = SplitMix64(seed, len(patients)), []
+        draw, drawn, of_both_classes = SplitMix64(seed, len(patients)), [], 0
         for _ in range(1000):
             picked = [patients[draw.below(len(patients))] for _ in patients]
             drawn.append(np.mean([(s[4] > 0.5) == s[3] for name in picked for s in samples if s[0] == name]))
+            of_both_classes += len({s[3] for s in samples if s[0] in picked}) == 2
+        self.assertEqual(found["auc"]["interval"] is None, of_both_classes < 950 or len(patients) < 2)
+        if len(patients) < 2:
+            return self.assertIsNone(found["accuracy"]["interval"])
         drawn.sort()
         np.testing.assert_allclose(found["accuracy"]["interval"], [drawn[int(0.025 * 999 + 0.5)], drawn[int(0.975 * 999 + 0.5)]], atol=1e-9)
 
@@ -181,6 +186,28 @@ class Folds(unittest.TestCase):
         with open(self.at / "out/metrics.csv") as file:
             best = min(csv.DictReader(file), key=lambda row: float(row["loss"]))
         self.assertAlmostEqual(all["folds"][0]["val"]["accuracy"]["value"], float(best["accuracy"]), 6)
+
+    def test_what_is_drawn_is_told_where_patients_are_not_known(self):
+        told = "intervals in metrics.json draw %s, as patients are not known, and are too narrow"
+        for columns, drawn in ((("path", "label", "slide"), "slides"), (("path", "label"), "tiles")):
+            for name, rows in (("some.csv", self.rows[12:]), ("val.csv", self.rows[:12]), ("test.csv", self.held_out)):
+                self.table(name, rows, columns)
+            self.write("train_csv: some.csv, val_csv: val.csv, test_csv: test.csv, count: 2", "seed: 7")
+            self.assertEqual(self.run_graph(drawn).count(told % drawn), 1)
+            said, all = self.said(drawn).values(), json.loads((self.at / drawn / "metrics.json").read_text())
+            self.check(all["folds"][0]["val"], [s for s in said if not s[1]], drawn_are=drawn)
+            self.check(all["held_out"], [s for s in said if s[1]], drawn_are=drawn)
+        self.table("some.csv", self.rows, ("path", "label", "slide"))
+        self.write("train_csv: some.csv, folds: 2, count: 1")
+        self.assertEqual(self.run_graph("in_folds").count(told % "slides"), 1)
+        self.write("train_csv: all.csv, folds: 2, count: 1")
+        self.assertNotIn("intervals", self.run_graph("of_patients"))
+
+    def test_one_patient_has_no_interval(self):
+        self.table("test.csv", self.rows[-4:])
+        self.write("train_csv: train.csv, test_csv: test.csv, count: 1", "seed: 7")
+        self.run_graph()
+        self.check(json.loads((self.at / "out/metrics.json").read_text())["held_out"], list(self.said("out").values()))
 
     def test_metrics_of_an_older_run_do_not_stay(self):
         self.write("train_csv: train.csv, val_csv: test.csv, count: 1")
