@@ -172,14 +172,10 @@ std::vector<bool> Epochs::validation_rows(const Samples& samples, const Parts& p
   return rows;
 }
 
-/// Of a training without folds those for validation, and what is to be told of them.
 RowRoles Epochs::roles(const Samples& samples, const ClassLabels& names, const Parts& parts,
                        std::vector<std::string>& said) const {
   if (!is_in_folds()) {
-    const std::vector<bool> rows = validation_rows(samples, parts);
-    if (std::string overlap = said_of_overlap(samples, rows); !overlap.empty())
-      said.push_back(std::move(overlap));
-    return {rows, parts.first_test};
+    return {validation_rows(samples, parts), parts.first_test};
   }
   std::vector<std::uint32_t> labels;
   if (is_of_classes())
@@ -199,6 +195,7 @@ Scopes Epochs::open(Inputs& in) {
         "sampling: balanced draws each class equally often, but samples have no labels of two classes");
   std::vector<std::string> said;
   RowRoles roles = this->roles(*samples, names, parts, said);
+  for (std::string& text : said_of_overlap(*samples, roles, is_in_folds())) said.push_back(std::move(text));
 
   Epoch common;
   std::vector<SlideFile> files;

@@ -4,59 +4,100 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
+#include <array>
+#include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <set>
+#include <unordered_map>
+
+#include "nodes/base/random.h"
 
 namespace flowrun::wsi {
 
 namespace {
 
-/// Names of one kind that samples for validation have, and those of them that are trained with.
-struct Names {
-  const char* kind;
-  std::set<std::string> validation{}, both{};
-
-  void add(const std::string& name, bool for_validation) {
-    if (name.empty()) return;
-    if (for_validation)
-      validation.insert(name);
-    else if (validation.contains(name))
-      both.insert(name);
-  }
+/// Parts that should share nothing, and what it means if they do.
+struct Parts {
+  Role one, other;
+  const char* are;
+  const char* means;
 };
+constexpr std::array<Parts, 3> pairs{{
+    {Role::train, Role::validation, "to train and to validate with",
+     "validation does not show what the model does on new ones"},
+    {Role::train, Role::test, "to train with and to test",
+     "the test does not show what the model does on new ones"},
+    {Role::validation, Role::test, "to validate with and to test",
+     "the best epoch is chosen by what is tested"},
+}};
+/// Names that the parts of each pair share.
+using Shared = std::array<std::set<std::string>, pairs.size()>;
+/// The name of a row's image, slide or patient; empty where it has none.
+using NameOf = std::string (*)(const Samples&, const Samples::Row&);
 
-std::string image_of(const Samples::Row& row) {
+std::string image_of(const Samples&, const Samples::Row& row) {
   if (row.image.empty()) return {};
   std::error_code unknown;  // an error later, of the sample
   const auto path = std::filesystem::weakly_canonical(row.image, unknown);
   return unknown ? row.image : path.string();
 }
 
+std::string slide_of(const Samples& samples, const Samples::Row& row) {
+  return samples.slides[row.slide].file.name;
+}
+
+std::string patient_of(const Samples& samples, const Samples::Row& row) {
+  return samples.slides[row.slide].patient;
+}
+
+Shared shared_names(const Samples& samples, const RowRoles& roles, NameOf name_of) {
+  std::vector<std::uint64_t> keys;  // of names, which take more memory; 0: none
+  for (const Samples::Row& row : samples.rows) {
+    const std::string name = name_of(samples, row);
+    keys.push_back(name.empty() ? 0 : mix(1, name));
+  }
+  Shared shared;
+  for (std::size_t fold = 0; fold < roles.folds(); ++fold) {
+    std::unordered_map<std::uint64_t, std::array<bool, 4>> parts;  // whether a name is in it, by Role
+    for (const bool training : {false, true})                      // last, as these are most
+      for (std::size_t row = 0; row < keys.size(); ++row) {
+        const Role role = roles.of(row, fold);
+        if (keys[row] == 0 || role == Role::none || (role == Role::train) != training) continue;
+        if (training && !parts.contains(keys[row])) continue;
+        auto& in = parts[keys[row]];
+        in[static_cast<std::size_t>(role)] = true;
+        for (std::size_t i = 0; i < pairs.size(); ++i)
+          if ((role == pairs[i].one || role == pairs[i].other) &&
+              in[static_cast<std::size_t>(pairs[i].one)] && in[static_cast<std::size_t>(pairs[i].other)])
+            shared[i].insert(name_of(samples, samples.rows[row]));
+      }
+  }
+  return shared;
+}
+
 }  // namespace
 
-std::string said_of_overlap(const Samples& samples, const std::vector<bool>& validation) {
-  if (std::ranges::none_of(validation, std::identity())) return {};
-  Names images{"image"}, slides{"slide"}, patients{"patient"};
-  for (const bool now : {true, false})  // those for validation first, as they are fewer
-    for (std::size_t i = 0; i < samples.rows.size(); ++i) {
-      if (validation[i] != now) continue;
-      const Samples::SlideEntry& slide = samples.slides[samples.rows[i].slide];
-      images.add(image_of(samples.rows[i]), now);
-      slides.add(slide.file.name, now);
-      patients.add(slide.patient, now);
-    }
-  std::vector<std::string> shared;
-  for (const Names* names : {&images, &slides, &patients})
-    if (const auto& both = names->both; !both.empty())
-      shared.push_back(
-          fmt::format("{} {}{} ({})", both.size(), names->kind, both.size() == 1 ? "" : "s", *both.begin()));
-  if (shared.empty()) return {};
-  return fmt::format(
-      "samples to train and to validate with share {}: validation does not show what the model does on new "
-      "ones",
-      fmt::join(shared, ", "));
+std::vector<std::string> said_of_overlap(const Samples& samples, const RowRoles& roles, bool in_folds) {
+  if (roles.evaluated() == 0) return {};
+  std::array<std::vector<std::string>, pairs.size()> found;
+  const auto add = [&](const char* kind, NameOf name_of) {
+    const Shared shared = shared_names(samples, roles, name_of);
+    for (std::size_t i = 0; i < pairs.size(); ++i)
+      if (const auto& both = shared[i]; !both.empty())
+        found[i].push_back(
+            fmt::format("{} {}{} ({})", both.size(), kind, both.size() == 1 ? "" : "s", *both.begin()));
+  };
+  add("image", image_of);
+  if (!in_folds) {
+    add("slide", slide_of);
+    add("patient", patient_of);
+  }
+  std::vector<std::string> said;
+  for (std::size_t i = 0; i < pairs.size(); ++i)
+    if (!found[i].empty())
+      said.push_back(
+          fmt::format("samples {} share {}: {}", pairs[i].are, fmt::join(found[i], ", "), pairs[i].means));
+  return said;
 }
 
 }  // namespace flowrun::wsi

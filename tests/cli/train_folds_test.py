@@ -253,6 +253,15 @@ class Folds(unittest.TestCase):
         for fold in range(2):
             self.assertEqual({(s[0], s[1], s[2]) for s in self.said(f"out/fold_{fold}").values()}, {(f"P{4 + fold}", False, False), ("P8", True, True)})
 
+    def test_what_parts_without_folds_share_is_told(self):
+        self.table("some.csv", self.rows[12:-4])
+        self.table("val.csv", self.rows[:8])
+        self.table("test.csv", [*self.rows[:1], *self.rows[-4:]])
+        self.write("train_csv: some.csv, val_csv: val.csv, test_csv: test.csv, count: 1")
+        told = self.run_graph()
+        self.assertRegex(told, r"samples to validate with and to test share 1 image \(.*p0s0t0\.png\), 1 slide \(p0s0\), 1 patient \(P0\): the best epoch is chosen by what is tested")
+        self.assertNotIn("samples to train", told)
+
     def test_folds_of_slides_in_the_graph(self):
         for i in range(6):
             subprocess.run([support.program(), "synth", f"s{i}.svs", "--width", "600", "--height", "500", "--seed", str(i + 1)], cwd=self.at, check=True)
