@@ -213,6 +213,7 @@ BagSet Bags::set_of(const std::vector<LabelledBag>& bags, std::uint64_t dimensio
     if (const auto unknown = wsi::read_splits(files, members, bag_name); !unknown.empty())
       said.push_back(fmt::format("{} slides of {} have no features or label: {}", unknown.size(),
                                  splits->string(), wsi::some_of(unknown)));
+    for (std::string& text : wsi::said_of_unused(members, set.folds)) said.push_back(std::move(text));
   } else {
     set.folds = static_cast<std::size_t>(folds.value_or(5));
     const auto without = wsi::deal_folds(members, set.folds, validation, set.seed);
@@ -221,7 +222,7 @@ BagSet Bags::set_of(const std::vector<LabelledBag>& bags, std::uint64_t dimensio
           fmt::format("{} slides in {} are left out of training, as {} has others of their patients: {}",
                       without.size(), labels.string(), test_labels->string(), wsi::some_of(without)));
   }
-  for (std::string& text : wsi::said_of_folds(members, set.folds, set.classes))
+  for (std::string& text : wsi::said_of_folds(members, set.folds, set.classes, splits || validation > 0))
     said.push_back(std::move(text));
   return set;
 }

@@ -70,6 +70,7 @@ RowRoles::RowRoles(const Samples& samples, const std::vector<std::uint32_t>& lab
     if (const auto unknown = read_splits(files, members, slide_stem); !unknown.empty())
       said.push_back(fmt::format("{} slides of {} have no samples: {}", unknown.size(),
                                  options.splits->string(), some_of(unknown)));
+    for (std::string& text : said_of_unused(members, folds_)) said.push_back(std::move(text));
   } else {
     folds_ = options.folds;
     const auto left_out = deal_folds(members, folds_, options.validation, options.seed);
@@ -79,7 +80,8 @@ RowRoles::RowRoles(const Samples& samples, const std::vector<std::uint32_t>& lab
           fmt::format("{} slides are left out of training, as test_csv has others of their patients: {}",
                       slides.size(), some_of({slides.begin(), slides.end()})));
   }
-  for (std::string& text : said_of_folds(members, folds_, classes)) said.push_back(std::move(text));
+  for (std::string& text : said_of_folds(members, folds_, classes, options.splits || options.validation > 0))
+    said.push_back(std::move(text));
 }
 
 std::vector<std::uint32_t> RowRoles::rows(Role role, std::size_t fold) const {

@@ -14,6 +14,7 @@
 #include "csv.h"
 #include "label_text.h"
 #include "nodes/base/random.h"
+#include "some_of.h"
 
 namespace flowrun::wsi {
 namespace {
@@ -151,8 +152,24 @@ std::vector<std::string> read_splits(const std::vector<std::filesystem::path>& f
   return {unknown.begin(), unknown.end()};
 }
 
+std::vector<std::string> said_of_unused(FoldMembers members, std::size_t folds) {
+  std::map<std::vector<std::string>, std::vector<std::size_t>> unused;  // folds by slides
+  for (std::size_t fold = 0; fold < folds; ++fold) {
+    std::set<std::string> slides;  // each may be there by class
+    for (const FoldMember* member : members)
+      if (member->roles[fold] == Role::none) slides.insert(member->slide);
+    if (!slides.empty()) unused[{slides.begin(), slides.end()}].push_back(fold);
+  }
+  std::vector<std::string> said;
+  for (const auto& [slides, in] : unused)
+    said.push_back(fmt::format("{} slide{} in no part of fold{} {}: {}", slides.size(),
+                               slides.size() == 1 ? " is" : "s are", in.size() == 1 ? "" : "s",
+                               fmt::join(in, ", "), some_of(slides)));
+  return said;
+}
+
 std::vector<std::string> said_of_folds(FoldMembers members, std::size_t folds,
-                                       const std::vector<std::string>& classes) {
+                                       const std::vector<std::string>& classes, bool with_validation) {
   std::vector<std::string> said;
   std::map<std::string, std::vector<std::size_t>> left_out;  // "training has no slide of class 'x'": folds
   std::set<std::string> torn;
@@ -166,6 +183,8 @@ std::vector<std::string> said_of_folds(FoldMembers members, std::size_t folds,
         torn.insert(member->patient);
     }
     if (!labels.contains(Role::train)) throw Error(fmt::format("fold {} has nothing to train with", fold));
+    if (with_validation && !labels.contains(Role::validation))
+      left_out["there is nothing to validate with, so the last epoch counts as the best"].push_back(fold);
     for (const auto& [role, what] :
          {std::pair{Role::train, "training"}, {Role::validation, "validation"}, {Role::test, "test"}})
       for (std::uint32_t label = 0; label < classes.size(); ++label)

@@ -46,9 +46,13 @@ std::vector<std::filesystem::path> split_files(const std::filesystem::path& plac
 std::vector<std::string> read_splits(const std::vector<std::filesystem::path>& files, FoldMembers members,
                                      std::string (*slide_name)(std::string_view));
 
-/// What a user should know of the folds: patients with two roles in one, classes that one leaves out.
-/// `classes`: their names; none: labels mean nothing. Throws Error when a fold has nothing to train with.
+/// What a user should know of slides that have no role in a fold of splits.
+std::vector<std::string> said_of_unused(FoldMembers members, std::size_t folds);
+
+/// What a user should know of the folds: patients with two roles in one, classes that one leaves out, and, if
+/// one should have it, that there is no validation. `classes`: their names; none: labels mean nothing. Throws
+/// Error when a fold has nothing to train with.
 std::vector<std::string> said_of_folds(FoldMembers members, std::size_t folds,
-                                       const std::vector<std::string>& classes);
+                                       const std::vector<std::string>& classes, bool with_validation);
 
 }  // namespace flowrun::wsi

@@ -253,6 +253,15 @@ class Folds(unittest.TestCase):
         for fold in range(2):
             self.assertEqual({(s[0], s[1], s[2]) for s in self.said(f"out/fold_{fold}").values()}, {(f"P{4 + fold}", False, False), ("P8", True, True)})
 
+    def test_slides_and_images_that_splits_leave_out_or_share_are_told(self):
+        self.table("all.csv", [*self.rows, ["p0s0t0.png", "a", "copy", "P20"]])
+        (self.at / "splits_0.csv").write_text("train,val,test\n" + "".join(f"p{i}s0,,\n" for i in range(6)) + ",,copy\n,,p6s0\n")
+        self.write("train_csv: all.csv, splits: splits_0.csv, count: 1")
+        told = self.run_graph()
+        self.assertIn("10 slides are in no part of fold 0: p0s1, p1s1, p2s1", told)
+        self.assertRegex(told, r"samples to train with and to test share 1 image \(.*p0s0t0\.png\): the test does not show")
+        self.assertIn("fold 0: there is nothing to validate with, so the last epoch counts as the best", told)
+
     def test_what_parts_without_folds_share_is_told(self):
         self.table("some.csv", self.rows[12:-4])
         self.table("val.csv", self.rows[:8])
