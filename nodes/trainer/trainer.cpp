@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "nodes/torch/device.h"
 
@@ -22,10 +23,19 @@ std::optional<c10::ScalarType> half_of(const TrainingOptions& options) {
   return {};
 }
 
+/// Those that layers share, which TorchScript gives under all their names, by the first one: they are stepped
+/// and averaged once.
+NamedTensors each_once(NamedTensors tensors) {
+  std::set<const c10::TensorImpl*> known;
+  std::erase_if(tensors,
+                [&](const auto& one) { return !known.insert(one.second.unsafeGetTensorImpl()).second; });
+  return tensors;
+}
+
 /// What changes in training.
 NamedTensors averaged(const Network& network, NamedTensors learnt) {
   for (auto& buffer : network.buffers()) learnt.push_back(std::move(buffer));
-  return learnt;
+  return each_once(std::move(learnt));
 }
 
 }  // namespace
@@ -47,7 +57,7 @@ void Trainer::begin(std::unique_ptr<Network> network, NamedTensors learnt, Model
   facts_ = std::move(facts);
   for (const auto& [name, tensor] : network_->buffers())
     if (!tensor.isfinite().all().item<bool>()) not_finite_.insert(name);
-  optimizer_ = std::make_unique<Optimizer>(options_, std::move(learnt), rates);
+  optimizer_ = std::make_unique<Optimizer>(options_, each_once(std::move(learnt)), rates);
   if (options_.ema)
     average_ = std::make_unique<WeightAverage>(*options_.ema, averaged(*network_, optimizer_->parameters()));
   const auto per_step = static_cast<std::uint64_t>(options_.accumulate);

@@ -56,6 +56,25 @@ class Branches(torch.nn.Module):
         return torch.stack(rows)
 
 
+class Twice(torch.nn.Module):
+    """A layer that is used twice, under two names if `tied`."""
+
+    def __init__(self, tied):
+        super().__init__()
+        self.first = torch.nn.Linear(3, 3)
+        self.norm = torch.nn.BatchNorm1d(3)
+        self.second = torch.nn.Linear(3, 3) if tied else self.first
+        self.again = torch.nn.BatchNorm1d(3) if tied else self.norm
+        if tied:
+            for one, other in ((self.first, self.second), (self.norm, self.again)):
+                other.weight, other.bias = one.weight, one.bias
+            self.again.running_mean, self.again.running_var = self.norm.running_mean, self.norm.running_var
+        self.head = torch.nn.Linear(3, 2)
+
+    def forward(self, x):
+        return self.head(self.again(self.second(self.norm(self.first(x.mean([2, 3]))).relu())))
+
+
 class Scripts(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="flowrun-script-")
@@ -98,6 +117,25 @@ class Scripts(unittest.TestCase):
             self.assertTrue(torch.equal(exported(images), self.module(images)))
         state = torch.load(self.at / "out/python/state_dict.pt")
         self.assertTrue(all(torch.equal(state[name], trained[name]) for name in trained))
+
+    def test_weights_that_layers_share_are_stepped_and_averaged_once(self):
+        trained = {}
+        for tied in (False, True):
+            torch.manual_seed(4)
+            first = Twice(False)
+            module = Twice(tied)
+            module.load_state_dict(first.state_dict(), strict=False)
+            if tied:
+                self.assertIs(module.second.weight, module.first.weight)
+            torch.jit.script(module).save(self.at / "parts/module.pt")
+            self.run_graph((GRAPH % {"count": 3}).replace("learning_rate: 0.01", "learning_rate: 0.01, ema: 0.6"), out=f"tied_{tied}")
+            trained[tied] = [torch.load(self.at / f"tied_{tied}" / name)["model"] for name in ("last.pt", "best.pt")]
+        for once, tied in zip(trained[False], trained[True]):
+            self.assertFalse(torch.equal(once["first.weight"], first.first.weight))
+            for name in ("first.weight", "first.bias", "norm.weight", "norm.running_mean", "norm.running_var", "head.weight"):
+                self.assertTrue(torch.equal(tied[name], once[name]), name)
+            for name in ("weight", "bias"):
+                self.assertTrue(torch.equal(tied[f"second.{name}"], tied[f"first.{name}"]), name)
 
     def test_checkpoint_and_export_predict_without_the_module(self):
         self.run_graph(GRAPH % {"count": 1})
