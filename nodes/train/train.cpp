@@ -117,7 +117,7 @@ void Train::finish(Inputs& in, Outputs& out) {
   const bool wanted = !over_ || !over_->stop_requested();
   if (!in.scope().failed() && wanted) end_epoch(in, out);
   for (std::string& note : trainer_->take_notes()) out.note(std::move(note));
-  if (in.scope().failed() || !wanted || !trainer_->is_over()) return;
+  if (in.scope().failed() || !wanted || is_last_ || !trainer_->is_over()) return;
   over_ ? static_cast<void>(over_->request_stop()) : out.end_scopes();
   out.note(fmt::format("{}training stopped early: no better {} in {} epochs",
                        over_ ? fmt::format("fold {}: ", fold_) : "", metric_name(*this), *patience));

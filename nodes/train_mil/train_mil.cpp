@@ -114,7 +114,7 @@ void TrainMil::finish(Inputs& in, Outputs& out) {
         trainer.end();
         hand_on_epoch(trainer, in.scope(), dir, fold_folder(fold));
       });
-      if (trainer.is_over())
+      if (trainer.is_over() && epoch_ + 1 < set_->epochs)
         out.note(fmt::format("fold {} stopped early: no better {} in {} epochs", fold, metric_name(*this),
                              *patience));
     }

@@ -271,6 +271,10 @@ class Folds(unittest.TestCase):
         self.assertRegex(told, r"samples to validate with and to test share 1 image \(.*p0s0t0\.png\), 1 slide \(p0s0\), 1 patient \(P0\): the best epoch is chosen by what is tested")
         self.assertNotIn("samples to train", told)
 
+    def test_a_last_epoch_is_not_stopped_early(self):
+        self.write("train_csv: train.csv, folds: 2, count: 2", "patience: 1, optimizer: sgd, freeze_backbone: true", best="metric: accuracy, learning_rate: 1e-12")
+        self.assertNotIn("stopped early", self.run_graph())
+
     def test_folds_of_slides_in_the_graph(self):
         for i in range(6):
             subprocess.run([support.program(), "synth", f"s{i}.svs", "--width", "600", "--height", "500", "--seed", str(i + 1)], cwd=self.at, check=True)
