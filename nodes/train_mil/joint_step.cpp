@@ -75,12 +75,12 @@ void BagTrainer::add_metrics(History::Row& row) const {
     said.push_back(one.predicted[0]);
     right.insert(right.end(), one.target.begin(), one.target.end());
   }
+  row["loss"] = nullptr;
+  if (said.empty()) return;  // targets of no slide have no shape
   const auto count = static_cast<std::int64_t>(said.size());
   const at::Tensor targets = at::tensor(right).reshape({count, -1});
-  row["loss"] =
-      count > 0 && task().weight(targets) > 0
-          ? nlohmann::json(task().loss(at::tensor(said).reshape({count, 1}), targets).item<double>())
-          : nlohmann::json();
+  if (task().weight(targets) > 0)
+    row["loss"] = task().loss(at::tensor(said).reshape({count, 1}), targets).item<double>();
 }
 
 }  // namespace flowrun::torch_nodes

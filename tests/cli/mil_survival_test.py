@@ -63,6 +63,11 @@ class Survival(CohortTest):
         said = self.train(place, bags="splits: splits_0.csv, targets: [time, event]", model=COX).out
         self.assertIn("has no loss, so it cannot be the best: fold 0: no slide of validation had the event", said)
 
+    def test_no_slide_of_validation(self):
+        said = self.train(self.subjects((1,) * 12), bags="folds: 2, validation: 0, targets: [time, event]",
+                          model=COX).out
+        self.assertIn("had no slide", said)
+
     def test_models_say_risks_and_go_on_to_the_same_bits(self):
         place = self.subjects((1, 1, 0) * 4, times=[3, 3, 3, 7, 7, 2, 9, 4, 4, 1, 1, 8])
         self.train(place, bags=BAGS, model=COX + ", dropout: 0.25", count=4)
