@@ -81,6 +81,12 @@ TileSquares read_tile_squares(const std::filesystem::path& file, const wsi::Slid
     throw Error(
         fmt::format("{} does not say how wide tiles are, and no two are beside each other: set tile_extent",
                     file.string()));
+  const wsi::SlideFacts& facts = slide.facts();
+  if (*extent > static_cast<double>(std::max(facts.width(), facts.height())))
+    throw Error(
+        fmt::format("{}: tiles would be {:g} level-0 pixels wide, but slide '{}' is {} x {}: set "
+                    "tile_extent to how wide they are",
+                    file.string(), *extent, facts.name, facts.width(), facts.height()));
   squares.extent = *extent;
   return squares;
 }

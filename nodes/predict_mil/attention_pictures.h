@@ -25,7 +25,8 @@ struct TileSquares {
 
 /// Those of a file of features (HDF5), in the order of its rows: see wsi::CoordinateReader. How wide tiles
 /// are is `extent`, else what the file says, else the distance that tiles beside each other have most often.
-/// Throws Error that names the file, also where none of this tells it.
+/// Throws Error that names the file, also where none of this tells it, or it is more than the slide's longer
+/// side.
 TileSquares read_tile_squares(const std::filesystem::path& file, const wsi::Slide& slide,
                               std::optional<double> extent);
 

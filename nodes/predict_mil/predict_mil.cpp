@@ -13,6 +13,7 @@
 
 #include "attention_pictures.h"
 #include "nodes/base/out_file.h"
+#include "nodes/heat/contact_sheet.h"
 #include "nodes/heat/heat_map.h"
 #include "nodes/mil/feature_files.h"
 #include "nodes/mil/feature_reader.h"
@@ -175,7 +176,8 @@ void PredictMil::plan(Costs& costs) {
       static_cast<std::size_t>(most_tiles) * kept_bytes(loaded_ ? loaded_->networks.size() : usual_models) +
       wsi::H5Writer::library_bytes + 2 * wsi::H5Writer::buffer_bytes;
   if (costs.has("image") || !slides.empty())
-    costs.keeps += wsi::HeatMap::most_bytes() + static_cast<std::size_t>(most_tiles) * drawing_bytes;
+    costs.keeps += wsi::HeatMap::most_bytes() + static_cast<std::size_t>(most_tiles) * drawing_bytes +
+                   wsi::contact_sheet_bytes(2, tiles_shown);
   if (!slides.empty()) costs.keeps += wsi::open_slide_bytes + wsi::CoordinateReader::most_bytes;
   std::size_t of_tile = loaded_ ? 0 : tile_bytes(usual_model());
   if (loaded_)

@@ -218,6 +218,19 @@ class Attention(unittest.TestCase):
         self.assertIn("the models pool without attention, so there is none to be drawn", said)
         self.assertFalse((self.at / "said_means/attention").exists())
 
+    def test_tiles_wider_than_the_slide(self):
+        x = np.ones((2, 8))
+        places = np.array([(0, 0), (256, 0)])
+        wide = f"but slide 'a' is {WIDTH} x {HEIGHT}: set tile_extent to how wide they are"
+        for extent, attributes, more in ((300000, {"patch_size_level0": 300000}, ""), (WIDTH + 1, {}, f", tile_extent: {WIDTH + 1}"),
+                                         (1000000, {"patch_size_level0": 256}, ", tile_extent: 1000000")):
+            with self.subTest(extent):
+                self.features("a", x, attributes=attributes, coords=places)
+                said = self.run_graph(PREDICT % f", slides: a.svs{more}", "--force", code=1)
+                self.assertIn(f"a.h5: tiles would be {extent:g} level-0 pixels wide, {wide}", said)
+        self.features("a", x, coords=places)
+        self.run_graph(PREDICT % f", slides: a.svs, tile_extent: {WIDTH}", "--force")
+
     def test_of_other_tiles_than_the_slide_has(self):
         x = np.ones((2, 8))
         self.features("a", x, coords=np.array([(0, 0), (WIDTH, 0)]))
