@@ -199,7 +199,7 @@ void PredictMil::check_tiles(std::uint64_t tiles, std::size_t count) const {
 std::map<std::string, std::string> PredictMil::depends_on(const std::string& slide) const {
   std::map<std::string, std::string> all;
   if (const auto drawn = slides_.find(slide); drawn != slides_.end())
-    wsi::add_identity("slide", drawn->second.path, all);
+    for (const auto& [what, value] : wsi::slide_identity(drawn->second)) all["slide." + what] = value;
   if (!models) return all;
   for (const fs::path& file : model_files(*models)) wsi::add_identity(file.string(), file, all);
   return all;

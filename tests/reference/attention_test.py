@@ -218,6 +218,19 @@ class Attention(unittest.TestCase):
         self.assertIn("the models pool without attention, so there is none to be drawn", said)
         self.assertFalse((self.at / "said_means/attention").exists())
 
+    def test_an_mpp_that_the_list_corrects(self):
+        """STAMP's places are microns: with half the MPP they are at twice the pixels, also in a run that goes on."""
+        mpp = 2.0
+        stamp = {"tile_size_um": 256 * mpp, "tile_size_px": 128, "unit": "um"}
+        places = np.array([(0, 0), (256, 256), (512, 0)])
+        self.features("a", np.random.default_rng(8).normal(size=(3, 8)), of_file=stamp, coords=(places * mpp).astype(np.float32))
+        for listed, factor in ((2, 1), (1, 2), (1, 2)):
+            (self.at / "list.csv").write_text(f"path,mpp\na.svs,{listed}\n")
+            self.run_graph((PREDICT % ", slides: list.csv").replace("dir: said", "dir: said_listed"))
+            found = json.loads((self.at / "said_listed/attention/a.geojson").read_text())["features"]
+            corners = np.array([np.array(one["geometry"]["coordinates"][0]).min(0) for one in found])
+            np.testing.assert_allclose(corners, places * factor)
+
     def test_tiles_wider_than_the_slide(self):
         x = np.ones((2, 8))
         places = np.array([(0, 0), (256, 0)])
