@@ -40,11 +40,11 @@ struct AttentionFiles {
 constexpr std::size_t tiles_shown = 8;  ///< of most attention, and as many of least
 
 /// Bytes of a tile while its attention is drawn.
-constexpr std::size_t drawing_bytes = sizeof(TileSquares::Corner) + 2 * sizeof(double) + 2 * sizeof(float);
+constexpr std::size_t drawing_bytes = sizeof(TileSquares::Corner) + 3 * sizeof(double) + 2 * sizeof(float);
 
 /// Draws attention, a number for each square: heat map and TIFF (wsi::HeatMap) and QuPath's objects in the
-/// colours of shares_below(), and a sheet of the tiles of most and of least attention. Gives what the heat
-/// map lacks, or nothing.
+/// colours of the share of the other squares that have less, and a sheet of the tiles of most and of least
+/// attention. Gives what the heat map lacks, or nothing.
 std::string draw_attention(const wsi::Slide& slide, const TileSquares& squares,
                            const std::vector<float>& attention, const std::string& origin,
                            const AttentionFiles& files);
