@@ -162,6 +162,8 @@ void PredictMil::plan(Costs& costs) {
                       "from: {slide: NODE}, or from: {image: NODE}");
   if (tile_extent && slides.empty())
     throw OptionError("tile_extent", "no attention of files of features is drawn", "`slides` beside it");
+  if (origin != PredictMil().origin && slides.empty() && !costs.has("image"))
+    throw OptionError("origin", "no attention is drawn", "`slides`, or from: {image: NODE}, beside it");
   if (!slides.empty()) try {
       for (wsi::ListedSlide& slide : wsi::list_slides(slides)) slides_.emplace(slide.name, std::move(slide));
     } catch (const Error& problem) {

@@ -273,7 +273,8 @@ class Attention(unittest.TestCase):
                       self.run_graph(PREDICT % ", slides: a.svs", "--force", code=1))
 
     def test_options_that_make_no_sense(self):
-        for more, text in ((", slides: none.svs/*", "slides"), (", tile_extent: 256", "no attention of files of features is drawn")):
+        for more, text in ((", slides: none.svs/*", "slides"), (", tile_extent: 256", "no attention of files of features is drawn"),
+                           (", origin: level0", "no attention is drawn")):
             said = self.run_graph(PREDICT % more, code=2)
             self.assertIn(text, said)
         both = EMBED.replace("models: models", "models: models, slides: a.svs")
