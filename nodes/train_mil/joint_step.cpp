@@ -56,11 +56,15 @@ void BagTrainer::end_joint_step() {
                            static_cast<std::uint64_t>(options_.block_tiles));
       tiles.whole().defined() ? learn_whole(bag, tiles.whole()) : learn_in_blocks(bag, tiles);
     } catch (const UnreadBag& problem) {  // others of the step have been learnt from beside it
-      throw Error(fmt::format("slide '{}' was read before, but not once more: {}", set_->bags[bag].slide,
-                              problem.what()));
+      throw not_once_more(bag, problem);
     }
     end_batch(share);
   }
+}
+
+Error BagTrainer::not_once_more(std::size_t bag, const UnreadBag& problem) const {
+  return Error(fmt::format("slide '{}' was read before, but not once more: {}", set_->bags[bag].slide,
+                           problem.what()));
 }
 
 std::optional<std::vector<std::uint64_t>> BagTrainer::tiles_of_epoch(std::size_t bag) const {
