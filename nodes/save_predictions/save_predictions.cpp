@@ -160,8 +160,7 @@ void SavePredictions::finish(Inputs& in, Outputs& out) {
   files.objects->close();
   std::pair<double, double> range{0, 1};
   const auto found = files.any_number ? files.heat->range() : std::nullopt;
-  if (files.any_number && !found && !files.score.empty())
-    out.note("heatmap.jpg shows no number: no tile is on the slide");
+  if (files.any_number && !found) out.note("heatmap.jpg shows no number: no tile is on the slide");
   if (found) {
     range = *found;
     out.note(fmt::format("heatmap.jpg shows '{}' from {:.4g}, blue, to {:.4g}, red", files.shown, range.first,
