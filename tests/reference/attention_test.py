@@ -274,7 +274,7 @@ class Attention(unittest.TestCase):
 
     def test_options_that_make_no_sense(self):
         for more, text in ((", slides: none.svs/*", "slides"), (", tile_extent: 256", "no attention of files of features is drawn"),
-                           (", origin: level0", "no attention is drawn")):
+                           (", origin: slide", "no attention is drawn")):
             said = self.run_graph(PREDICT % more, code=2)
             self.assertIn(text, said)
         both = EMBED.replace("models: models", "models: models, slides: a.svs")
