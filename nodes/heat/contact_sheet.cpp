@@ -26,6 +26,12 @@ void show(const Slide& slide, double extent, const SheetRow::Tile& tile, cv::Mat
 
 }  // namespace
 
+std::size_t contact_sheet_bytes(std::size_t rows, std::size_t columns) {
+  constexpr std::size_t bytes_per_pixel = 3, tile = sheet_tile * sheet_tile * bytes_per_pixel;
+  constexpr std::size_t height = sheet_tile + 2 * sheet_caption, step = sheet_tile + sheet_margin;
+  return rows * height * (sheet_margin + columns * step) * bytes_per_pixel + tile + read_scaled_bytes();
+}
+
 cv::Mat contact_sheet(const Slide& slide, double extent, const std::vector<SheetRow>& rows) {
   std::size_t columns = 1;
   int width = 0;

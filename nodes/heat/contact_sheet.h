@@ -3,6 +3,7 @@
 
 #include <flowrun/wsi/slide.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <opencv2/core/mat.hpp>
 #include <string>
@@ -26,5 +27,7 @@ cv::Mat contact_sheet(const Slide& slide, double extent, const std::vector<Sheet
 constexpr int sheet_tile = 192;    ///< pixels
 constexpr int sheet_margin = 8;    ///< pixels around tiles
 constexpr int sheet_caption = 20;  ///< pixels above a row, and below it
+/// Bytes that a sheet of so many rows and columns takes, what reads its tiles included. Titles are no wider.
+std::size_t contact_sheet_bytes(std::size_t rows, std::size_t columns);
 
 }  // namespace flowrun::wsi

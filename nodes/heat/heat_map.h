@@ -25,8 +25,9 @@ class HeatMap {
   explicit HeatMap(const Slide& slide);
   /// In level-0 pixels.
   void add_tile(std::int64_t x, std::int64_t y, double extent, double value);
-  /// The least and the greatest number; nothing when there was no tile.
-  std::optional<std::pair<double, double>> range() const { return drawn_.range(); }
+  /// The least and the greatest number that a pixel of the TIFF has, which is the finer; nothing when there
+  /// was no tile on it.
+  std::optional<std::pair<double, double>> range() const { return fine_.range(); }
 
   /// A picture of the slide, half covered by colours where there are tiles: rows x cols x 3, 8 bit, RGB; blue
   /// for numbers up to `low`, red from `high` on.

@@ -81,6 +81,12 @@ TileSquares read_tile_squares(const std::filesystem::path& file, const wsi::Slid
     throw Error(
         fmt::format("{} does not say how wide tiles are, and no two are beside each other: set tile_extent",
                     file.string()));
+  const wsi::SlideFacts& facts = slide.facts();
+  if (*extent > static_cast<double>(std::max(facts.width(), facts.height())))
+    throw Error(
+        fmt::format("{}: tiles would be {:g} level-0 pixels wide, but slide '{}' is {} x {}: set "
+                    "tile_extent to how wide they are",
+                    file.string(), *extent, facts.name, facts.width(), facts.height()));
   squares.extent = *extent;
   return squares;
 }
@@ -103,21 +109,25 @@ std::string draw_attention(const wsi::Slide& slide, const TileSquares& squares,
     throw Error(fmt::format("there are {} places, but attention of {} tiles", squares.corners.size(),
                             attention.size()));
   const std::vector<double> shares = shares_below(attention);
+  // Of the others, so that the tile of most attention is red: of few tiles too.
+  std::vector<double> colours;
+  const auto count = static_cast<double>(shares.size()), others = std::max(1., count - 1);
+  for (const double share : shares) colours.push_back(share * count / others);
   const std::string& name = slide.facts().name;
   wsi::HeatMap heat(slide);
   wsi::GeoJsonFile objects(files.objects, wsi::geojson_origin(origin, &slide.facts()));
   for (std::size_t i = 0; i < attention.size(); ++i) {
     const auto [x, y] = squares.corners[i];
-    heat.add_tile(x, y, squares.extent, shares[i]);
+    heat.add_tile(x, y, squares.extent, colours[i]);
     wsi::GeoObject object;
     object.id = wsi::content_uuid(fmt::format("attention {} {} {} {} {}", i, x, y, squares.extent, name));
     object.type = "detection";
-    object.own_rgb = wsi::heat_colour(shares[i]);
+    object.own_rgb = wsi::heat_colour(std::min(1., colours[i]));
     object.measurements = {{"attention", attention[i]}, {"rank", shares[i]}};
     objects.square(object, x, y, squares.extent);
   }
   objects.close();
-  heat.write_picture(files.heat_map, "share of tiles with less attention", 0, 1);
+  heat.write_picture(files.heat_map, "share of other tiles with less attention", 0, 1);
   heat.write_tiff(files.tiff, 0, 1);
   write_sheet(slide, squares, attention, files.tiles);
   return heat.problem();

@@ -25,7 +25,8 @@ struct TileSquares {
 
 /// Those of a file of features (HDF5), in the order of its rows: see wsi::CoordinateReader. How wide tiles
 /// are is `extent`, else what the file says, else the distance that tiles beside each other have most often.
-/// Throws Error that names the file, also where none of this tells it.
+/// Throws Error that names the file, also where none of this tells it, or it is more than the slide's longer
+/// side.
 TileSquares read_tile_squares(const std::filesystem::path& file, const wsi::Slide& slide,
                               std::optional<double> extent);
 
@@ -39,11 +40,11 @@ struct AttentionFiles {
 constexpr std::size_t tiles_shown = 8;  ///< of most attention, and as many of least
 
 /// Bytes of a tile while its attention is drawn.
-constexpr std::size_t drawing_bytes = sizeof(TileSquares::Corner) + 2 * sizeof(double) + 2 * sizeof(float);
+constexpr std::size_t drawing_bytes = sizeof(TileSquares::Corner) + 3 * sizeof(double) + 2 * sizeof(float);
 
 /// Draws attention, a number for each square: heat map and TIFF (wsi::HeatMap) and QuPath's objects in the
-/// colours of shares_below(), and a sheet of the tiles of most and of least attention. Gives what the heat
-/// map lacks, or nothing.
+/// colours of the share of the other squares that have less, and a sheet of the tiles of most and of least
+/// attention. Gives what the heat map lacks, or nothing.
 std::string draw_attention(const wsi::Slide& slide, const TileSquares& squares,
                            const std::vector<float>& attention, const std::string& origin,
                            const AttentionFiles& files);

@@ -3,7 +3,9 @@
 #include <flowrun/error.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "attention_pictures.h"
 #include "predict_mil.h"
@@ -36,8 +38,12 @@ void PredictMil::draw(const SlidePrediction& slide, const std::filesystem::path&
                       name, squares.extent));
   }
   const auto file = [&](const char* ending) { return in.scope().stage(dir, "attention/" + name + ending); };
+  const std::vector<float> attention = slide.attention();
+  if (std::ranges::adjacent_find(attention, std::ranges::not_equal_to()) == attention.end())
+    out.note(fmt::format("attention of slide '{}' is drawn in one colour, that of least attention: {}", name,
+                         attention.size() == 1 ? "there is one tile" : "it is the same for all tiles"));
   const std::string problem =
-      draw_attention(opened ? *opened : in.get<wsi::Slide>("image"), squares, slide.attention(), origin,
+      draw_attention(opened ? *opened : in.get<wsi::Slide>("image"), squares, attention, origin,
                      {file(".heatmap.jpg"), file(".heatmap.tif"), file(".geojson"), file(".tiles.jpg")});
   if (!problem.empty()) out.note("attention is drawn on no picture of the slide: " + problem);
 }

@@ -13,6 +13,7 @@
 
 #include "attention_pictures.h"
 #include "nodes/base/out_file.h"
+#include "nodes/heat/contact_sheet.h"
 #include "nodes/heat/heat_map.h"
 #include "nodes/mil/feature_files.h"
 #include "nodes/mil/feature_reader.h"
@@ -110,8 +111,9 @@ void PredictMil::describe(Description<PredictMil>& d) {
           "of tiles that are attended to less as `rank`. Where the slide is there too (the input image, of "
           "the "
           "node that opens slides for `embed`, or `slides` of files of features), attention is drawn, "
-          "attention/<slide>.heatmap.jpg and .heatmap.tif as save_predictions draws predictions, by rank: "
-          "blue for the tile of least attention, red for that of most, where tiles overlap their mean; "
+          "attention/<slide>.heatmap.jpg and .heatmap.tif as save_predictions draws predictions, by the "
+          "share of the other tiles that are attended to less: blue for the tile of least attention, red for "
+          "that of most, where tiles overlap their mean; "
           "attention/<slide>.geojson, a square for each tile in these colours that QuPath shows, with "
           "attention and rank as measurements; and attention/<slide>.tiles.jpg, the eight tiles of most "
           "attention and the eight of least. Slides that the models were trained with are "
@@ -160,6 +162,8 @@ void PredictMil::plan(Costs& costs) {
                       "from: {slide: NODE}, or from: {image: NODE}");
   if (tile_extent && slides.empty())
     throw OptionError("tile_extent", "no attention of files of features is drawn", "`slides` beside it");
+  if (origin != PredictMil().origin && slides.empty() && !costs.has("image"))
+    throw OptionError("origin", "no attention is drawn", "`slides`, or from: {image: NODE}, beside it");
   if (!slides.empty()) try {
       for (wsi::ListedSlide& slide : wsi::list_slides(slides)) slides_.emplace(slide.name, std::move(slide));
     } catch (const Error& problem) {
@@ -175,7 +179,8 @@ void PredictMil::plan(Costs& costs) {
       static_cast<std::size_t>(most_tiles) * kept_bytes(loaded_ ? loaded_->networks.size() : usual_models) +
       wsi::H5Writer::library_bytes + 2 * wsi::H5Writer::buffer_bytes;
   if (costs.has("image") || !slides.empty())
-    costs.keeps += wsi::HeatMap::most_bytes() + static_cast<std::size_t>(most_tiles) * drawing_bytes;
+    costs.keeps += wsi::HeatMap::most_bytes() + static_cast<std::size_t>(most_tiles) * drawing_bytes +
+                   wsi::contact_sheet_bytes(2, tiles_shown);
   if (!slides.empty()) costs.keeps += wsi::open_slide_bytes + wsi::CoordinateReader::most_bytes;
   std::size_t of_tile = loaded_ ? 0 : tile_bytes(usual_model());
   if (loaded_)
@@ -197,7 +202,7 @@ void PredictMil::check_tiles(std::uint64_t tiles, std::size_t count) const {
 std::map<std::string, std::string> PredictMil::depends_on(const std::string& slide) const {
   std::map<std::string, std::string> all;
   if (const auto drawn = slides_.find(slide); drawn != slides_.end())
-    wsi::add_identity("slide", drawn->second.path, all);
+    for (const auto& [what, value] : wsi::slide_identity(drawn->second)) all["slide." + what] = value;
   if (!models) return all;
   for (const fs::path& file : model_files(*models)) wsi::add_identity(file.string(), file, all);
   return all;

@@ -159,8 +159,10 @@ void SavePredictions::finish(Inputs& in, Outputs& out) {
   files.table->close();
   files.objects->close();
   std::pair<double, double> range{0, 1};
-  if (files.any_number) {
-    range = *files.heat->range();
+  const auto found = files.any_number ? files.heat->range() : std::nullopt;
+  if (files.any_number && !found) out.note("heatmap.jpg shows no number: no tile is on the slide");
+  if (found) {
+    range = *found;
     out.note(fmt::format("heatmap.jpg shows '{}' from {:.4g}, blue, to {:.4g}, red", files.shown, range.first,
                          range.second));
     if (range.first == range.second) ++range.second;

@@ -9,10 +9,7 @@
 #include "slide_files.h"
 
 namespace flowrun::wsi {
-namespace {
-
-/// By which a later run sees whether any of the slide's files is another.
-std::map<std::string, std::string> identity_of(const ListedSlide& slide) {
+std::map<std::string, std::string> slide_identity(const ListedSlide& slide) {
   auto identity = file_identity(slide.path);
   for (const auto& file : slide.more_files)
     for (const auto& [what, value] : file_identity(file))
@@ -20,8 +17,6 @@ std::map<std::string, std::string> identity_of(const ListedSlide& slide) {
   if (slide.mpp) identity["mpp"] = fmt::format("{}", *slide.mpp);
   return identity;
 }
-
-}  // namespace
 
 SlideOptions slide_options(std::optional<double> mpp, const std::string& backend, const std::string& color) {
   SlideOptions options{.mpp = mpp};
@@ -39,7 +34,7 @@ Scopes scopes_of(std::vector<ListedSlide> slides, const SlideOptions& options, s
       SlideOptions own = options;
       if (slide.mpp) own.mpp = slide.mpp;
       own.patient = slide.patient;
-      return NewScope{slide.name, identity_of(slide), [slide, own = std::move(own)](Outputs& out) {
+      return NewScope{slide.name, slide_identity(slide), [slide, own = std::move(own)](Outputs& out) {
                         Slide opened = Slide::open(slide.path, slide.name, own);
                         for (const std::string& note : opened.facts().notes)
                           out.note(fmt::format("{}: {}", slide.name, note));

@@ -5,6 +5,7 @@
 #include <flowrun/wsi/slide.h>
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,8 +21,12 @@ constexpr std::size_t open_slide_bytes = Slide::cache_bytes + (std::size_t{2} <<
 /// node.
 SlideOptions slide_options(std::optional<double> mpp, const std::string& backend, const std::string& color);
 
+/// By which a later run sees whether the slide is another: path, size and time of the last change of each of
+/// its files, and its MPP where the list has it.
+std::map<std::string, std::string> slide_identity(const ListedSlide& slide);
+
 /// Opens slides in the order of a list, each in a scope of its own, and emits them on port `slide`. A slide's
-/// identity is its path, its size, the time of its last change, and its MPP where the list has it. The list's
+/// identity is slide_identity(). The list's
 /// MPP comes first, then that of `options`, then what the file says; what is doubtful about it becomes a
 /// note. `failure`: what went wrong in finding the slides; it is reported after them, as the failure of a
 /// scope called "not collected".

@@ -61,7 +61,8 @@ Inference inference_of(const ScriptFile& script, c10::Device device, std::option
   for (const auto& tensor : module.buffers()) inference.weight_bytes += tensor.nbytes();
   // Frozen modules have their weights in their code.
   inference.weight_bytes = std::max<std::size_t>(inference.weight_bytes, script.bytes.nbytes());
-  inference.run = [module = std::make_shared<torch::jit::Module>(frozen(std::move(module))), half,
+  // Folded in half precision, batch norms would be rounded once more; frozen weights cannot be converted.
+  inference.run = [module = std::make_shared<torch::jit::Module>(frozen(std::move(module), !half)), half,
                    source = script.source](const at::Tensor& images) {
     const c10::IValue out = module->forward({half ? images.to(*half) : images});
     if (!out.isTensor())

@@ -14,6 +14,7 @@
 #include <fstream>
 #include <memory>
 
+#include "device.h"
 #include "unpickler.h"
 
 namespace flowrun::torch_nodes {
@@ -66,8 +67,8 @@ auto read_from(const ScriptFile& file, const Read& read) {
 }  // namespace
 
 torch::jit::Module ScriptFile::module() const {
-  // A libtorch with LLVM, as Debian 13's, would compile the module again after its first calls, on one thread,
-  // for minutes, and round otherwise from then on.
+  // A libtorch with LLVM, as Debian 13's, would compile the module again after its first calls, on one
+  // thread, for minutes, and round otherwise from then on.
   torch::jit::setTensorExprFuserEnabled(false);
   return read_from(*this, [](const std::shared_ptr<Bytes>& bytes) {
     serialize::PyTorchStreamReader reader(bytes);
@@ -85,10 +86,11 @@ std::string ScriptFile::carried(const std::string& name) const {
   });
 }
 
-torch::jit::Module frozen(torch::jit::Module module) {
+torch::jit::Module frozen(torch::jit::Module module, bool fold) {
   try {
-    return torch::jit::freeze(module);
-  } catch (const std::exception&) {
+    return torch::jit::freeze(module, {}, fold);
+  } catch (const c10::Error& problem) {
+    if (is_out_of_memory(problem)) throw;
     return module;
   }
 }

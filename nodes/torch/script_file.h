@@ -23,9 +23,12 @@ struct ScriptFile {
   std::string carried(const std::string& name) const;
 };
 
-/// A module that trains no more, with its weights as constants of its code and batch normalisation folded into
-/// convolutions: the same outputs but for their last digits, in less time. As it is where libtorch cannot.
-torch::jit::Module frozen(torch::jit::Module module);
+/// A module that trains no more, with its weights as constants of its code and batch normalisation folded
+/// into convolutions: the same outputs but for their last digits, in less time. As it is where libtorch
+/// cannot.
+/// `fold` false: without what rounds otherwise, as batch norms would in half precision. Throws when memory is
+/// out.
+torch::jit::Module frozen(torch::jit::Module module, bool fold = true);
 
 /// Throws Error when it cannot be read.
 ScriptFile read_script(const std::filesystem::path& file);

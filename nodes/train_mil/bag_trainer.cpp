@@ -121,14 +121,18 @@ void BagTrainer::learn_in_blocks(std::size_t bag, const BagTiles& tiles) {
   learn_from(bag, pooled, evidence.highest(), evidence.lowest());
   // The same dropout once more.
   const RestoredRandom again(bags().random(), random);
-  tiles.for_each([&](const at::Tensor& features, std::int64_t first) {
-    const BagBlock block = embedded(features);
-    BagBlock gradients = pooling.gradients(block, pooled.grad(), first);
-    if (clam) evidence.add_gradients(gradients.hidden, first);
-    std::vector<at::Tensor> of{block.hidden}, by{gradients.hidden.to(block.hidden.scalar_type())};
-    if (block.scores.defined()) of.push_back(block.scores), by.push_back(gradients.scores);
-    torch::autograd::backward(of, by);
-  });
+  try {
+    tiles.for_each([&](const at::Tensor& features, std::int64_t first) {
+      const BagBlock block = embedded(features);
+      BagBlock gradients = pooling.gradients(block, pooled.grad(), first);
+      if (clam) evidence.add_gradients(gradients.hidden, first);
+      std::vector<at::Tensor> of{block.hidden}, by{gradients.hidden.to(block.hidden.scalar_type())};
+      if (block.scores.defined()) of.push_back(block.scores), by.push_back(gradients.scores);
+      torch::autograd::backward(of, by);
+    });
+  } catch (const UnreadBag& problem) {
+    throw not_once_more(bag, problem);
+  }
 }
 
 void BagTrainer::evaluate(std::size_t bag, const BagTiles& tiles) {

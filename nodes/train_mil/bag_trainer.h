@@ -58,6 +58,9 @@ class BagTrainer final : public Trainer {
   void learn_from(std::size_t bag, const at::Tensor& pooled, const at::Tensor& highest,
                   const at::Tensor& lowest);
 
+  /// What ends the run, as gradients of the bag, or of others of its step, are in the step already.
+  Error not_once_more(std::size_t bag, const UnreadBag& problem) const;
+
   void learn_together(std::size_t bag, const BagTiles& tiles);
   void end_joint_step();
   /// Those that are drawn of a bag to train with; nothing: all.

@@ -56,11 +56,15 @@ void BagTrainer::end_joint_step() {
                            static_cast<std::uint64_t>(options_.block_tiles));
       tiles.whole().defined() ? learn_whole(bag, tiles.whole()) : learn_in_blocks(bag, tiles);
     } catch (const UnreadBag& problem) {  // others of the step have been learnt from beside it
-      throw Error(fmt::format("slide '{}' was read before, but not once more: {}", set_->bags[bag].slide,
-                              problem.what()));
+      throw not_once_more(bag, problem);
     }
     end_batch(share);
   }
+}
+
+Error BagTrainer::not_once_more(std::size_t bag, const UnreadBag& problem) const {
+  return Error(fmt::format("slide '{}' was read before, but not once more: {}", set_->bags[bag].slide,
+                           problem.what()));
 }
 
 std::optional<std::vector<std::uint64_t>> BagTrainer::tiles_of_epoch(std::size_t bag) const {
@@ -75,12 +79,12 @@ void BagTrainer::add_metrics(History::Row& row) const {
     said.push_back(one.predicted[0]);
     right.insert(right.end(), one.target.begin(), one.target.end());
   }
+  row["loss"] = nullptr;
+  if (said.empty()) return;  // targets of no slide have no shape
   const auto count = static_cast<std::int64_t>(said.size());
   const at::Tensor targets = at::tensor(right).reshape({count, -1});
-  row["loss"] =
-      count > 0 && task().weight(targets) > 0
-          ? nlohmann::json(task().loss(at::tensor(said).reshape({count, 1}), targets).item<double>())
-          : nlohmann::json();
+  if (task().weight(targets) > 0)
+    row["loss"] = task().loss(at::tensor(said).reshape({count, 1}), targets).item<double>();
 }
 
 }  // namespace flowrun::torch_nodes

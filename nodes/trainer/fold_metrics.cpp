@@ -173,6 +173,13 @@ std::map<std::string, Patients> together(const std::vector<std::vector<Evaluated
 
 constexpr const char* groups[] = {"pooled_test", "held_out"};
 
+/// More than one fold tested some of pooled_test: of a joint loss their numbers have no common zero.
+bool are_of_several_folds(const std::vector<std::vector<Evaluated>>& folds) {
+  return 1 < std::ranges::count_if(folds, [](const std::vector<Evaluated>& fold) {
+           return std::ranges::any_of(fold, [](const Evaluated& one) { return one.test && !one.held_out; });
+         });
+}
+
 }  // namespace
 
 std::vector<Scored> validated(const std::vector<Evaluated>& fold) {
@@ -207,6 +214,8 @@ std::string metrics_json(const Task& task, std::uint64_t seed, const std::string
   for (const char* name : groups)
     if (const auto of = all.find(name); of != all.end())
       out[name] = judged(task, how, of->second, samples_are);
+  if (task.is_joint() && are_of_several_folds(folds))
+    out["pooled_test"]["c_index"] = {{"value", nullptr}, {"interval", nullptr}};
   return out.dump(2) + "\n";
 }
 

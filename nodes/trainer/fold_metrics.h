@@ -32,8 +32,9 @@ std::vector<Scored> tested(const std::vector<std::vector<Evaluated>>& folds);
 /// (pooled_test), and those that all tested (held_out). Each has an interval of 95 % by 1,000 draws of
 /// patients with replacement (Efron and Tibshirani 1993), seeded; of slides, or samples, where more is not
 /// known, as "drawn" says with "draws_of", their number. It is null where fewer than two are drawn, or less
-/// than 95 % of the draws have a value. `samples_are`: "slides", or "tiles", of
-/// which those of the same slide are also judged by their mean, as slide_*. JSON. Draws are computed on so
+/// than 95 % of the draws have a value. Of a joint task's pooled_test, which several folds tested, c_index is
+/// null: what one model says is no more or less than what another does. `samples_are`: "slides", or "tiles",
+/// of which those of the same slide are also judged by their mean, as slide_*. JSON. Draws are computed on so
 /// many threads; once `scope` has failed what it gives means nothing.
 std::string metrics_json(const Task& task, std::uint64_t seed, const std::string& samples_are,
                          const std::vector<std::vector<Evaluated>>& folds, int threads, const Scope& scope);

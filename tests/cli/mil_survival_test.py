@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Survival of slides: what is refused, what is told, what models say of other slides."""
 import csv
+import json
 
 import numpy as np
 
@@ -62,6 +63,31 @@ class Survival(CohortTest):
                                             + "".join(f",s{i:02}\n" for i in range(8, 12)))
         said = self.train(place, bags="splits: splits_0.csv, targets: [time, event]", model=COX).out
         self.assertIn("has no loss, so it cannot be the best: fold 0: no slide of validation had the event", said)
+
+    def test_no_slide_of_validation(self):
+        place = self.subjects((1,) * 12)
+        said = self.train(place, bags="folds: 2, validation: 0, targets: [time, event]", model=COX).out
+        self.assertIn("there is nothing to validate with", said)
+        for row in (place / "out/fold_0/metrics.jsonl").read_text().splitlines():
+            self.assertIsNone(json.loads(row)["loss"])
+
+    def test_risks_of_different_models_are_not_compared(self):
+        """The partial likelihood stays when a number is added to all risks (Cox 1972), so models have no common zero."""
+        place = self.subjects((1,) * 12)
+        (place / "splits_0.csv").write_text("train,val,test\n" + "".join(f"s{i:02},,\n" for i in range(6))
+                                            + ",s06,\n,s07,\n" + "".join(f",,s{i:02}\n" for i in range(8, 12)))
+        cox, nll = COX, "task: survival, loss: nll, patience: 99"
+        for bags, group, model, known in ((BAGS, "pooled_test", cox, False), (BAGS, "pooled_test", nll, True),
+                                          ("splits: splits_0.csv, targets: [time, event]", None, cox, True)):
+            with self.subTest(bags=bags, model=model):
+                self.train(place, bags=bags, model=model, more=["--force"])
+                metrics = json.loads((place / "out/metrics.json").read_text())
+                found = metrics[group] if group else metrics.get("pooled_test", metrics.get("held_out"))
+                self.assertEqual(found["c_index"]["value"] is not None, known)
+                if not known:
+                    self.assertIsNone(found["c_index"]["interval"])
+                for fold in metrics["folds"]:
+                    self.assertIsNotNone(fold["test"]["c_index"]["value"])
 
     def test_models_say_risks_and_go_on_to_the_same_bits(self):
         place = self.subjects((1, 1, 0) * 4, times=[3, 3, 3, 7, 7, 2, 9, 4, 4, 1, 1, 8])

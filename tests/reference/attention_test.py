@@ -99,6 +99,11 @@ class Attention(unittest.TestCase):
         return [(int(row["x"]), int(row["y"])) for row in rows], attention, ranks
 
     @staticmethod
+    def shown(ranks):
+        """The share of the other tiles, by which is coloured."""
+        return ranks * len(ranks) / (len(ranks) - 1)
+
+    @staticmethod
     def covered(places, ranks, extent, middles_x, middles_y):
         sums, tiles = np.zeros((len(middles_y), len(middles_x))), np.zeros((len(middles_y), len(middles_x)))
         for (x, y), rank in zip(places, ranks):
@@ -109,8 +114,8 @@ class Attention(unittest.TestCase):
 
     def check_pictures(self, extent):
         places, attention, ranks = self.ranks()
-        self.check_tiff(places, ranks, extent)
-        self.check_heat_map(places, ranks, extent)
+        self.check_tiff(places, self.shown(ranks), extent)
+        self.check_heat_map(places, self.shown(ranks), extent)
         self.check_objects(places, attention, ranks, extent)
         self.check_sheet(places, attention, extent)
 
@@ -147,7 +152,7 @@ class Attention(unittest.TestCase):
             self.assertEqual(one["properties"]["objectType"], "detection")
             self.assertAlmostEqual(one["properties"]["measurements"]["attention"], value, 9)
             self.assertAlmostEqual(one["properties"]["measurements"]["rank"], rank, 9)
-            self.assertLess(np.abs(np.array(one["properties"]["color"]) - TURBO[int(np.rint(255 * rank))]).max(), 16)
+            self.assertLess(np.abs(np.array(one["properties"]["color"]) - TURBO[int(np.rint(255 * rank * len(places) / (len(places) - 1)))]).max(), 16)
             corners = np.array(one["geometry"]["coordinates"][0])
             np.testing.assert_allclose([corners.min(0), corners.max(0)], [(x, y), (x + extent, y + extent)])
 
@@ -208,8 +213,8 @@ class Attention(unittest.TestCase):
         torch.jit.script(Means()).save(str(self.at / "encoder.pt"))
         self.run_graph(EMBED, "--force")
         places, attention, ranks = self.ranks()
-        self.check_tiff(places, ranks, 128)
-        self.check_heat_map(places, ranks, 128)
+        self.check_tiff(places, self.shown(ranks), 128)
+        self.check_heat_map(places, self.shown(ranks), 128)
         self.check_objects(places, attention, ranks, 128)
 
     def test_models_without_attention(self):
@@ -217,6 +222,47 @@ class Attention(unittest.TestCase):
         said = self.run_graph((PREDICT % ", slides: a.svs").replace("models: models", "models: means").replace("dir: said", "dir: said_means"))
         self.assertIn("the models pool without attention, so there is none to be drawn", said)
         self.assertFalse((self.at / "said_means/attention").exists())
+
+    def colours_of(self, x):
+        self.features("a", x, attributes={"patch_size_level0": 256}, coords=np.array([(300 * i, 0) for i in range(len(x))]))
+        said = self.run_graph(PREDICT % ", slides: a.svs", "--force")
+        found = json.loads((self.at / "said/attention/a.geojson").read_text())["features"]
+        return said, [one["properties"]["color"] for one in found], [one["properties"]["measurements"]["attention"] for one in found]
+
+    def test_few_tiles(self):
+        """Of three the most is the last colour and the least the first; of one, or of equal ones, it is told."""
+        _, colours, attention = self.colours_of(np.random.default_rng(9).normal(size=(3, 8)))
+        self.assertEqual([colours[i] for i in np.argsort(attention)], [TURBO[i].tolist() for i in (0, 128, 255)])
+        for x, why in ((np.ones((1, 8)), "there is one tile"), (np.ones((4, 8)), "it is the same for all tiles")):
+            said, colours, _ = self.colours_of(x)
+            self.assertIn(f"attention of slide 'a' is drawn in one colour, that of least attention: {why}", said)
+            self.assertEqual(colours, [TURBO[0].tolist()] * len(x))
+
+    def test_an_mpp_that_the_list_corrects(self):
+        """STAMP's places are microns: with half the MPP they are at twice the pixels, also in a run that goes on."""
+        mpp = 2.0
+        stamp = {"tile_size_um": 256 * mpp, "tile_size_px": 128, "unit": "um"}
+        places = np.array([(0, 0), (256, 256), (512, 0)])
+        self.features("a", np.random.default_rng(8).normal(size=(3, 8)), of_file=stamp, coords=(places * mpp).astype(np.float32))
+        for listed, factor in ((2, 1), (1, 2), (1, 2)):
+            (self.at / "list.csv").write_text(f"path,mpp\na.svs,{listed}\n")
+            self.run_graph((PREDICT % ", slides: list.csv").replace("dir: said", "dir: said_listed"))
+            found = json.loads((self.at / "said_listed/attention/a.geojson").read_text())["features"]
+            corners = np.array([np.array(one["geometry"]["coordinates"][0]).min(0) for one in found])
+            np.testing.assert_allclose(corners, places * factor)
+
+    def test_tiles_wider_than_the_slide(self):
+        x = np.ones((2, 8))
+        places = np.array([(0, 0), (256, 0)])
+        wide = f"but slide 'a' is {WIDTH} x {HEIGHT}: set tile_extent to how wide they are"
+        for extent, attributes, more in ((300000, {"patch_size_level0": 300000}, ""), (WIDTH + 1, {}, f", tile_extent: {WIDTH + 1}"),
+                                         (1000000, {"patch_size_level0": 256}, ", tile_extent: 1000000")):
+            with self.subTest(extent):
+                self.features("a", x, attributes=attributes, coords=places)
+                said = self.run_graph(PREDICT % f", slides: a.svs{more}", "--force", code=1)
+                self.assertIn(f"a.h5: tiles would be {extent:g} level-0 pixels wide, {wide}", said)
+        self.features("a", x, coords=places)
+        self.run_graph(PREDICT % f", slides: a.svs, tile_extent: {WIDTH}", "--force")
 
     def test_of_other_tiles_than_the_slide_has(self):
         x = np.ones((2, 8))
@@ -227,7 +273,8 @@ class Attention(unittest.TestCase):
                       self.run_graph(PREDICT % ", slides: a.svs", "--force", code=1))
 
     def test_options_that_make_no_sense(self):
-        for more, text in ((", slides: none.svs/*", "slides"), (", tile_extent: 256", "no attention of files of features is drawn")):
+        for more, text in ((", slides: none.svs/*", "slides"), (", tile_extent: 256", "no attention of files of features is drawn"),
+                           (", origin: slide", "no attention is drawn")):
             said = self.run_graph(PREDICT % more, code=2)
             self.assertIn(text, said)
         both = EMBED.replace("models: models", "models: models, slides: a.svs")
