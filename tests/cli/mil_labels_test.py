@@ -64,6 +64,10 @@ class Labels(CohortTest):
         said = self.train(place, bags="folds: 2, test_labels: other.csv").out
         self.assertEqual(said.count("each slide is taken as of a patient of its own; name the column: patient_column"), 1)
         self.assertNotIn("of its own", self.train(place, out="b", bags="folds: 2, patient_column: who").out)
+        for out, drawn, of in (("out", "slides", 8), ("b", "patients", 6)):
+            tested = json.loads((place / out / "metrics.json").read_text())["pooled_test"]
+            self.assertEqual((tested["slides"], tested["drawn"], tested["draws_of"]), (8, drawn, of))
+            self.assertEqual("patients" in tested, drawn == "patients")
 
     def test_slides_of_two_patients(self):
         place = self.cohort()
