@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Survival of slides: what is refused, what is told, what models say of other slides."""
 import csv
+import json
 
 import numpy as np
 
@@ -64,9 +65,11 @@ class Survival(CohortTest):
         self.assertIn("has no loss, so it cannot be the best: fold 0: no slide of validation had the event", said)
 
     def test_no_slide_of_validation(self):
-        said = self.train(self.subjects((1,) * 12), bags="folds: 2, validation: 0, targets: [time, event]",
-                          model=COX).out
-        self.assertIn("had no slide", said)
+        place = self.subjects((1,) * 12)
+        said = self.train(place, bags="folds: 2, validation: 0, targets: [time, event]", model=COX).out
+        self.assertIn("there is nothing to validate with", said)
+        for row in (place / "out/fold_0/metrics.jsonl").read_text().splitlines():
+            self.assertIsNone(json.loads(row)["loss"])
 
     def test_models_say_risks_and_go_on_to_the_same_bits(self):
         place = self.subjects((1, 1, 0) * 4, times=[3, 3, 3, 7, 7, 2, 9, 4, 4, 1, 1, 8])
