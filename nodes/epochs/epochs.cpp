@@ -174,9 +174,7 @@ std::vector<bool> Epochs::validation_rows(const Samples& samples, const Parts& p
 
 RowRoles Epochs::roles(const Samples& samples, const ClassLabels& names, const Parts& parts,
                        std::vector<std::string>& said) const {
-  if (!is_in_folds()) {
-    return {validation_rows(samples, parts), parts.first_test};
-  }
+  if (!is_in_folds()) return {validation_rows(samples, parts), parts.first_test};
   std::vector<std::uint32_t> labels;
   if (is_of_classes())
     for (const Samples::Row& row : samples.rows) labels.push_back(names.label[row.label]);

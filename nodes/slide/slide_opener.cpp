@@ -9,6 +9,7 @@
 #include "slide_files.h"
 
 namespace flowrun::wsi {
+
 std::map<std::string, std::string> slide_identity(const ListedSlide& slide) {
   auto identity = file_identity(slide.path);
   for (const auto& file : slide.more_files)

@@ -26,10 +26,9 @@ SlideOptions slide_options(std::optional<double> mpp, const std::string& backend
 std::map<std::string, std::string> slide_identity(const ListedSlide& slide);
 
 /// Opens slides in the order of a list, each in a scope of its own, and emits them on port `slide`. A slide's
-/// identity is slide_identity(). The list's
-/// MPP comes first, then that of `options`, then what the file says; what is doubtful about it becomes a
-/// note. `failure`: what went wrong in finding the slides; it is reported after them, as the failure of a
-/// scope called "not collected".
+/// identity is slide_identity(). The list's MPP comes first, then that of `options`, then what the file says;
+/// what is doubtful about it becomes a note. `failure`: what went wrong in finding the slides; it is reported
+/// after them, as the failure of a scope called "not collected".
 Scopes scopes_of(std::vector<ListedSlide> slides, const SlideOptions& options, std::string failure = {});
 
 }  // namespace flowrun::wsi

@@ -13,7 +13,6 @@
 #include "autocast.h"
 #include "device.h"
 #include "script_file.h"
-#include "script_network.h"
 #include "tensor_memory.h"
 
 namespace flowrun::torch_nodes {

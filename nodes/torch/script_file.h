@@ -25,9 +25,8 @@ struct ScriptFile {
 
 /// A module that trains no more, with its weights as constants of its code and batch normalisation folded
 /// into convolutions: the same outputs but for their last digits, in less time. As it is where libtorch
-/// cannot.
-/// `fold` false: without what rounds otherwise, as batch norms would in half precision. Throws when memory is
-/// out.
+/// cannot. `fold` false: without what rounds otherwise, as batch norms would in half precision. Throws when
+/// memory is out.
 torch::jit::Module frozen(torch::jit::Module module, bool fold = true);
 
 /// Throws Error when it cannot be read.
