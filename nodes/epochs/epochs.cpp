@@ -31,8 +31,9 @@ bool is_read(const Samples::SlideEntry& slide) {
 }
 
 /// What a training keeps of each sample that it does not train with, and makes of it at the end: what was
-/// said of it in this epoch and the best one, and copies of these, which metrics are computed from.
-constexpr std::size_t bytes_of_evaluated = 900;
+/// said of it in this epoch and the best one, and copies of these, which metrics are computed from; each has
+/// what is right and what was said of each output.
+constexpr std::size_t bytes_of_evaluated = 900, bytes_of_output = 5 * 2 * sizeof(float);
 
 /// By which a later run sees whether the samples, and what they are for, are the same.
 std::string fingerprint(const Samples& samples, const RowRoles& roles) {
@@ -202,8 +203,9 @@ Scopes Epochs::open(Inputs& in) {
   common.samples = samples;
   const Reading reading = reading_of(*samples, *common.slides);
   common.largest_ratio = reading.largest_ratio;
-  const std::size_t bytes =
-      bytes_of(*samples) + threads_ * reading.bytes + roles.evaluated() * bytes_of_evaluated;
+  const std::size_t outputs = std::max(names.classes.size(), targets.size());
+  const std::size_t bytes = bytes_of(*samples) + threads_ * reading.bytes +
+                            roles.evaluated() * (bytes_of_evaluated + outputs * bytes_of_output);
   const std::string print = fingerprint(*samples, roles);
   const auto all = std::make_shared<const Training>(
       std::move(common), std::move(names), is_of_classes(), std::move(roles), is_in_folds(),

@@ -68,7 +68,8 @@ std::map<std::string, std::vector<double>> drawn_metrics(const Task& task, const
       of_draw.push_back(static_cast<std::uint32_t>(random.below(by_patient.size())));
 
   std::vector<Named> results(draws);
-  constexpr std::size_t bytes_of_copy = 200, most_bytes = std::size_t{64} << 20;
+  constexpr std::size_t most_bytes = std::size_t{64} << 20;
+  const std::size_t bytes_of_copy = 200 + 2 * sizeof(float) * task.outputs().size();
   const auto at_once = static_cast<int>(std::clamp<std::size_t>(most_bytes / (bytes_of_copy * count + 1), 1,
                                                                 static_cast<std::size_t>(how.threads)));
   constexpr std::int64_t draws_a_piece = 20;
