@@ -14,7 +14,7 @@
 
 namespace flowrun::torch_nodes {
 
-std::uint64_t read_facts(std::vector<LabelledBag>& bags, std::vector<std::string>& said) {
+std::uint64_t read_facts(std::vector<LabelledBag>& bags, std::vector<std::string>& left_out) {
   std::map<std::string, std::string> why;  // by slide
   std::map<std::string, std::uint64_t> dimensions;
   std::map<std::uint64_t, std::size_t> bags_with;
@@ -37,7 +37,7 @@ std::uint64_t read_facts(std::vector<LabelledBag>& bags, std::vector<std::string
                                          entry.bag.file.string(), found->second, most);
   std::erase_if(bags, [&](const LabelledBag& entry) { return why.contains(entry.bag.slide); });
   for (const auto& [slide, text] : why)
-    said.push_back(fmt::format("slide '{}' is left out: {}", slide, text));
+    left_out.push_back(fmt::format("slide '{}' is left out: {}", slide, text));
   return most;
 }
 

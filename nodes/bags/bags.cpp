@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <mutex>
 #include <numeric>
 #include <set>
 #include <utility>
@@ -228,13 +229,14 @@ BagSet Bags::set_of(const std::vector<LabelledBag>& bags, std::uint64_t dimensio
 }
 
 Scopes Bags::open(Inputs& in) {
-  std::vector<std::string> said;
+  std::vector<std::string> said, left_out;
   std::vector<LabelledBag> bags = labelled(files_of(in), said);
-  const std::uint64_t dimensions = read_facts(bags, said);
+  const std::uint64_t dimensions = read_facts(bags, left_out);
   BagSet set;
   try {
     set = set_of(bags, dimensions, said);
   } catch (const Error& problem) {  // what was left out may be why
+    said.insert(said.end(), left_out.begin(), left_out.end());
     if (said.empty()) throw;
     throw Error(fmt::format("{} ({})", problem.what(), fmt::join(said, "; ")));
   }
@@ -242,13 +244,16 @@ Scopes Bags::open(Inputs& in) {
   const std::size_t bytes = set.bytes() + set.bags.size() * sizeof(std::uint32_t);
   const std::uint64_t epochs = set.epochs;
   auto next = [all = std::make_shared<const BagSet>(std::move(set)), print, at = std::uint64_t{0},
-               said]() mutable -> std::optional<NewScope> {
+               told = std::make_shared<std::once_flag>(), said, left_out]() mutable -> std::optional<NewScope> {
     if (at == all->epochs) return {};
     const std::uint64_t number = at++;
     return NewScope{fmt::format("epoch-{:04}", number),
                     {{"bags", print}},
-                    [all, number, said = number == 0 ? said : std::vector<std::string>{}](Outputs& out) {
-                      for (const std::string& text : said) out.note(text);
+                    [all, number, told, said, left_out](Outputs& out) {
+                      std::call_once(*told, [&] {
+                        for (const std::string& text : said) out.note(text);
+                        for (const std::string& text : left_out) out.leave_out(text);
+                      });
                       out.emit("epoch", epoch_of(all, number));
                     }};
   };

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "class_labels.h"
@@ -213,16 +214,18 @@ Scopes Epochs::open(Inputs& in) {
       Drawing{sampling, static_cast<std::uint64_t>(samples_per_epoch.value_or(0)),
               static_cast<std::uint64_t>(seed)});
   const std::uint64_t total = all->epochs() * all->roles().folds();
-  auto next = [all, total, print, said, in_folds = is_in_folds(),
+  auto next = [all, total, print, said, told = std::make_shared<std::once_flag>(), in_folds = is_in_folds(),
                at = std::uint64_t{0}]() mutable -> std::optional<NewScope> {
     if (at == total) return {};
     const std::uint64_t fold = at / all->epochs(), number = at % all->epochs();
-    const bool is_first = at++ == 0;
+    ++at;
     return NewScope{
         in_folds ? fmt::format("fold-{}-epoch-{:04}", fold, number) : fmt::format("epoch-{:04}", number),
         {{"samples", print}},
-        [all, fold, number, said = is_first ? said : std::vector<std::string>{}](Outputs& out) {
-          for (const std::string& text : said) out.note(text);
+        [all, fold, number, said, told](Outputs& out) {
+          std::call_once(*told, [&] {
+            for (const std::string& text : said) out.note(text);
+          });
           out.emit("epoch", all->epoch(fold, number));
         }};
   };

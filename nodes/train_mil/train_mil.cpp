@@ -104,7 +104,7 @@ void TrainMil::take(const std::shared_ptr<const BagEpoch>& epoch, const Scope& s
 
 void TrainMil::finish(Inputs& in, Outputs& out) {
   for (const std::string& text : unread_)
-    if (told_.insert(text).second) out.note(text);
+    if (told_.insert(text).second) out.leave_out(text);
   if (folds_.empty() || in.scope().failed()) return;
   std::vector<FoldPredictions> all;
   for (std::size_t fold = 0; fold < folds_.size(); ++fold) {

@@ -172,6 +172,28 @@ class Embed(support.ProgramTest):
                             *support.settings(encoder=encoder, slides=self.slides, out=self.fresh()))
             self.assert_ended(ended, DONE)
 
+    def test_memory_is_bounded_however_large_the_slide(self):
+        """By an encoder of size. In the long form the slide is of 60,000 x 60,000 pixels."""
+        if support.sanitized():
+            self.skipTest("a sanitizer takes memory of its own")
+        side, size, cap = 60000 if support.LONG else 6000, 448, 512 << 20
+        network = torchvision.models.resnet50()
+        network.fc = torch.nn.Identity()
+        encoder = self.traced("resnet50.pt", network.eval(), 224)
+        out = self.fresh()
+        graph = self.write(GRAPH.format(size=size, embed=f"model: {encoder}, input_size: 224", files=""))
+        ended = flowrun(graph, "--json", "--quiet", "--memory", cap, *support.settings(
+            slides=synth(self.root / f"slide{side}.svs", side, side), out=out), limit=7200)
+        self.assert_ended(ended, DONE)
+        summary = json.loads(ended.out)
+        tiles, mib = summary["nodes"][2]["out"], 1 << 20
+        print(f"{side} x {side}: {tiles} tiles in {summary['seconds']:.0f} s, leased "
+              f"{summary['peak_leased_bytes'] / mib:.0f} MiB of {cap / mib:.0f}, RSS {summary['peak_rss_bytes'] / mib:.0f} MiB, "
+              f"the model {encoder.stat().st_size / mib:.0f} MiB", file=sys.stderr)
+        self.assertGreater(tiles, 0.3 * (side / size) ** 2)
+        self.assertLessEqual(summary["peak_leased_bytes"], cap)
+        self.assertLess(summary["peak_rss_bytes"], cap + encoder.stat().st_size + (300 << 20))
+
     def test_what_a_module_says_of_itself_is_checked(self):
         traced = torch.jit.load(str(self.root / "tokens.pt"))
         for facts, said in (({"pooling": "cls"}, "pooling is 'cls', expected one of none, class, mean, class_mean"),

@@ -80,7 +80,7 @@ class Harness {
   Node& node;
   std::vector<Emitted> emitted;
   std::vector<NewScope> opened;
-  std::vector<std::string> drop_reasons, notes;
+  std::vector<std::string> drop_reasons, notes, left_out;
   std::size_t asked = 0;
 
  private:
@@ -179,9 +179,10 @@ class NodeRunner {
 
   /// The scopes that a node opened so far.
   const std::vector<NewScope>& opened() const { return harness_.opened; }
-  /// What Outputs::drop and Outputs::note were told so far.
+  /// What Outputs::drop, Outputs::note and Outputs::leave_out were told so far.
   const std::vector<std::string>& drop_reasons() const { return harness_.drop_reasons; }
   const std::vector<std::string>& notes() const { return harness_.notes; }
+  const std::vector<std::string>& left_out() const { return harness_.left_out; }
 
   /// The bytes that Map::bytes asked for before the last process().
   std::size_t asked() const { return harness_.asked; }

@@ -43,9 +43,6 @@ struct Counts {
     else
       went_out();
   }
-  void note(const Outputs& outputs) {
-    for (const std::string& text : outputs.notes()) notes.add(text);
-  }
   void say_reason(const std::string& reason) {
     reasons.add(reason);
     if (total) total->say_reason(reason);

@@ -81,7 +81,7 @@ void NodeCalls::map(Job& job) {
                        [&] { static_cast<Map&>(*node.node).process(inputs, outputs); });
     check_call(outputs);
     if (job.lease) state_.budget->shrink(job.lease, job.out_bytes);
-    job.scope->at(job.node).counts.note(outputs);
+    state_.tell(*job.scope, job.node, outputs);
     job.scope->at(job.node).counts.count(outputs, !node.type->outputs.empty());
     emissions = std::move(outputs.emissions());
   } catch (...) {
@@ -109,7 +109,7 @@ void NodeCalls::write(Job& job) {
     check_call(outputs);
     if (!outputs.emissions().empty())
       throw std::logic_error("a node that gathers scopes emits only what finish_run() gives");
-    job.scope->at(job.node).counts.note(outputs);
+    state_.tell(*job.scope, job.node, outputs);
     job.scope->at(job.node).counts.count(outputs, false);
     if (held.action) held.leases = leases_of(inputs);
   } catch (...) {
@@ -147,7 +147,7 @@ void NodeCalls::gather(Job& job) {
     state_.log.measure(CallLog::What::process, job.node, job.scope, job.index,
                        [&] { static_cast<Gather&>(*node.node).process(inputs, outputs); });
     check_call(outputs);
-    job.scope->at(job.node).counts.note(outputs);
+    state_.tell(*job.scope, job.node, outputs);
     job.scope->at(job.node).counts.count(outputs, false);
     here.gathered.share(inputs.shares());
     if (!outputs.emissions().empty())
@@ -227,7 +227,7 @@ Packets NodeCalls::finish_node(Job& job) {
     if (of_run) rest = static_cast<GatherScopes&>(*node.node).finish_run(inputs, outputs);
   });
   if (!outputs.emissions().empty()) throw std::logic_error("finish() emits nothing");
-  here.counts.note(outputs);
+  state_.tell(*job.scope, job.node, outputs);
   if (outputs.ends_scopes()) scopes_.end_after(*job.scope);
   return rest;
 }

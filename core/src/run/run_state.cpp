@@ -48,6 +48,12 @@ void RunState::report_for_good(ScopeRun& scope, int node, const std::exception_p
   report(scope, node, plan_of(node).on_error == OnError::stop ? OnError::stop : OnError::fail, error);
 }
 
+void RunState::tell(ScopeRun& scope, int node, const Outputs& outputs) {
+  for (const std::string& text : outputs.notes()) scope.at(node).counts.notes.add(text);
+  for (const std::string& why : outputs.left_out())
+    results.fail({plan_of(node).name, scope.is_run() ? "" : scope.name(), why, OnError::skip, {}});
+}
+
 bool RunState::lease(Budget::Point& point, std::uint64_t turn, std::size_t bytes, Job& job) {
   job.lease = budget->take_now(point, {job.scope->age(), turn}, bytes);
   if (job.lease) {

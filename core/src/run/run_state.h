@@ -110,6 +110,8 @@ struct RunState {
   void report(ScopeRun& scope, int node, OnError policy, const std::exception_ptr& error);
   /// A call at the end of a scope, or one that is in order, failed: half a result is none.
   void report_for_good(ScopeRun& scope, int node, const std::exception_ptr& error);
+  /// What a call told the user besides its results.
+  void tell(ScopeRun& scope, int node, const Outputs& outputs);
   /// Gives the job its lease. False: it has none yet, and will be executed anew once it has, or without when
   /// the lease was given up, which is reported then.
   bool lease(Budget::Point& point, std::uint64_t turn, std::size_t bytes, Job& job);

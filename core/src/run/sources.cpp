@@ -99,7 +99,7 @@ void Sources::make(Job& job) {
       Outputs outputs(node.type->outputs, nullptr, std::move(job.lease), index);
       state_.log.measure(CallLog::What::make, job.node, target, index, [&] { job.make(outputs); });
       check_call(outputs);
-      target->at(job.node).counts.note(outputs);
+      state_.tell(*target, job.node, outputs);
       if (counts) here.count(outputs, true);
       emissions = std::move(outputs.emissions());
     } catch (...) {

@@ -26,7 +26,10 @@ struct Harness::Implementation {
         node(std::move(n)) {
     options.on_failure = [this](const RunFailure& failure) {
       const std::scoped_lock lock(mutex);
-      if (!problem) problem = failure.error;
+      if (!failure.error)  // nothing was thrown
+        harness.left_out.push_back(failure.message);
+      else if (!problem)
+        problem = failure.error;
     };
   }
   ~Implementation() { stop(); }
