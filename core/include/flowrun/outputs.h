@@ -34,8 +34,8 @@ class Outputs {
   void drop(std::string reason) { drop_reason_ = std::move(reason); }
   /// Tells the user in the summary what is no error but worth knowing; a text said again is counted.
   void note(std::string text) { notes_.push_back(std::move(text)); }
-  /// Something in the input is wrong, and the node goes on without it: a file that it leaves out. It is told as
-  /// an error that `on_error: skip` passes over: at once, in the summary, and by the exit code.
+  /// Something in the input is wrong, and the node goes on without it: a file that it leaves out. It is told
+  /// as an error that `on_error: skip` passes over: at once, in the summary, and by the exit code.
   void leave_out(std::string why) { left_out_.push_back(std::move(why)); }
   /// In GatherScopes::finish of a scope whose opener is successive(): no scope is opened after it (a training
   /// that gets no better), nor do later runs while this scope counts as done. Elsewhere it is the plugin's
