@@ -57,11 +57,12 @@ int print_manual(const CLI::App& app, Plugins& plugins) {
     print(".SS {}\n{}\nIts options: flowrun {} \\-\\-help\n", plain(name),
           plain(plugins.command(name)->summary), plain(name));
   print(".SH EXIT STATUS\n");
-  const std::pair<int, const char*> codes[] = {{0, "All done."},
-                                               {1, "Something failed; it is listed."},
-                                               {2, "Wrong usage, or a wrong graph; nothing was run."},
-                                               {3, "Done, but packets were left out by on_error: skip."},
-                                               {130, "Interrupted; what is whole is kept."}};
+  const std::pair<int, const char*> codes[] = {
+      {0, "All done."},
+      {1, "Something failed; it is listed."},
+      {2, "Wrong usage, or a wrong graph; nothing was run."},
+      {3, "Done, but packets were left out by on_error: skip, or files that cannot be used."},
+      {130, "Interrupted; what is whole is kept."}};
   for (const auto& [code, meaning] : codes) print(".TP\n.B {}\n{}\n", code, plain(meaning));
   return 0;
 }

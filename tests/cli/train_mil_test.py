@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 import support
-from mil_cohort import CohortTest
+from mil_cohort import GRAPH, CohortTest
 from support import DONE, FAILED, SKIPS, USAGE, done_scopes, flowrun, outputs, start
 
 
@@ -108,6 +108,25 @@ class Mil(CohortTest):
         self.assertEqual({r["slide"] for r in self.said(place) if r["split"] == "test"},
                          {f"s{i:02}" for i in range(8, 19)})
         self.assertEqual(flowrun("run", place / "graph.yaml", "--set", f"out={whole}/out", folder=whole).code, SKIPS)
+
+    def test_a_training_that_goes_on_tells_what_it_leaves_out_too(self):
+        place = self.cohort()
+        (place / "features/s00.h5").write_text("nothing of the kind")
+        (place / "graph.yaml").write_text(
+            GRAPH.format(bags="folds: 3", model="patience: 999", count=20, blocks="dimensions: 32, block_tiles: 20")
+            .replace("features: features", f"features: {place}/features").replace("labels.csv", f"{place}/labels.csv"))
+        arguments = ["run", place / "graph.yaml", "--set", f"out={place / 'out'}"]
+        process = start(*arguments)
+        while process.poll() is None and not done_scopes(place / "out", "bags"):
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+        self.assertEqual(process.returncode, -signal.SIGKILL, "the training was over")
+        ended = flowrun(*arguments)
+        self.assert_ended(ended, SKIPS)
+        self.assertRegex(ended.err, r"error: epoch-\d{4}: .*slide 's00' is left out: ")
+        self.assertNotIn("epoch-0000", ended.err)
+        self.assert_ended(flowrun(*arguments), DONE)  # of nothing that it did
 
     def test_memory_does_not_grow_with_slides(self):
         if support.sanitized():

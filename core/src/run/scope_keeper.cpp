@@ -60,7 +60,7 @@ ScopePtr ScopeKeeper::open(int opener, NewScope spec, const Lease& lease) {
           spec.identity[state_.nodes[i].plan->name + "." + what] = std::move(value);
       }
   } catch (...) {
-    refuse(opener, spec, asked, message_of(std::current_exception()));
+    refuse(opener, spec, asked, std::current_exception());
     return nullptr;
   }
   add_identity(opener, spec);
@@ -98,11 +98,11 @@ void ScopeKeeper::add_identity(int opener, NewScope& spec) {
 }
 
 /// A scope that cannot even be opened.
-void ScopeKeeper::refuse(int opener, const NewScope& spec, int node, const std::string& why) {
+void ScopeKeeper::refuse(int opener, const NewScope& spec, int node, const std::exception_ptr& why) {
   const PlanNode& plan = state_.plan_of(opener);
   const OnError policy = plan.on_error;
   if (policy == OnError::stop || (policy == OnError::fail && plan.type->successive)) state_.stopped = true;
-  state_.results.fail({state_.plan_of(node).name, spec.name, why, policy, {}});
+  state_.results.fail({state_.plan_of(node).name, spec.name, message_of(why), policy, why});
   state_.results.end_scope({state_.plan.kind_of(opener),
                             spec.name,
                             policy == OnError::skip ? ScopeStatus::left_out : ScopeStatus::failed,

@@ -49,7 +49,7 @@ class ScopeKeeper {
   void add_identity(int opener, NewScope& spec);
   bool done_before(int opener, const NewScope& spec);
   bool is_gathered(int opener, bool anew) const;
-  void refuse(int opener, const NewScope& spec, int node, const std::string& why);
+  void refuse(int opener, const NewScope& spec, int node, const std::exception_ptr& why);
   void scope_ended(const ScopePtr& scope);
   void published(const ScopePtr& scope, const std::exception_ptr& problem);
   void note_kept_packets(ScopeRun& scope);

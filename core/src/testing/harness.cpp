@@ -26,7 +26,7 @@ struct Harness::Implementation {
         node(std::move(n)) {
     options.on_failure = [this](const RunFailure& failure) {
       const std::scoped_lock lock(mutex);
-      if (!failure.error)  // nothing was thrown
+      if (!failure.error)  // nothing was thrown: Outputs::leave_out
         harness.left_out.push_back(failure.message);
       else if (!problem)
         problem = failure.error;

@@ -42,6 +42,7 @@ struct Sort : Map {
     out.forward(value % 2 ? "odd" : "even");
     if (value == 0) out.drop("nothing");
     if (value == 1) out.note("one");
+    if (value == 2) out.leave_out("two");
   }
 };
 
@@ -172,6 +173,8 @@ TEST_CASE("a runner shows what a node emits, on which port, in what order, with 
   runner.expect_emitted("twice", 2).input("number", Number{0}).process().input("number", Number{1}).process();
   CHECK(runner.drop_reasons() == std::vector<std::string>{"nothing"});
   CHECK(runner.notes() == std::vector<std::string>{"one"});
+  runner.input("number", Number{2}).process().expect_emitted("even", 3);  // it went on
+  CHECK(runner.left_out() == std::vector<std::string>{"two"});
 }
 
 TEST_CASE("what a node throws comes out, and what the call had sent does not") {
