@@ -11,8 +11,8 @@
 namespace flowrun::cli {
 namespace {
 
-const std::vector<std::string> own_commands{"run", "check", "doctor",  "draw",  "man",
-                                            "new", "nodes", "plugins", "schema"};
+const std::vector<std::string> own_commands{"run", "check", "doctor",  "draw",   "man",
+                                            "new", "nodes", "plugins", "report", "schema"};
 
 /// CLI11 takes arguments in reverse.
 std::vector<std::string> reversed(std::vector<std::string> arguments) {
@@ -112,6 +112,8 @@ int run_program(const std::vector<std::string>& given) {
   add_graph_options(*run_app, run, settings);
   run_app->add_flag("--quiet", run.quiet, "only errors");
   run_app->add_flag("--json", run.json, "the summary as JSON on standard output");
+  bool no_report = false;
+  run_app->add_flag("--no-report", no_report, "writes no report.html into the output folders");
   run_app->add_flag("--force", run.force, "redo what is done");
   run_app->add_option("--trace", run.trace, "file for a Chrome trace of all calls, waits and leases");
   CLI::App* check_app = app.add_subcommand("check", "Checks a graph and prints its plan without running it.");
@@ -125,6 +127,11 @@ int run_program(const std::vector<std::string>& given) {
   add_graph_options(*draw_app, run, settings);
   bool dot = false;
   draw_app->add_flag("--dot", dot, "in Graphviz's language, not laid out");
+  CLI::App* report_app = app.add_subcommand(
+      "report", "Makes the report of an output folder's last run: one HTML file that needs no other.");
+  std::string reported, report_file;
+  report_app->add_option("FOLDER", reported, "output folder of a run")->required();
+  report_app->add_option("--output", report_file, "where to; report.html in the folder, if not given");
   CLI::App* schema_app = app.add_subcommand(
       "schema", "Prints the JSON Schema of graph files, by which editors complete and check them.");
   CLI::App* man_app = app.add_subcommand("man", "Prints the manual page, for man -l.");
@@ -161,6 +168,7 @@ int run_program(const std::vector<std::string>& given) {
     return code;
   }
   run.plan.plugin_folders = plugin_folders;
+  run.report = !no_report;
   if (app.get_subcommands().empty()) {
     print_text(app.help());
     return 2;
@@ -169,6 +177,7 @@ int run_program(const std::vector<std::string>& given) {
   if (*check_app) return check_graph(run);
   if (*doctor_app) return examine_machine(plugin_folders, folder);
   if (*draw_app) return draw_graph(run, dot);
+  if (*report_app) return report_run(reported, report_file);
   if (*schema_app) return print_schema(plugins);
   if (*man_app) return print_manual(app, plugins);
   if (*new_plugin_app) return new_plugin(plugins, new_name);

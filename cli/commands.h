@@ -23,6 +23,7 @@ struct RunArguments {
   bool quiet = false;
   bool json = false;
   bool force = false;
+  bool report = true;
   std::filesystem::path trace;
 };
 
@@ -30,6 +31,8 @@ struct RunArguments {
 std::optional<LoadedPlan> load_or_say(const RunArguments& arguments);
 /// `flowrun run`: runs a graph with progress and a summary.
 int run_graph(const RunArguments& arguments);
+/// `flowrun report`: makes the report of an output folder's last run anew; `file`: empty for its report.html.
+int report_run(const std::filesystem::path& output_folder, const std::filesystem::path& file);
 /// `flowrun check`: prints the plan without running it.
 int check_graph(const RunArguments& arguments);
 /// `flowrun draw`: the plan as SVG on standard output, or as Graphviz's own language.

@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "commands.h"
+#include "report/report.h"
 #include "run/run.h"
 #include "say.h"
 
@@ -132,6 +133,19 @@ int check_graph(const RunArguments& arguments) {
   return all_printed() ? 0 : static_cast<int>(Exit::failed);
 }
 
+namespace {
+
+/// A report that cannot be written changes nothing of the run.
+void report_in(const std::vector<std::filesystem::path>& folders) {
+  for (const auto& folder : folders) try {
+      write_report(folder, folder / "report.html");
+    } catch (const std::exception& problem) {
+      say("warning: there is no report: {}\n", problem.what());
+    }
+}
+
+}  // namespace
+
 int run_graph(const RunArguments& arguments) {
   std::signal(SIGHUP, SIG_IGN);  // a terminal that is closed ends no run
   auto loaded = load_or_say(arguments);
@@ -151,6 +165,7 @@ int run_graph(const RunArguments& arguments) {
     options.trace = arguments.trace;
     result = run(loaded->plan, options);
   }
+  if (arguments.report) report_in(result.output_folders);
   if (arguments.json)
     print("{}\n", summary_json(result).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   else if (!arguments.quiet)

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <opencv2/core.hpp>
 
 #include "areas.h"
 #include "thresholds.h"
@@ -196,6 +197,17 @@ void Detect::process(Inputs& in, Outputs& out) {
   if (cleans_areas()) {
     const double area = pixel_area(slide, thumbnail);
     clean_areas(mask.pixels, min_object_area / area, max_hole_area / area);
+  }
+  const double share =
+      static_cast<double>(cv::countNonZero(mask.pixels)) / static_cast<double>(mask.pixels.total());
+  out.report(report::Quantity{"tissue share", 100 * share, "%"});
+  if (const auto mpp_of_slide = slide.facts().mpp) {
+    constexpr double of_square_mm = 1e6;
+    out.report(report::Quantity{
+        "tissue area",
+        share * pixel_area(slide, thumbnail) * static_cast<double>(thumbnail.pixels()) / of_square_mm,
+        "mm²"});
+    out.report(report::Quantity{"MPP", *mpp_of_slide, "µm/pixel"});
   }
   out.emit("mask", std::move(mask));
 }

@@ -194,7 +194,11 @@ Packets Extract::make(Inputs& in) {
   Packets packets([tiles] {
     const auto chosen = tiles->next();
     if (!chosen) return Packets::Make();
-    return Packets::Make([tiles, chosen = *chosen](Outputs& out) { out.emit("tile", tiles->read(chosen)); });
+    return Packets::Make([tiles, chosen = *chosen](Outputs& out) {
+      if (chosen.coverage)
+        out.report(report::histogram_of("coverage", "share of tissue", 0, 1, 20, *chosen.coverage));
+      out.emit("tile", tiles->read(chosen));
+    });
   });
   packets.extra_bytes = tiles->window_bytes();
   return packets;

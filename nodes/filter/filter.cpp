@@ -7,11 +7,18 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <mutex>
 #include <opencv2/core.hpp>
 
 #include "measures.h"
 
 namespace flowrun::wsi {
+namespace {
+
+constexpr double most_shown_sharpness = 1000;
+
+}  // namespace
 
 void Filter::describe(Description<Filter>& d) {
   d.summary("Drops tiles that are blank, inked, poor in tissue or out of focus.")
@@ -62,7 +69,20 @@ void Filter::plan(Costs& costs) {
   costs.scratch = measures() ? costs.in("tile") * 8 / 3 : 0;
 }
 
-std::string Filter::reason_against(const cv::Mat& rgb) const {
+/// Of the slide's tiles. Thread-safe.
+struct Filter::Sharpness {
+  std::mutex mutex;
+  double sum = 0;
+  std::uint64_t tiles = 0;
+
+  void add(double sharpness) {
+    const std::scoped_lock lock(mutex);
+    sum += sharpness;
+    ++tiles;
+  }
+};
+
+std::string Filter::reason_against(const cv::Mat& rgb, Sharpness& of_slide, Outputs& out) const {
   if (max_white && white_share(rgb, white_level) > *max_white) return "white";
   if (max_black && black_share(rgb, black_level) > *max_black) return "black";
   if (max_ink) {
@@ -70,18 +90,30 @@ std::string Filter::reason_against(const cv::Mat& rgb) const {
     if (cv::countNonZero(ink) > *max_ink * static_cast<double>(ink.total())) return "ink";
   }
   if (min_tissue && saturated_share(rgb, tissue_saturation) < *min_tissue) return "little tissue";
-  if (min_sharpness && sharpness(rgb) < *min_sharpness) return "blurred";
-  return {};
+  if (!min_sharpness) return {};
+  const double sharp = sharpness(rgb);
+  of_slide.add(sharp);
+  out.report(report::histogram_of("sharpness", "variance of the Laplacian; the last bin has all above", 0,
+                                  most_shown_sharpness, 50, sharp));
+  return sharp < *min_sharpness ? "blurred" : "";
 }
 
 void Filter::process(Inputs& in, Outputs& out) {
   const Tile& tile = in.get<Tile>("tile");
-  const std::string reason = measures() ? reason_against(rgb_of(tile)) : std::string();
+  const std::string reason =
+      measures() ? reason_against(rgb_of(tile), in.state<Sharpness>(), out) : std::string();
   if (reason.empty()) return out.forward("tile");
   out.drop(reason);
   Tile dropped = tile;  // shares the pixels
   dropped.dropped_because = reason;
   out.emit("dropped", std::move(dropped));
+}
+
+void Filter::finish(Inputs& in, Outputs& out) {
+  if (!min_sharpness) return;
+  const auto& of_slide = in.state<Sharpness>();
+  if (of_slide.tiles > 0)
+    out.report(report::Quantity{"mean sharpness", of_slide.sum / static_cast<double>(of_slide.tiles)});
 }
 
 }  // namespace flowrun::wsi

@@ -20,11 +20,13 @@ struct Filter : Map {
   bool needs_content(std::string_view input, const Costs& costs) const override;
   void plan(Costs& costs) override;
   void process(Inputs& in, Outputs& out) override;
+  void finish(Inputs& in, Outputs& out) override;
 
  private:
   bool measures() const;
-  /// Why the tile is dropped; empty: it is kept.
-  std::string reason_against(const cv::Mat& rgb) const;
+  struct Sharpness;
+  /// Why the tile is dropped; empty: it is kept. Adds its sharpness, where that is looked at.
+  std::string reason_against(const cv::Mat& rgb, Sharpness& of_slide, Outputs& out) const;
 };
 
 }  // namespace flowrun::wsi

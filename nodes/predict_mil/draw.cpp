@@ -45,6 +45,9 @@ void PredictMil::draw(const SlidePrediction& slide, const std::filesystem::path&
   const std::string problem =
       draw_attention(opened ? *opened : in.get<wsi::Slide>("image"), squares, attention, origin,
                      {file(".heatmap.jpg"), file(".heatmap.tif"), file(".geojson"), file(".tiles.jpg")});
+  for (const auto& [title, ending] :
+       {std::pair("attention", ".heatmap.jpg"), std::pair("most and least attended tiles", ".tiles.jpg")})
+    out.report(report::Figure{title, dir, "attention/" + name + ending});
   if (!problem.empty()) out.note("attention is drawn on no picture of the slide: " + problem);
 }
 

@@ -254,6 +254,11 @@ void PredictMil::finish(Inputs& in, Outputs& out) {
   const std::string& name = in.scope().name();
   wsi::write_file(in.scope().stage(dir, row_file(name)),
                   prediction_csv(name, models_of(in)->facts, prediction.predicted()));
+  constexpr std::size_t most_reported = 20;
+  const auto& said = models_of(in)->facts.classes;
+  if (const auto predicted = prediction.predicted(); said.size() <= most_reported)
+    for (std::size_t i = 0; i < std::min(said.size(), predicted.size()); ++i)
+      out.report(report::Quantity{said[i], predicted[i]});
   const bool drawn = in.has("image") || !slides.empty();
   if (!prediction.attends()) {
     if (drawn) out.note("the models pool without attention, so there is none to be drawn");

@@ -228,6 +228,8 @@ void Save::finish(Inputs& in, Outputs& out) {
   std::vector<std::uint8_t> bytes;
   encode_jpeg(files.overview->draw(), 85, bytes);
   write_file(files.folder / "overview.jpg", bytes);
+  out.report(
+      report::Figure{"tissue and tiles", dir, std::filesystem::path(in.scope().name()) / "overview.jpg"});
   if (!files.overview->problem().empty())
     out.note("overview.jpg does not show the slide: " + files.overview->problem());
 }

@@ -171,6 +171,11 @@ void SavePredictions::finish(Inputs& in, Outputs& out) {
   files.heat->write_tiff(files.folder / "heatmap.tif", range.first, range.second);
   if (!files.heat->problem().empty())
     out.note("heatmap.jpg does not show the slide: " + files.heat->problem());
+  out.report(report::Figure{files.shown.empty() ? "heat map" : "heat map: " + files.shown, dir,
+                            std::filesystem::path(in.scope().name()) / "heatmap.jpg"});
+  constexpr std::size_t most_reported = 40;
+  if (const auto numbers = files.score.numbers(); numbers.size() <= most_reported)
+    for (const auto& [name, number] : numbers) out.report(report::Quantity{name, number});
   write_file(files.folder / table_of_slide, files.score.table(in.scope().name()));
 }
 

@@ -95,11 +95,28 @@ void SlideScore::add(const Tile& tile, const Predictions& tile_says) {
   one_label_ &= tile.label == label_;
 }
 
+Predictions SlideScore::means() const {
+  Predictions out = *sums_;
+  for (double& number : out.of) number /= static_cast<double>(tiles_);
+  return out;
+}
+
+std::vector<std::pair<std::string, double>> SlideScore::numbers() const {
+  if (empty()) return {};
+  const Predictions means_of_all = means();
+  std::vector<std::pair<std::string, double>> out;
+  for (std::size_t i = 0; i < means_of_all.of.size(); ++i)
+    out.emplace_back(means_of_all.prefix + means_of_all.names[i], means_of_all.of[i]);
+  for (std::size_t i = 0; i < predicted_.size() && means_of_all.names_something(); ++i)
+    out.emplace_back("share_" + means_of_all.names[i],
+                     static_cast<double>(predicted_[i]) / static_cast<double>(tiles_));
+  return out;
+}
+
 std::string SlideScore::table(const std::string& slide) const {
   if (empty()) return {};
   const auto count = static_cast<double>(tiles_);
-  Predictions means = *sums_;
-  for (double& number : means.of) number /= count;
+  const Predictions means = this->means();
   std::vector<std::string> columns{"slide", "tiles", "label"};
   std::vector<TableCell> cells{slide, tiles_, one_label_ ? label_ : std::string_view()};
   const std::string predicted = means.predicted();

@@ -47,8 +47,12 @@ class SlideScore {
   /// the model has one, and share_<class>, the share of tiles that are predicted to be of it, or to have it.
   /// Of numbers there are means only. Nothing when there was no tile.
   std::string table(const std::string& slide) const;
+  /// The means and shares of that table, by name; none when there was no tile.
+  std::vector<std::pair<std::string, double>> numbers() const;
 
  private:
+  Predictions means() const;
+
   std::optional<Predictions> sums_;       // of tiles
   std::vector<std::uint64_t> predicted_;  // tiles by name
   std::uint64_t tiles_ = 0;

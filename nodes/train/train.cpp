@@ -18,6 +18,7 @@
 #include "nodes/trainer/judged_files.h"
 #include "nodes/trainer/task_kind.h"
 #include "nodes/trainer/training_files.h"
+#include "nodes/trainer/training_report.h"
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -124,11 +125,14 @@ void Train::finish(Inputs& in, Outputs& out) {
 }
 
 void Train::end_epoch(Inputs& in, Outputs& out) {
+  const std::string of = folds_ > 0 ? fmt::format("fold {}: ", fold_) : "";
   model_thread().run([&] {
     trainer_->end();
+    report_curves(of, {{"", &trainer_->history()}}, out);
     if (!hand_on_epoch(*trainer_, in.scope(), dir, folder(fold_))) return;
     write_evaluated(in.scope().hand_on(dir, folder(fold_) / "predictions.pt"), trainer_->evaluated());
     hand_on_judged(trainer_->task(), trainer_->judged(), in.scope(), dir, folder(fold_));
+    report_judged(of, trainer_->task(), trainer_->judged(), out);
   });
   if (is_last_ || trainer_->is_over()) write_metrics(in.scope(), out);
   idle_since_ = {};  // between epochs nobody waits for batches
@@ -145,7 +149,9 @@ void Train::write_metrics(const Scope& epoch, Outputs& out) {
       metrics_json(trainer_->task(), static_cast<std::uint64_t>(seed), "tiles", all, model_threads(), epoch));
   if (std::string text = said_of_draws("tiles", all); !text.empty() && !std::exchange(told_of_draws_, true))
     out.note(std::move(text));
-  if (folds_ > 0) hand_on_judged(trainer_->task(), tested(all), epoch, dir);
+  if (folds_ == 0) return;
+  hand_on_judged(trainer_->task(), tested(all), epoch, dir);
+  report_judged("tests of all folds: ", trainer_->task(), tested(all), out);
 }
 
 Packets Train::finish_run(Inputs& in, Outputs& out) {

@@ -16,6 +16,7 @@
 #include "nodes/trainer/judged_files.h"
 #include "nodes/trainer/task_kind.h"
 #include "nodes/trainer/training_files.h"
+#include "nodes/trainer/training_report.h"
 #include "summary.h"
 
 namespace flowrun::torch_nodes {
@@ -121,6 +122,10 @@ void TrainMil::finish(Inputs& in, Outputs& out) {
     for (std::string& note : trainer.take_notes()) out.note(std::move(note));
     all.push_back(trainer.predictions());
   }
+  NamedHistories histories;
+  for (std::size_t fold = 0; fold < folds_.size(); ++fold)
+    histories.emplace_back(fmt::format("fold {}", fold), &folds_[fold]->history());
+  report_curves("", histories, out);
   const Task& what = folds_.front()->task();
   wsi::write_file(in.scope().hand_on(dir, "predictions.csv"), predictions_csv(what, *set_, all));
   const bool over = std::ranges::all_of(folds_, [](const auto& fold) { return fold->is_over(); });
@@ -130,9 +135,14 @@ void TrainMil::finish(Inputs& in, Outputs& out) {
   wsi::write_file(
       in.scope().hand_on(dir, "metrics.json"),
       metrics_json(what, set_->seed, "slides", said, threads.value_or(threads_of_run_), in.scope()));
-  for (std::size_t fold = 0; fold < said.size(); ++fold)
+  constexpr std::size_t most_reported = 5;
+  for (std::size_t fold = 0; fold < said.size(); ++fold) {
     hand_on_judged(what, validated(said[fold]), in.scope(), dir, fold_folder(fold));
+    if (fold < most_reported)
+      report_judged(fmt::format("validation of fold {}: ", fold), what, validated(said[fold]), out);
+  }
   hand_on_judged(what, tested(said), in.scope(), dir);
+  report_judged("tests of all folds: ", what, tested(said), out);
 }
 
 Packets TrainMil::finish_run(Inputs& in, Outputs&) {

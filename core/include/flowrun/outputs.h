@@ -3,6 +3,7 @@
 
 #include <flowrun/inputs.h>
 #include <flowrun/packet.h>
+#include <flowrun/report.h>
 
 #include <cstdint>
 #include <optional>
@@ -37,6 +38,12 @@ class Outputs {
   /// Something in the input is wrong, and the node goes on without it: a file that it leaves out. It is told
   /// as an error that `on_error: skip` passes over: at once, in the summary, and by the exit code.
   void leave_out(std::string why) { left_out_.push_back(std::move(why)); }
+  /// Adds to the run's report.html; kept with the scope once it is done. Throws std::logic_error as
+  /// report::check does.
+  void report(report::Item item) {
+    report::check(item);
+    report_.push_back(std::move(item));
+  }
   /// In GatherScopes::finish of a scope whose opener is successive(): no scope is opened after it (a training
   /// that gets no better), nor do later runs while this scope counts as done. Elsewhere it is the plugin's
   /// mistake.
@@ -51,6 +58,7 @@ class Outputs {
   const std::optional<std::string>& drop_reason() const { return drop_reason_; }
   const std::vector<std::string>& notes() const { return notes_; }
   const std::vector<std::string>& left_out() const { return left_out_; }
+  const std::vector<report::Item>& reported() const { return report_; }
   bool ends_scopes() const { return ends_scopes_; }
 
  private:
@@ -63,6 +71,7 @@ class Outputs {
   std::vector<Emission> emissions_;
   std::optional<std::string> drop_reason_;
   std::vector<std::string> notes_, left_out_;
+  std::vector<report::Item> report_;
   bool ends_scopes_ = false;
 };
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "output/figures.h"
 #include "output/names.h"
 #include "output/recovery.h"
 
@@ -209,6 +210,7 @@ void OutputFolder::draft(const std::string& scope, Intent intent) {
     if (std::find(units.begin(), units.end(), old) == units.end() && !claims_.elsewhere(scope, old, false))
       intent.remove.push_back(old);
   intent.folder = path();
+  make_figures_relative(intent.entry, path());
   intent.entry["outputs"] = units;
   if (!handed_on.empty()) intent.entry["handed_on"] = handed_on;
   journal_.draft(scope, intent);

@@ -31,6 +31,20 @@ std::string bottleneck_of(const RunResult& result) {
   return out;
 }
 
+std::vector<EdgeResult> edges_of(const Plan& plan) {
+  std::vector<EdgeResult> edges;
+  for (const PlanNode& node : plan.nodes)
+    for (std::size_t port = 0; port < node.to.size(); ++port) {
+      const OutputSpec& output = node.type->outputs[port];
+      for (const PortRef to : node.to[port])
+        edges.push_back({node.name, output.name, plan.at(to.node).name,
+                         plan.at(to.node).type->inputs[static_cast<std::size_t>(to.port)].name, output.type,
+                         plan.at(to.node).is_stream(static_cast<std::size_t>(to.port)),
+                         node.costs.outputs.at(output.name).bytes.value_or(0)});
+    }
+  return edges;
+}
+
 }  // namespace
 
 RunStatus Engine::status() const {
@@ -84,6 +98,9 @@ RunResult Engine::result() {
     row.share = row.working / (std::max(result.seconds, 1e-9) * calls);
     result.nodes.push_back(std::move(row));
   }
+  result.edges = edges_of(state_.plan);
+  result.ended = std::chrono::system_clock::now();
+  result.threads = state_.plan.threads;
   result.bottleneck = bottleneck_of(result);
   result.counts = state_.run_scope->counts(state_.plan);
   results_.move_to(result);

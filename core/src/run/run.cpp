@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "run/engine.h"
+#include "run/series.h"
 
 namespace flowrun {
 namespace {
@@ -57,12 +58,19 @@ class Watch {
   std::jthread thread_;  // last: it ends before what it uses
 };
 
-/// The summary lies in each folder, and what a run that ended has written is on the disk.
-void write_summary(RunResult& result, const OutputFolders& folders, const RunOptions& options) {
-  const std::string text =
-      summary_json(result).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+std::string text_of(const nlohmann::json& json, int indent) {
+  return json.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+/// Summary and series lie in each folder, and what a run that ended has written is on the disk.
+void write_summary(RunResult& result, const nlohmann::json& series, const OutputFolders& folders,
+                   const RunOptions& options) {
+  const std::string text = text_of(summary_json(result), 2);
   try {
-    for (const OutputFolder& folder : folders) write_whole(folder.path() / ".flowrun" / "summary.json", text);
+    for (const OutputFolder& folder : folders) {
+      write_whole(folder.path() / ".flowrun" / "series.json", text_of(series, -1));
+      write_whole(folder.path() / ".flowrun" / "summary.json", text);
+    }
     folders.sync();
   } catch (const Error& problem) {
     const RunFailure failure{"", "", problem.what(), OnError::fail, {}};
@@ -78,12 +86,13 @@ void write_summary(RunResult& result, const OutputFolders& folders, const RunOpt
 RunResult run(Plan& plan, const RunOptions& options) {
   OutputFolders folders(plan.output_folders);
   Engine engine(plan, &folders, options, budget_of(plan));
+  SeriesRecorder series(engine);
   {
     const Watch watch(engine, options);
     engine.run();
   }
   RunResult result = engine.result();
-  write_summary(result, folders, options);
+  write_summary(result, series.end(), folders, options);
   return result;
 }
 

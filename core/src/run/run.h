@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <filesystem>
@@ -46,6 +47,14 @@ struct NodeResult : PacketCounts {
   double share = 0;               ///< of the time in which as many of its calls as may run at once could work
 };
 
+/// Packets that go from an output to an input.
+struct EdgeResult {
+  std::string from, output, to, input;
+  std::string type;
+  bool stream = false;    ///< any number of packets a scope
+  std::size_t bytes = 0;  ///< of a packet at most, as planned; 0: it depends on the packet
+};
+
 /// Exit codes of a run.
 enum class Exit { done = 0, failed = 1, usage = 2, done_with_skips = 3, interrupted = 130 };
 
@@ -57,10 +66,13 @@ struct RunResult {
   std::string name;
   Exit exit = Exit::done;
   double seconds = 0;
+  std::chrono::system_clock::time_point ended;
+  int threads = 1;
   std::size_t memory = 0;
   std::size_t peak_leased = 0;  ///< bytes
   std::size_t peak_rss = 0;     ///< bytes, of the process so far
   std::vector<NodeResult> nodes;
+  std::vector<EdgeResult> edges;
   std::string bottleneck;  ///< in words; empty when there was none
   std::map<ScopeStatus, std::uint64_t> scope_counts;
   std::vector<ScopeResult> scopes;            ///< the first that ended, by name

@@ -50,6 +50,7 @@ void RunState::report_for_good(ScopeRun& scope, int node, const std::exception_p
 
 void RunState::tell(ScopeRun& scope, int node, const Outputs& outputs) {
   for (const std::string& text : outputs.notes()) scope.at(node).counts.notes.add(text);
+  for (const report::Item& item : outputs.reported()) scope.at(node).reported.add(item);
   for (const std::string& why : outputs.left_out())
     results.fail({plan_of(node).name, scope.is_run() ? "" : scope.name(), why, OnError::skip, {}});
 }

@@ -175,10 +175,13 @@ void ScopeKeeper::scope_ended(const ScopePtr& scope) {
                   {"input", scope->identity},
                   {"last", state_.at(scope->opener()).ended.load()},
                   {"counts", counts}});
+    if (state_.plan_of(scope->opener()).type->successive) entry["successive"] = true;
   }
+  const nlohmann::json reported = scope->reported(state_.plan);
+  if (!reported.empty()) entry["report"] = reported;
   std::vector<OutputFolder*> folders = scope->folders();
-  // Of the run itself only outputs are kept.
-  if (scope->is_run())
+  // Of the run itself only outputs and what is reported are kept.
+  if (scope->is_run() && reported.empty())
     std::erase_if(folders, [&](OutputFolder* folder) { return !folder->has_staged(scope->journal_name()); });
   if (folders.empty()) return published(scope, nullptr);
   hold_();

@@ -118,6 +118,13 @@ std::map<std::string, ScopeCounts> ScopeRun::counts(const Plan& plan) const {
   return out;
 }
 
+nlohmann::json ScopeRun::reported(const Plan& plan) const {
+  nlohmann::json out = nlohmann::json::object();
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    if (nodes_[i] && !nodes_[i]->reported.empty()) out[plan.nodes[i].name] = nodes_[i]->reported.json();
+  return out;
+}
+
 std::string ScopeRun::broken_sum(const Plan& plan) const {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     if (!nodes_[i] || static_cast<int>(i) == opener_) continue;

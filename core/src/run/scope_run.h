@@ -18,6 +18,7 @@
 #include "run/counts.h"
 #include "run/gathered.h"
 #include "run/intake.h"
+#include "run/reported.h"
 #include "run/sequencer.h"
 
 namespace flowrun {
@@ -62,6 +63,7 @@ struct NodeScope final : Scope {
   Gathered gathered;          ///< likewise
   std::vector<std::atomic<std::uint64_t>> sent;  ///< by output
   Counts counts;
+  Reported reported;
   ScopeState state;
 };
 
@@ -88,6 +90,8 @@ class ScopeRun final {
 
   /// By node, of those that took part.
   std::map<std::string, ScopeCounts> counts(const Plan& plan) const;
+  /// What nodes reported, by node; an empty object where none did.
+  nlohmann::json reported(const Plan& plan) const;
   /// The first node whose packets do not add up, in words; empty when all do.
   std::string broken_sum(const Plan& plan) const;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The result of a run for people, and for programs.
 #include <flowrun/bytes.h>
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -136,11 +137,15 @@ nlohmann::json summary_json(const RunResult& result) {
   nlohmann::json out{{"name", result.name},
                      {"exit", static_cast<int>(result.exit)},
                      {"seconds", result.seconds},
+                     {"ended", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                                           fmt::gmtime(std::chrono::system_clock::to_time_t(result.ended)))},
+                     {"threads", result.threads},
                      {"memory_bytes", result.memory},
                      {"peak_leased_bytes", result.peak_leased},
                      {"peak_rss_bytes", result.peak_rss},
                      {"bottleneck", result.bottleneck},
                      {"nodes", nlohmann::json::array()},
+                     {"edges", nlohmann::json::array()},
                      {"scope_counts", nlohmann::json::object()},
                      {"scopes", nlohmann::json::array()},
                      {"counts", by_node(result.counts)},
@@ -160,6 +165,14 @@ nlohmann::json summary_json(const RunResult& result) {
                         {"waiting_for_order_seconds", n.waiting_for_order}};
     out["nodes"].push_back(std::move(node));
   }
+  for (const EdgeResult& e : result.edges)
+    out["edges"].push_back({{"from", e.from},
+                            {"output", e.output},
+                            {"to", e.to},
+                            {"input", e.input},
+                            {"type", e.type},
+                            {"stream", e.stream},
+                            {"bytes", e.bytes}});
   for (const auto& [status, count] : result.scope_counts) out["scope_counts"][to_string(status)] = count;
   for (const ScopeResult& scope : result.scopes) out["scopes"].push_back(to_json(scope));
   for (const RunFailure& f : result.failures)
