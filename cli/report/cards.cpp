@@ -135,7 +135,7 @@ Card card_of(const json& entry, const Kind& kind, std::size_t number, const std:
     const bool far = column.is_outlier(value);
     outlier |= far;
     numbers +=
-        fmt::format("<dt>{}</dt><dd>{}{}</dd>", escaped(column.name),
+        fmt::format("<dt>{}</dt><dd>{}{}</dd>", escaped(column.label()),
                     escaped(in_digits(value) + (column.unit.empty() ? "" : " " + column.unit)),
                     far ? fmt::format(R"( <span class="flag">{} (median {})</span>)",
                                       value > column.median ? "▲ high" : "▼ low", in_digits(column.median))

@@ -91,6 +91,7 @@ Findings::Findings(const RunRecord& record) : ends_(ends_of(record.summary().at(
   for (Kind& kind : kinds)
     for (Column& column : kind.columns) {
       column.values.resize(kind.done, missing);
+      column.shared = std::ranges::count(kind.columns, column.name, &Column::name) > 1;
       describe(column);
     }
 }

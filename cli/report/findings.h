@@ -17,10 +17,13 @@ namespace flowrun::cli {
 struct Column {
   std::string node, name, unit;
   std::vector<double> values;     ///< by scope, in the record's order; no number where it is missing
+  bool shared = false;            ///< another node has a quantity of this name
   double median = 0, spread = 0;  ///< spread: median absolute deviation
 
-  /// "tissue (mm²)".
-  std::string title() const { return unit.empty() ? name : name + " (" + unit + ")"; }
+  /// "tissue area", or where several nodes have one "tissue: tissue area".
+  std::string label() const { return shared ? node + ": " + name : name; }
+  /// With the unit: "tissue area (mm²)".
+  std::string title() const { return unit.empty() ? label() : label() + " (" + unit + ")"; }
   /// More than 3.5 robust standard deviations from the median (Iglewicz and Hoaglin 1993: the modified
   /// z-score) of at least eight values.
   bool is_outlier(double value) const;

@@ -59,20 +59,10 @@ std::string options_of(const std::vector<std::pair<std::string, std::string>>& o
   return out;
 }
 
-/// Names of columns; those that several nodes have with their nodes.
-std::vector<std::string> titles_of(const Kind& kind) {
-  std::vector<std::string> out;
-  for (const Column& column : kind.columns) {
-    const bool shared = std::ranges::count(kind.columns, column.title(), &Column::title) > 1;
-    out.push_back(shared ? column.node + ": " + column.title() : column.title());
-  }
-  return out;
-}
-
 std::string controls_of(const Kind& kind) {
   std::vector<std::pair<std::string, std::string>> sorts{{"name", "name"}, {"status", "status"}};
-  const auto titles = titles_of(kind);
-  for (std::size_t i = 0; i < titles.size(); ++i) sorts.emplace_back(std::to_string(i), titles[i]);
+  for (std::size_t i = 0; i < kind.columns.size(); ++i)
+    sorts.emplace_back(std::to_string(i), kind.columns[i].title());
   std::vector<std::pair<std::string, std::string>> figures{{"", "all"}};
   for (const std::string& title : kind.figures) figures.emplace_back(title, title);
   const std::string pictures =
@@ -144,8 +134,8 @@ void Pages::write(bool last) {
           "<div class=\"scroll\"><table class=\"values\"><caption>Numbers of the {}</caption><thead><tr>"
           "<th scope=\"col\">name</th><th scope=\"col\">status</th>",
           kinds);
-      for (const std::string& title : titles_of(gallery.kind))
-        out += fmt::format("<th scope=\"col\" class=\"n\">{}</th>", escaped(title));
+      for (const Column& column : gallery.kind.columns)
+        out += fmt::format("<th scope=\"col\" class=\"n\">{}</th>", escaped(column.title()));
       out += "</tr></thead><tbody>\n" + gallery.rows + "</tbody></table></div>\n";
     }
     out += "</section>\n";
@@ -172,6 +162,7 @@ void Pages::write(bool last) {
 void Pages::end() {
   write(true);
   for (; is_report(page(number_)); ++number_) remove_or_throw(page(number_));
+  sync_folder(file_.has_parent_path() ? file_.parent_path() : ".");
 }
 
 }  // namespace flowrun::cli

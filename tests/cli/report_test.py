@@ -163,7 +163,10 @@ class Report(support.ProgramTest):
         for name in ("tiles", "places"):
             report = moved / name / "report.html"
             before = report.read_bytes()
-            self.assertEqual(len(list(Page(report).all("img"))), 1)
+            page = Page(report)
+            self.assertEqual(len(list(page.all("img"))), 1)
+            numbers = page.numbers("a")
+            self.assertEqual(numbers["files: tiles"], numbers["places: tiles"])
             self.assert_ended(flowrun("report", moved / name), DONE)
             self.assertEqual(report.read_bytes(), before)
 

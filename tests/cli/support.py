@@ -104,14 +104,14 @@ def real_slides():
 
 
 def outputs(folder):
-    """Every file below a folder with the hash of its bytes, but for the journal and the report of the last run."""
+    """Every file below a folder with the hash of its bytes, but for journals and the reports of the last runs."""
     found = {}
     for place, folders, files in os.walk(folder):
         if ".flowrun" in folders:
             folders.remove(".flowrun")
         for name in files:
             path = pathlib.Path(place, name)
-            if path == pathlib.Path(folder, "report.html"):
+            if name == "report.html":
                 continue
             found[str(path.relative_to(folder))] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found

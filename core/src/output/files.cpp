@@ -76,6 +76,12 @@ void sync_file_system(int descriptor, const fs::path& folder) {
   throw Error(fmt::format("cannot write {} to its disk: {}", folder.string(), why(errno)));
 }
 
+void sync_folder(const fs::path& folder) {
+  const Descriptor open_folder(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (open_folder < 0 || ::fsync(open_folder) != 0)
+    throw Error(fmt::format("cannot write {} to its disk: {}", folder.string(), why(errno)));
+}
+
 std::optional<std::string> read_text(const fs::path& file) {
   const Descriptor in(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (in < 0 && (errno == ENOENT || errno == ENOTDIR)) return {};

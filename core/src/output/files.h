@@ -18,6 +18,9 @@ void write_unsynced(const std::filesystem::path& file, const std::string& conten
 /// disk. Throws Error.
 void sync_file_system(int descriptor, const std::filesystem::path& folder);
 
+/// Waits until names in `folder` are on its disk as they are now. Throws Error.
+void sync_folder(const std::filesystem::path& folder);
+
 /// The content of a file, nothing when there is none. Throws Error when it cannot be read.
 std::optional<std::string> read_text(const std::filesystem::path& file);
 
