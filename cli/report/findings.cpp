@@ -8,6 +8,8 @@
 #include <limits>
 #include <stdexcept>
 
+#include "html.h"
+
 namespace flowrun::cli {
 namespace {
 
@@ -56,7 +58,7 @@ void add_histogram(std::vector<MergedHistogram>& to, const std::string& node, co
 std::map<std::string, std::string> ends_of(const json& edges) {
   std::map<std::string, std::string> out;
   for (const json& edge : edges)
-    if (edge.at("stream").get<bool>()) out.emplace(edge.at("to"), edge.at("input").get<std::string>() + "s");
+    if (edge.at("stream").get<bool>()) out.emplace(edge.at("to"), plural(edge.at("input")));
   for (const json& edge : edges) out.erase(edge.at("from"));
   return out;
 }
@@ -134,9 +136,10 @@ void Findings::add_number(Kind& kind, const std::string& node, const std::string
 void Findings::add_counts(const json& counts, Kind& kind) {
   for (const auto& [node, packets] : counts.items()) {
     const double in = packets.at("in"), dropped = packets.at("dropped");
-    if (const auto end = ends_.find(node); end != ends_.end())
+    const auto end = ends_.find(node);
+    if (end != ends_.end() && end->second != plural(kind.name))  // that which opened the scope is one
       add_number(kind, node, end->second, "", in);
-    else if (dropped > 0)
+    if (dropped > 0)
       add_number(kind, node, "dropped", "%", 100 * dropped / in);
   }
 }

@@ -56,6 +56,12 @@ std::string in_groups(unsigned long long number) {
   return out;
 }
 
+std::string plural(const std::string& word) {
+  const bool hisses =
+      word.ends_with("s") || word.ends_with("x") || word.ends_with("ch") || word.ends_with("sh");
+  return word + (hisses ? "es" : "s");
+}
+
 std::string in_time(double seconds) {
   if (seconds < 60) return fmt::format("{:.1f} s", seconds);
   const auto whole = static_cast<long long>(std::lround(seconds));

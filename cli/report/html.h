@@ -13,6 +13,8 @@ std::string base64(std::string_view bytes);
 std::string in_digits(double number);
 /// "1,234,567".
 std::string in_groups(unsigned long long number);
+/// "slide" -> "slides", "batch" -> "batches".
+std::string plural(const std::string& word);
 /// "3 min 20 s".
 std::string in_time(double seconds);
 

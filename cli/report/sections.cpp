@@ -36,7 +36,7 @@ std::vector<double> column_of(const json& series, const char* name, double per =
 /// Packets a second, over about sixty stretches of the run.
 Curve rate_of(const json& series) {
   const auto seconds = column_of(series, "seconds"), packets = column_of(series, "packets");
-  Curve out{series.at("packet_name").get<std::string>() + "s a second", {}, {}};
+  Curve out{plural(series.at("packet_name")) + " a second", {}, {}};
   for (std::size_t from = 0, to = 0; ++to < seconds.size();) {
     const double length = seconds[to] - seconds[from];
     if (length <= 0 || length < seconds.back() / 60) continue;
@@ -80,10 +80,6 @@ const char* advice_for(int exit) {
 
 }  // namespace
 
-std::string plural(const std::string& word) {
-  return word + "s";
-}
-
 std::string verdict_of(const RunRecord& record) {
   const json& summary = record.summary();
   const json& series = record.series();
@@ -100,8 +96,9 @@ std::string verdict_of(const RunRecord& record) {
     all += count.get<std::uint64_t>();
     scopes.push_back(fmt::format("{} {}", in_groups(count.get<std::uint64_t>()), status));
   }
+  const std::string scope = kind.empty() ? "scope" : kind;
   if (all > 0)
-    text += fmt::format(": of {} {}{} {}", in_groups(all), kind.empty() ? "scope" : kind, all == 1 ? "" : "s",
+    text += fmt::format(": of {} {} {}", in_groups(all), all == 1 ? scope : plural(scope),
                         fmt::join(scopes, ", "));
   text += fmt::format(". {} {} in {}", in_groups(series.at("packets").back().get<std::uint64_t>()),
                       plural(packet), in_time(seconds));

@@ -23,7 +23,4 @@ std::string distributions_of(const Findings& findings);
 /// What nodes reported of the run, or of successive scopes (epochs).
 std::string results_of(const RunRecord& record, const Findings& findings);
 
-/// "slide" -> "slides"
-std::string plural(const std::string& word);
-
 }  // namespace flowrun::cli

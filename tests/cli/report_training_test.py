@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What reports say of trainings and predictions, against the files that these write."""
 import csv
+import json
 import re
 
 import support
@@ -43,7 +44,10 @@ class Training(CohortTest):
                         *settings(slides=self.root / "slides", annotations=self.root / "xml/{slide}.xml", out=out,
                                   epochs=2, tiles=40))
         self.assert_ended(ended, DONE)
+        packets = json.loads((out / "model/.flowrun/series.json").read_text())["packets"]
+        self.assertEqual(packets, sorted(packets))  # always of one node
         page = Page(out / "model/report.html")
+        self.assertIn(f"{packets[-1]} batches in ", page.one("p", class_="verdict").text)
         header, *epochs = rows(out / "model/metrics.csv")
         self.assertEqual(len(epochs), 2)
         loss = self.chart(page, "loss")

@@ -70,11 +70,18 @@ RunStatus Engine::status() const {
     if (ends_packets && (status.packet_name.empty() || working > busiest)) {
       busiest = working;
       status.packet_name = type.inputs.front().name;
+      status.packet_node = i;
       status.packets = state_.totals[i].in;
     }
   }
   if (all_known && expected > 0) status.scopes_expected = expected;
   return status;
+}
+
+std::vector<std::uint64_t> Engine::packets() const {
+  std::vector<std::uint64_t> in;
+  for (const Counts& counts : state_.totals) in.push_back(counts.in);
+  return in;
 }
 
 RunResult Engine::result() {

@@ -39,6 +39,8 @@ class Engine final : RouterEvents {
   void run();
 
   RunStatus status() const;
+  /// That have come to each node so far.
+  std::vector<std::uint64_t> packets() const;
   RunResult result();
   /// What is under way and what waits for memory, in words.
   std::string report() const;

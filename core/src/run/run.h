@@ -89,7 +89,8 @@ struct RunStatus {
   std::uint64_t scopes_ended = 0;
   std::uint64_t scopes_passed_over = 0;  ///< of these: done before
   std::optional<std::uint64_t> scopes_expected;
-  std::string packet_name;  ///< "tile": what the busiest node at which packets end takes
+  std::string packet_name;                      ///< "tile": what the busiest node at which packets end takes
+  std::optional<std::size_t> packet_node = {};  ///< which that is
   std::uint64_t packets = 0;
   std::size_t leased = 0;
   std::size_t memory = 0;

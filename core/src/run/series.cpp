@@ -29,14 +29,14 @@ void Series::add(const Sample& sample) {
   every_ *= 2;
 }
 
-nlohmann::json Series::json() const {
+nlohmann::json Series::json(std::optional<std::size_t> node) const {
   nlohmann::json seconds = nlohmann::json::array(), leased = seconds, rss = seconds, packets = seconds,
                  scopes = seconds;
   for (const Sample& sample : samples_) {
     seconds.push_back(sample.seconds);
     leased.push_back(sample.leased);
     rss.push_back(sample.rss);
-    packets.push_back(sample.packets);
+    packets.push_back(node ? sample.packets.at(*node) : 0);
     scopes.push_back(sample.scopes);
   }
   return {{"seconds", seconds},
@@ -51,7 +51,7 @@ SeriesRecorder::SeriesRecorder(const Engine& engine)
 
 Series::Sample SeriesRecorder::sample() const {
   const RunStatus status = engine_.status();
-  return {status.seconds, status.leased, resident_bytes(), status.packets, status.scopes_ended};
+  return {status.seconds, status.leased, resident_bytes(), status.scopes_ended, engine_.packets()};
 }
 
 void SeriesRecorder::work(std::stop_token stop) {
@@ -65,8 +65,8 @@ nlohmann::json SeriesRecorder::end() {
   thread_.request_stop();
   thread_.join();
   series_.add(sample());
-  nlohmann::json out = series_.json();
   const RunStatus status = engine_.status();
+  nlohmann::json out = series_.json(status.packet_node);
   out["packet_name"] = status.packet_name;
   out["scope_kind"] = status.scope_kind;
   return out;

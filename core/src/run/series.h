@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,7 +23,8 @@ class Series {
   struct Sample {
     double seconds = 0;
     std::size_t leased = 0, rss = 0;  ///< bytes; of the process
-    std::uint64_t packets = 0, scopes = 0;
+    std::uint64_t scopes = 0;
+    std::vector<std::uint64_t> packets = {};  ///< by node
   };
   static constexpr std::size_t most_samples = 999;  ///< odd: of these the first and the last stay
 
@@ -30,8 +32,8 @@ class Series {
   /// How many of the samples offered are kept: one in so many.
   std::uint64_t every() const { return every_; }
   const std::vector<Sample>& samples() const { return samples_; }
-  /// Columns, as they are kept in `.flowrun/series.json`.
-  nlohmann::json json() const;
+  /// Columns, as they are kept in `.flowrun/series.json`; of packets those of one node, none: zeros.
+  nlohmann::json json(std::optional<std::size_t> node) const;
 
  private:
   std::vector<Sample> samples_;
