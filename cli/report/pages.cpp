@@ -60,7 +60,8 @@ std::string options_of(const std::vector<std::pair<std::string, std::string>>& o
 }
 
 std::string controls_of(const Kind& kind) {
-  std::vector<std::pair<std::string, std::string>> sorts{{"name", "name"}, {"status", "status"}};
+  std::vector<std::pair<std::string, std::string>> sorts{
+      {"place", "failures first"}, {"name", "name"}, {"status", "status"}};
   for (std::size_t i = 0; i < kind.columns.size(); ++i)
     sorts.emplace_back(std::to_string(i), kind.columns[i].title());
   std::vector<std::pair<std::string, std::string>> figures{{"", "all"}};

@@ -53,6 +53,7 @@ function setUpGallery(gallery) {
   function compare(a, b) {
     const by = control("sort").value;
     const sign = control("descending").checked ? -1 : 1;
+    if (by === "place") return sign * (a.place - b.place);
     if (by === "name") return sign * compareNames(a.name, b.name);
     if (by === "status") return sign * compareNames(a.status, b.status) || a.place - b.place;
     const x = a.values[Number(by)], y = b.values[Number(by)];

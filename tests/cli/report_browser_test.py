@@ -90,6 +90,7 @@ class ReportInBrowser(support.ProgramTest):
         self.assertEqual(self.browser.run(SHOWN), [])
 
     def test_sorting(self):
+        self.assertEqual(self.browser.run(SHOWN), ["broken", "a10", "a2", NAMES[2]])
         self.assertEqual(self.sorted_by("name"), ["a2", "a10", NAMES[2], "broken"])
         for quantity in ("tissue share", "tissue area"):
             values = self.values(quantity)
@@ -102,6 +103,7 @@ class ReportInBrowser(support.ProgramTest):
             self.assertEqual(self.browser.run(SHOWN), sorted(values, key=values.get, reverse=True) + ["broken"])
             self.assertEqual(self.browser.run(ROWS), self.browser.run(SHOWN))
             self.browser.click("[name=descending]")
+        self.assertEqual(self.sorted_by("place"), ["broken", "a10", "a2", NAMES[2]])
 
     def sorted_by(self, option):
         self.browser.choose("[name=sort]", option)
