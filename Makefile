@@ -2,7 +2,7 @@
 # that only, in one folder: what one of them has built the next one does not build again.
 PRESET ?= release
 # Which plugins `make build` builds: PLUGINS=wsi, or PLUGINS="wsi torch".
-PLUGINS ?= wsi torch
+PLUGINS ?= wsi torch view
 BUILD := build/$(PRESET)
 PREFIX ?= /usr/local
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -11,7 +11,7 @@ DEMO := build/demo
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
 
 .PHONY: build tests test demo bench install tarball package clean
-build: build/.packages-build $(if $(filter torch,$(PLUGINS)),build/.packages-torch)
+build: build/.packages-build $(if $(filter torch,$(PLUGINS)),build/.packages-torch) $(if $(filter view,$(PLUGINS)),build/.packages-view)
 	@$(call configure,$(PLUGINS),OFF)
 	@cmake --build $(BUILD)
 
@@ -34,8 +34,8 @@ configure = { grep -qsxF 'FLOWRUN_PLUGINS:STRING=$(listed)' $(CACHE) && \
     { [ $(2) = OFF ] || grep -qsxF FLOWRUN_TESTS:BOOL=ON $(CACHE); }; } || \
   cmake --preset $(PRESET) -DFLOWRUN_PLUGINS:STRING='$(listed)' -DFLOWRUN_TESTS:BOOL=$(2)
 
-tests: build/.packages-build build/.packages-torch build/.packages-package build/.packages-test
-	@$(call configure,wsi torch,ON)
+tests: build/.packages-build build/.packages-torch build/.packages-view build/.packages-package build/.packages-test
+	@$(call configure,wsi torch view,ON)
 	@cmake --build $(BUILD)
 
 test: tests

@@ -86,6 +86,12 @@ int run_program(const std::vector<std::string>& given) {
     const auto commands = plugins.command_names();
     if (std::find(commands.begin(), commands.end(), arguments.front()) != commands.end())
       return plugin_command(plugins, arguments);
+    if (arguments.front() == "view") {
+      say("error: 'view' needs flowrun's plugin view, which is not here; build flowrun with it "
+          "(FLOWRUN_PLUGINS), "
+          "see flowrun plugins\n");
+      return 2;
+    }
     if (is_graph(arguments.front())) {
       arguments.insert(arguments.begin(), "run");
     } else {

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// What lies over a slide. Places are level-0 pixels as [y, x], which is what Leaflet calls latitude, longitude.
+/* global L */
+
+/** Rows of a CSV text (RFC 4180) as objects by column. */
+export function parseCsv(text) {
+  const rows = [];
+  let row = [], cell = "", quoted = false;
+  for (let i = 0; i < text.length; ++i) {
+    const c = text[i];
+    if (quoted) {
+      if (c !== '"') cell += c;
+      else if (text[i + 1] === '"') cell += text[++i];
+      else quoted = false;
+    } else if (c === '"') quoted = true;
+    else if (c === ",") { row.push(cell); cell = ""; }
+    else if (c === "\n") { row.push(cell); rows.push(row); row = []; cell = ""; }
+    else if (c !== "\r") cell += c;
+  }
+  if (cell || row.length) rows.push([...row, cell]);
+  const names = rows.shift() ?? [];
+  return rows.map((cells) => Object.fromEntries(names.map((name, i) => [name, cells[i] ?? ""])));
+}
+
+/** Level-0 pixels that a tile is wide, or null where the files do not tell. */
+export function tileExtent(row, slide) {
+  const size = Number(row.size), mpp = Number(row.mpp), level = slide.downsamples[Number(row.level)];
+  if (!(size > 0)) return null;
+  if (mpp > 0 && slide.mpp) return size * mpp / slide.mpp;
+  return level && !(mpp > 0) ? size * level : null;
+}
+
+/** Turbo, by its polynomial approximation (A. Mikhailov, Google, 2019); `x` from 0 to 1. */
+export function turbo(x) {
+  const at = (c) => Math.max(0, Math.min(255, Math.round(255 * c.reduceRight((sum, k) => sum * x + k, 0))));
+  return `rgb(${at([0.13572138, 4.6153926, -42.66032258, 132.13108234, -152.94239396, 59.28637943])},` +
+    `${at([0.09140261, 2.19418839, 4.84296658, -14.18503333, 4.27729857, 2.82956604])},` +
+    `${at([0.1066733, 12.64194608, -60.58204836, 110.36276771, -89.90310912, 27.34824973])})`;
+}
+
+const palette = ["#e41a1c", "#377eb8", "#ff7f00", "#984ea3", "#a65628", "#f781bf", "#4daf4a", "#999999"];
+
+function squares(rows, slide, style, onPick) {
+  const layer = L.layerGroup();
+  const renderer = L.canvas({padding: 0.2});
+  let unknown = 0;
+  for (const row of rows) {
+    const extent = tileExtent(row, slide), x = Number(row.x), y = Number(row.y);
+    if (extent === null || Number.isNaN(x) || Number.isNaN(y)) { ++unknown; continue; }
+    L.rectangle([[y, x], [y + extent, x + extent]], {renderer, weight: 1, ...style(row)})
+      .on("click", () => onPick(row)).addTo(layer);
+  }
+  return {layer, note: unknown ? `${unknown} tiles are left out: their size in level-0 pixels is not known` : ""};
+}
+
+/** Kept tiles, and those that were dropped by the reason why. */
+function tileLayers(rows, slide, onPick) {
+  const groups = new Map([["kept tiles", []]]);
+  for (const row of rows) {
+    const name = row.dropped_because ? `dropped: ${row.dropped_because}` : "kept tiles";
+    if (!groups.has(name)) groups.set(name, []);
+    groups.get(name).push(row);
+  }
+  return [...groups].map(([name, of], i) => {
+    const color = i === 0 ? "#1f4ed8" : palette[(i - 1) % palette.length];
+    return {name: `${name} (${of.length})`, color, opacity: 0.8,
+      ...squares(of, slide, () => ({color, fillOpacity: 0.1}), onPick)};
+  });
+}
+
+/** A heat map for each probability (columns p_CLASS) or number (predicted_TARGET). */
+function heatLayers(rows, slide, onPick) {
+  const columns = Object.keys(rows[0] ?? {}).filter((name) => /^(p|predicted)_/.test(name));
+  return columns.map((column) => {
+    const values = rows.map((row) => Number(row[column]));
+    const [low, high] = column.startsWith("p_") ? [0, 1]
+      : values.reduce(([least, most], v) => [Math.min(least, v), Math.max(most, v)], [Infinity, -Infinity]);
+    const color = (row) => turbo(high > low ? (Number(row[column]) - low) / (high - low) : 0.5);
+    return {name: column, scale: [low, high], opacity: 0.5, off: column !== columns.at(-1),
+      ...squares(rows, slide, (row) => ({stroke: false, fillOpacity: 1, fillColor: color(row)}), onPick)};
+  });
+}
+
+function regionLayers(geojson, slide, onPick, name) {
+  const classes = new Map();
+  const classOf = (feature) => feature.properties?.classification?.name ?? "no class";
+  for (const feature of geojson.features ?? [geojson]) {
+    const key = classOf(feature);
+    if (!classes.has(key)) classes.set(key, []);
+    classes.get(key).push(feature);
+  }
+  const [left, top] = slide.bounds;
+  return [...classes].flatMap(([key, features], i) => {
+    const rgb = features[0].properties?.classification?.color;
+    const color = Array.isArray(rgb) ? `rgb(${rgb.join(",")})` : palette[i % palette.length];
+    const made = (dx, dy) => L.geoJSON(features, {
+      coordsToLatLng: ([x, y]) => L.latLng(y + dy, x + dx), renderer: L.canvas({padding: 0.2}),
+      style: {color, weight: 2, fillOpacity: 0.15},
+      onEachFeature: (feature, layer) => layer.on("click", () => onPick({class: key, ...feature.properties?.measurements})),
+    });
+    // The file does not say from where it counts, which makes a difference only where bounds have a corner of their own.
+    if (left === 0 && top === 0) return [{name: `${name}: ${key}`, color, opacity: 0.8, layer: made(0, 0)}];
+    return [{name: `${name}: ${key}, from the corner of the bounds`, color, opacity: 0.8, layer: made(left, top)},
+      {name: `${name}: ${key}, from the corner of the slide`, color, opacity: 0.8, off: true, layer: made(0, 0)}];
+  });
+}
+
+/** The layers of one file of a slide. Throws Error that names the file. */
+export async function layersOf(url, file, slide, onPick) {
+  if (file === "mask.png")
+    return [{name: "tissue", opacity: 0.4, off: true, layer: L.imageOverlay(url, [[0, 0], [slide.height, slide.width]])}];
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${file}: ${await response.text()}`);
+  if (file === "tiles.csv") return tileLayers(parseCsv(await response.text()), slide, onPick);
+  if (file === "predictions.csv") return heatLayers(parseCsv(await response.text()), slide, onPick);
+  return regionLayers(await response.json(), slide, onPick, file);
+}

@@ -1,0 +1,17 @@
+# `flowrun view`: a server of its own, and a page that Leaflet shows slides in.
+target_include_directories(flowrun_plugin_view PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(flowrun_plugin_view PRIVATE flowrun_wsi fmt::fmt CLI11::CLI11 nlohmann_json::nlohmann_json
+                                                  Threads::Threads)
+find_path(FLOWRUN_LEAFLET leaflet.js PATHS /usr/share/javascript/leaflet NO_DEFAULT_PATH)
+if(NOT FLOWRUN_LEAFLET)
+  message(FATAL_ERROR "The plugin view needs Leaflet (Debian: libjs-leaflet); or leave it out: FLOWRUN_PLUGINS")
+endif()
+file(GLOB page CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/view/page/*)
+list(APPEND page ${FLOWRUN_LEAFLET}/leaflet.js ${FLOWRUN_LEAFLET}/leaflet.css)
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/share/flowrun/view)
+foreach(file ${page})
+  get_filename_component(name ${file} NAME)
+  file(REAL_PATH ${file} file)
+  file(CREATE_LINK ${file} ${CMAKE_BINARY_DIR}/share/flowrun/view/${name} SYMBOLIC)
+  install(FILES ${file} DESTINATION share/flowrun/view RENAME ${name} COMPONENT view)
+endforeach()

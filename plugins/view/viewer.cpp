@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "viewer.h"
+
+#include <flowrun/error.h>
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+#include <string_view>
+
+#include "nodes/image/jpeg.h"
+#include "nodes/slide/picture.h"
+#include "nodes/table/slide_list.h"
+
+namespace flowrun::view {
+namespace {
+
+using nlohmann::json;
+constexpr int tile_side = 256;
+constexpr std::size_t most_open = 4;
+
+Answer not_found() {
+  return {404, "text/plain; charset=utf-8", "there is nothing here\n"};
+}
+
+Answer as_json(const json& value) {
+  return {200, "application/json", value.dump(-1, ' ', false, json::error_handler_t::replace)};
+}
+
+std::vector<wsi::SlideFile> files_of(const std::vector<Entry>& entries) {
+  std::vector<wsi::SlideFile> files;
+  for (const Entry& entry : entries) files.push_back({entry.slide, entry.name, {}, wsi::Color::stored});
+  return files;
+}
+
+/// The numbers in `path` where `pattern` has #; nothing when it is not like it. Numbers have up to 9 digits.
+template <std::size_t count>
+std::optional<std::array<int, count>> numbers_in(std::string_view path, std::string_view pattern) {
+  std::array<int, count> numbers{};
+  std::size_t found = 0;
+  for (const char c : pattern) {
+    if (c != '#') {
+      if (path.empty() || path.front() != c) return {};
+      path.remove_prefix(1);
+      continue;
+    }
+    const std::size_t digits = std::min(path.find_first_not_of("0123456789"), path.size());
+    if (digits == 0 || digits > 9) return {};
+    std::from_chars(path.data(), path.data() + digits, numbers[found++]);
+    path.remove_prefix(digits);
+  }
+  return path.empty() ? std::optional(numbers) : std::nullopt;
+}
+
+std::string content(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  if (!in) throw Error(fmt::format("{} cannot be read; is the plugin view installed whole?", file.string()));
+  return text.str();
+}
+
+}  // namespace
+
+Viewer::Viewer(std::vector<Entry> entries, const std::filesystem::path& page)
+    : entries_(std::move(entries)), slides_(files_of(entries_), most_open) {
+  const char *script = "text/javascript; charset=utf-8", *style = "text/css; charset=utf-8";
+  fixed_["/"] = {200, "text/html; charset=utf-8", content(page / "index.html")};
+  for (const char* name : {"app.js", "layers.js", "leaflet.js"})
+    fixed_[fmt::format("/{}", name)] = {200, script, content(page / name)};
+  for (const char* name : {"app.css", "leaflet.css"})
+    fixed_[fmt::format("/{}", name)] = {200, style, content(page / name)};
+  json names = json::array();
+  for (const Entry& entry : entries_) names.push_back(wsi::printable(entry.name));
+  fixed_["/slides.json"] = as_json(names);
+}
+
+Answer Viewer::answer(const std::string& path) {
+  if (const auto found = fixed_.find(path); found != fixed_.end()) return found->second;
+  const auto known = [&](int slide) { return static_cast<std::size_t>(slide) < entries_.size(); };
+  if (const auto n = numbers_in<1>(path, "/slides/#.json"); n && known((*n)[0])) return facts((*n)[0]);
+  if (const auto n = numbers_in<2>(path, "/slides/#/layers/#"); n && known((*n)[0]))
+    return layer((*n)[0], (*n)[1]);
+  if (const auto n = numbers_in<4>(path, "/slides/#/#/#/#.jpg"); n && known((*n)[0]))
+    return tile((*n)[0], (*n)[1], (*n)[2], (*n)[3]);
+  return not_found();
+}
+
+Answer Viewer::facts(std::size_t number) {
+  const auto slide = slides_.get(static_cast<std::uint32_t>(number));
+  const wsi::SlideFacts& facts = slide->facts();
+  json downsamples = json::array(), layers = json::array();
+  for (const wsi::Level& level : facts.levels) downsamples.push_back(level.downsample);
+  for (const auto& layer : layers_of(entries_[number]))
+    layers.push_back(wsi::printable(layer.filename().string()));
+  json out = {{"name", wsi::printable(facts.name)},
+              {"vendor", facts.vendor},
+              {"width", facts.width()},
+              {"height", facts.height()},
+              {"downsamples", downsamples},
+              {"bounds", {facts.bounds.x, facts.bounds.y, facts.bounds.width, facts.bounds.height}},
+              {"notes", facts.notes},
+              {"layers", layers}};
+  out["mpp"] = facts.mpp ? json(*facts.mpp) : json();
+  out["objective_power"] = facts.objective_power ? json(*facts.objective_power) : json();
+  return as_json(out);
+}
+
+Answer Viewer::tile(std::size_t number, int halvings, std::int64_t column, std::int64_t row) {
+  if (halvings > 30) return not_found();
+  const auto slide = slides_.get(static_cast<std::uint32_t>(number));
+  const double downsample = std::ldexp(1.0, halvings);
+  const auto scaled = [&](std::int64_t side) {
+    return static_cast<std::int64_t>(std::ceil(static_cast<double>(side) / downsample));
+  };
+  const std::int64_t width = scaled(slide->facts().width()), height = scaled(slide->facts().height());
+  if (column * tile_side >= width || row * tile_side >= height) return not_found();
+  const wsi::Picture picture(*slide, downsample, wsi::picture_size(*slide, width, height));
+  cv::Mat rgb(tile_side, tile_side, CV_8UC3);
+  picture.read(column * tile_side, row * tile_side, rgb);
+  std::vector<std::uint8_t> jpeg;
+  wsi::encode_jpeg(rgb, 90, jpeg);
+  return {200, "image/jpeg", std::string(jpeg.begin(), jpeg.end())};
+}
+
+Answer Viewer::layer(std::size_t number, std::size_t which) {
+  const auto layers = layers_of(entries_[number]);
+  if (which >= layers.size()) return not_found();
+  const auto extension = layers[which].extension();
+  Answer answer;
+  answer.type = extension == ".png"   ? "image/png"
+                : extension == ".csv" ? "text/csv; charset=utf-8"
+                                      : "application/geo+json";
+  answer.file = layers[which];
+  return answer;
+}
+
+}  // namespace flowrun::view

@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`flowrun view`: the tiles that it serves are the slide's, what lies over them are the run's files, and nothing else can
+be had from it."""
+import concurrent.futures
+import io
+import http.client
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+
+import numpy
+import openslide
+import PIL.Image
+
+import support
+from support import LONG, extract, flowrun, synth
+
+
+class Server:
+    """A viewer that runs until the end of a with block."""
+
+    def __init__(self, *arguments):
+        self.process = support.start("view", "--no-browser", *arguments)
+        self.link = self.process.stdout.readline().decode().strip()
+        if not self.link:
+            raise AssertionError(self.process.communicate()[1].decode())
+        self.port = int(re.match(r"http://[^/]*:(\d+)/", self.link)[1])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGINT)
+        self.out, self.err = self.process.communicate(timeout=60)
+
+    def get(self, path, method="GET", headers=None):
+        """Status, headers and body; the path goes out as it is."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.putrequest(method, path, skip_host="Host" in (headers or {}))
+            for name, value in (headers or {}).items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+        finally:
+            connection.close()
+
+    def json(self, path):
+        status, _, body = self.get(path)
+        if status != 200:
+            raise AssertionError(f"{path}: {status} {body!r}")
+        return json.loads(body)
+
+    def raw(self, text):
+        """The first bytes of what a request of any kind is answered with; nothing when it is cut off."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as client:
+            try:
+                client.sendall(text)
+                client.shutdown(socket.SHUT_WR)
+                return client.recv(65536)
+            except (ConnectionResetError, BrokenPipeError):
+                return b""
+
+    def rss(self):
+        return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{self.process.pid}/status").read_text())[1]) << 10
+
+
+class View(support.ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.slide = synth(cls.root / "slides/demo.svs", 3000, 2500)
+        cls.out = cls.root / "out"
+        ended = flowrun(*extract(cls.slide, cls.out, "--quiet"))
+        assert ended.code == 0, ended.err
+        (cls.root / "secret.txt").write_text("secret")
+
+    def expected(self, level_0, k, x, y):
+        """The tile by area averages of OpenSlide's level 0: blocks of 2^k pixels, white beyond the edge."""
+        side = 256 << k
+        part = level_0[y * side:(y + 1) * side, x * side:(x + 1) * side].astype(float)
+        rows, columns = (part.shape[0] >> k), (part.shape[1] >> k)
+        return part[:rows << k, :columns << k].reshape(rows, 1 << k, columns, 1 << k, 3).mean(axis=(1, 3))
+
+    def test_tiles_are_the_slides(self):
+        slide = openslide.OpenSlide(self.slide)
+        level_0 = numpy.asarray(slide.read_region((0, 0), 0, slide.dimensions).convert("RGB"))
+        with Server(self.slide) as server:
+            for k, x, y in ((0, 3, 4), (0, 11, 9), (1, 2, 2), (2, 1, 1), (4, 0, 0)):
+                status, headers, body = server.get(f"/slides/0/{k}/{x}/{y}.jpg")
+                self.assertEqual((status, headers["Content-Type"]), (200, "image/jpeg"))
+                tile = PIL.Image.open(io.BytesIO(body))
+                self.assertEqual(tile.size, (256, 256))
+                expected = self.expected(level_0, k, x, y)
+                found = numpy.asarray(tile).astype(float)[:expected.shape[0], :expected.shape[1]]
+                self.assertLess(abs(found - expected).mean(), 4, (k, x, y))
+                # A pixel off would be seen: the tile fits its own place better than one beside it.
+                moved = abs(numpy.roll(found, 1, axis=1) - expected).mean()
+                self.assertLess(abs(found - expected).mean(), moved, (k, x, y))
+            for path in ("/slides/0/0/12/0.jpg", "/slides/0/0/0/10.jpg", "/slides/0/31/0/0.jpg", "/slides/1/0/0/0.jpg"):
+                self.assertEqual(server.get(path)[0], 404, path)
+
+    def test_facts_are_openslides(self):
+        slide = openslide.OpenSlide(self.slide)
+        with Server(self.slide) as server:
+            self.assertEqual(server.json("/slides.json"), ["demo"])
+            facts = server.json("/slides/0.json")
+        self.assertEqual((facts["width"], facts["height"]), slide.dimensions)
+        self.assertEqual(facts["downsamples"], list(slide.level_downsamples))
+        self.assertAlmostEqual(facts["mpp"], float(slide.properties[openslide.PROPERTY_NAME_MPP_X]))
+        self.assertEqual(facts["layers"], [])
+
+    def test_layers_are_the_runs_files(self):
+        os.symlink(self.root / "secret.txt", self.out / "demo/link.geojson")
+        try:
+            with Server(self.out) as server:
+                self.assertEqual(server.json("/slides.json"), ["demo"])
+                layers = server.json("/slides/0.json")["layers"]
+                self.assertEqual(layers, ["mask.png", "tiles.csv"])
+                for number, name in enumerate(layers):
+                    self.assertEqual(server.get(f"/slides/0/layers/{number}")[2], (self.out / "demo" / name).read_bytes())
+                self.assertEqual(server.get("/slides/0/layers/2")[0], 404)
+        finally:
+            (self.out / "demo/link.geojson").unlink()
+
+    def test_the_page_is_served_whole_and_asks_nobody_else(self):
+        with Server(self.slide) as server:
+            status, headers, page = server.get("/")
+            self.assertEqual(status, 200)
+            self.assertIn("default-src 'none'; script-src 'self'", headers["Content-Security-Policy"])
+            files = re.findall(r'(?:src|href)="([^"]+)"', page.decode())
+            self.assertIn("app.js", files)
+            for name in [*files, "layers.js"]:
+                status, headers, body = server.get(f"/{name}")
+                self.assertEqual(status, 200, name)
+                if not name.startswith("leaflet"):
+                    self.assertNotRegex(body.decode(), r"https?://", name)
+            length = int(server.get("/app.js", "HEAD")[1]["Content-Length"])
+            self.assertEqual(server.get("/app.js", "HEAD")[2], b"")
+            self.assertEqual(length, len(server.get("/app.js")[2]))
+
+    def test_only_loopback_names_are_served(self):
+        with Server(self.slide) as server:
+            for host, status in ((f"localhost:{server.port}", 200), (f"127.0.0.1:{server.port}", 200),
+                                 (f"evil.example:{server.port}", 403), ("localhost", 403), ("", 403)):
+                self.assertEqual(server.get("/slides.json", headers={"Host": host})[0], status, host)
+
+    def test_other_machines_need_the_token(self):
+        with Server(self.slide, "--host", "127.0.0.1") as server:
+            token = re.fullmatch(r"http://127\.0\.0\.1:\d+/([0-9a-f]{32})/", server.link)[1]
+            self.assertEqual(server.get(f"/{token}/slides.json")[0], 200)
+            for path in ("/", "/slides.json", f"/{token}", f"/{token[:-1]}/slides.json", f"/{'0' * 32}/slides.json",
+                         f"//{token}/slides.json"):
+                self.assertEqual(server.get(path)[0], 403, path)
+
+    def test_nothing_else_can_be_had(self):
+        methods = ("POST", "PUT", "DELETE", "OPTIONS", "PATCH")
+        paths = ["/../secret.txt", "/%2e%2e/secret.txt", "/slides/../../secret.txt", "/slides/0/layers/../../../secret.txt",
+                 "/slides/0/layers/%30", "//secret.txt", f"{self.root}/secret.txt", "/app.js/..", "/slides/0x0.json",
+                 "/slides/-1.json", "/slides/99999999999999999999.json", "/slides/1.json", "/app.js?x", "/slides/0/layers/"]
+        with Server(self.out) as server:
+            for path in paths:
+                self.assertEqual(server.get(path)[0], 404, path)
+            for method in methods:
+                self.assertEqual(server.get("/", method)[0], 405, method)
+            host = f"Host: localhost:{server.port}\r\n".encode()
+            for text, status in ((b"GET /" + b"a" * 10000 + b" HTTP/1.1\r\n" + host + b"\r\n", b"431"),
+                                 (b"GET / HTTP/1.1\r\n" + host + b"X: y\r\n" * 5000 + b"\r\n", b"431"),
+                                 (b"GET / HTTP/1.1\r\n" + host + b"Content-Length: 9\r\n\r\n123456789", b"400"),
+                                 (b"nonsense\r\n\r\n", b"400")):
+                self.assertIn(server.raw(text)[9:12], (status, b""), text[:40])
+            seed = random.Random(1)
+            parts = ["..", "%2e", "/", "slides", "0", "layers", ".json", "secret.txt", "\\", "%00", "\x01", "é", "?", "#", " "]
+            for _ in range(10000 if LONG else 2000):
+                text = "GET /" + "".join(seed.choices(parts, k=seed.randrange(9))) + " HTTP/1.1\r\n"
+                body = bytearray(text.encode() + host + b"\r\n")
+                for _ in range(seed.randrange(3)):
+                    body[seed.randrange(len(body))] = seed.randrange(256)
+                self.assertNotIn(b"secret\n", server.raw(bytes(body)) + b"\n")
+            self.assertEqual(server.get("/slides.json")[0], 200)
+        self.assertEqual(server.process.returncode, 0, server.err)
+
+    def test_many_clients_and_a_bounded_memory(self):
+        with Server(self.slide) as server:
+            def pan(seed):
+                rng = random.Random(seed)
+                return [server.get(f"/slides/0/0/{rng.randrange(12)}/{rng.randrange(10)}.jpg")[0] for _ in range(10)]
+            with concurrent.futures.ThreadPoolExecutor(50) as clients:
+                self.assertEqual({status for statuses in clients.map(pan, range(50)) for status in statuses}, {200})
+            if not support.sanitized():
+                self.assertLess(server.rss(), 400 << 20)
+
+    def test_ten_thousand_slides_are_listed_and_opened_when_asked_for(self):
+        folder = self.fresh("many")
+        folder.mkdir()
+        for number in range(9999):
+            (folder / f"s{number:05}.svs").write_bytes(b"")
+        os.link(self.slide, folder / "t.svs")
+        with Server(folder) as server:
+            names = server.json("/slides.json")
+            self.assertEqual((len(names), names[0], names[-1]), (10000, "s00000", "t"))
+            self.assertEqual(server.json("/slides/9999.json")["width"], 3000)
+            status, _, body = server.get("/slides/0.json")
+            self.assertEqual(status, 500)
+            self.assertIn("s00000.svs", body.decode())
+
+    def test_a_program_without_the_plugin_says_so(self):
+        bare = self.fresh("bare")
+        shutil.copytree(support.BUILD / "bin", bare / "bin")
+        (bare / "lib").mkdir()
+        for library in (support.BUILD / "lib").glob("libflowrun.so*"):
+            shutil.copy(library, bare / "lib", follow_symlinks=False)
+        done = subprocess.run([bare / "bin/flowrun", "view", self.slide], capture_output=True, text=True,
+                              env=support.environment())
+        self.assertEqual((done.returncode, done.stderr), (support.USAGE,
+                         "error: 'view' needs flowrun's plugin view, which is not here; build flowrun with it "
+                         "(FLOWRUN_PLUGINS), see flowrun plugins\n"))
+
+    def test_mistakes_are_told(self):
+        nothing = self.fresh("nothing")
+        (nothing / ".flowrun/done").mkdir(parents=True)
+        self.assert_ended(flowrun("view", nothing), support.FAILED, f"{nothing}: no run has finished a slide")
+        self.assert_ended(flowrun("view"), support.USAGE, "PATH is required")
+        self.assert_ended(flowrun("view", "--host", "nowhere", self.slide), support.FAILED, "nowhere port 0 cannot be listened at")
+
+
+if __name__ == "__main__":
+    support.main()
