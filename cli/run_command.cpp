@@ -142,6 +142,7 @@ int run_graph(const RunArguments& arguments) {
     Reporter reporter(arguments.quiet);
     RunOptions options;
     options.force = arguments.force;
+    options.part = arguments.part;
     options.interrupted = &interrupted;
     options.on_failure = [&](const RunFailure& failure) { reporter.failure(failure); };
     options.on_progress = [&](const RunStatus& status) { reporter.progress(status); };

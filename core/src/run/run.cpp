@@ -62,7 +62,7 @@ void write_summary(RunResult& result, const OutputFolders& folders, const RunOpt
   const std::string text =
       summary_json(result).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   try {
-    for (const OutputFolder& folder : folders) write_whole(folder.path() / ".flowrun" / "summary.json", text);
+    for (const OutputFolder& folder : folders) write_whole(folder.reports() / "summary.json", text);
     folders.sync();
   } catch (const Error& problem) {
     const RunFailure failure{"", "", problem.what(), OnError::fail, {}};
@@ -76,7 +76,7 @@ void write_summary(RunResult& result, const OutputFolders& folders, const RunOpt
 }  // namespace
 
 RunResult run(Plan& plan, const RunOptions& options) {
-  OutputFolders folders(plan.output_folders);
+  OutputFolders folders(plan.output_folders, options.part, {.on_wait = options.on_report});
   Engine engine(plan, &folders, options, budget_of(plan));
   {
     const Watch watch(engine, options);

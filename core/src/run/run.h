@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "output/part.h"
 #include "plan/plan.h"
 #include "run/counts.h"
 
@@ -55,6 +56,8 @@ constexpr std::size_t most_listed = 200;
 
 struct RunResult {
   std::string name;
+  std::optional<Part> part;       ///< unset: it did all
+  std::vector<std::string> left;  ///< nodes that the run of a part left to the run of all
   Exit exit = Exit::done;
   double seconds = 0;
   std::size_t memory = 0;
@@ -85,6 +88,7 @@ struct RunStatus {
 
 struct RunOptions {
   bool force = false;                                      ///< redo what is done
+  std::optional<Part> part = {};                           ///< unset: do all
   const std::atomic<bool>* interrupted = nullptr;          ///< becomes true when the user wants an end
   std::function<void(const RunFailure&)> on_failure = {};  ///< called as they happen, from any thread
   std::function<void(const RunStatus&)> on_progress = {};  ///< called about every `progress_seconds`
