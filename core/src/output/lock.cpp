@@ -128,10 +128,16 @@ int create_once(const fs::path& file, const std::string& content) {
   ::unlink(prepared.c_str());
   if (linked) return made;
   ::close(made);
-  if (problem == EEXIST) return -1;
-  made = open_new(file);  // where there are no hard links
+  if (problem == EEXIST || problem == ENOENT) return -1;  // ENOENT: see remove_prepared()
+  made = open_new(file);                                  // where there are no hard links
   if (made >= 0) written(made);
   return made;
+}
+
+/// Those of killed processes; one that lives and finds its own gone begins again.
+void remove_prepared(const fs::path& folder) {
+  for (const std::string& name : names_in(locks_in(folder)))
+    if (name.find('-', name.rfind('.') + 1) != std::string::npos) remove_or_throw(locks_in(folder) / name);
 }
 
 /// What a dead process held is nobody's.
@@ -175,6 +181,7 @@ FolderLock::FolderLock(const fs::path& folder, const std::optional<Part>& part, 
     // The destructor lets go, as the constructor that was delegated to has ended.
     if (const auto owner = holder_of(folder_, other, options_)) throw Error(in_use(folder_, other, *owner));
   }
+  remove_prepared(folder_);
 }
 
 FolderLock::FolderLock(const fs::path& folder, const std::string& name, IfHeld if_held,
