@@ -121,6 +121,10 @@ int run_program(const std::vector<std::string>& given) {
   bool no_report = false;
   run_app->add_flag("--no-report", no_report, "writes no report.html into the output folders");
   run_app->add_flag("--force", run.force, "redo what is done");
+  std::string part;
+  run_app->add_option("--part", part,
+                      "the share of the slides to do, e.g. 3/16; auto: that of this task of a job array (see "
+                      "docs/clusters.md)");
   run_app->add_option("--trace", run.trace, "file for a Chrome trace of all calls, waits and leases");
   CLI::App* check_app = app.add_subcommand("check", "Checks a graph and prints its plan without running it.");
   add_graph_options(*check_app, run, settings);
@@ -166,12 +170,16 @@ int run_program(const std::vector<std::string>& given) {
   try {
     app.parse(reversed(arguments));
     run.plan.settings = parse_settings(settings);
+    if (!part.empty()) run.part = part_argument(part);
   } catch (const CLI::ParseError& problem) {
     std::ostringstream out, err;
     const int code = app.exit(problem, out, err) == 0 ? 0 : 2;
     print_text(out.str());
     say_text(err.str());
     return code;
+  } catch (const Error& problem) {
+    say("error: {}\n", problem.what());
+    return 2;
   }
   run.plan.plugin_folders = plugin_folders;
   run.report = !no_report;

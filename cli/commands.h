@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "output/part.h"
 #include "plan/plan.h"
 
 namespace CLI {
@@ -24,8 +25,13 @@ struct RunArguments {
   bool json = false;
   bool force = false;
   bool report = true;
+  std::optional<Part> part;
   std::filesystem::path trace;
 };
+
+/// The value of --part: "3/16", or "auto" or "auto/16", which say that the number, and the count if it is not
+/// given, are those that a scheduler put into the environment. Throws Error.
+Part part_argument(const std::string& text);
 
 /// Loads the plan of a graph, or says on standard error what is wrong with it.
 std::optional<LoadedPlan> load_or_say(const RunArguments& arguments);

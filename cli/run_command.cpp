@@ -156,6 +156,7 @@ int run_graph(const RunArguments& arguments) {
     Reporter reporter(arguments.quiet);
     RunOptions options;
     options.force = arguments.force;
+    options.part = arguments.part;
     options.interrupted = &interrupted;
     options.on_failure = [&](const RunFailure& failure) { reporter.failure(failure); };
     options.on_progress = [&](const RunStatus& status) { reporter.progress(status); };
@@ -165,7 +166,7 @@ int run_graph(const RunArguments& arguments) {
     options.trace = arguments.trace;
     result = run(loaded->plan, options);
   }
-  if (arguments.report) report_in(result.output_folders);
+  if (arguments.report && !arguments.part) report_in(result.output_folders);
   if (arguments.json)
     print("{}\n", summary_json(result).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   else if (!arguments.quiet)

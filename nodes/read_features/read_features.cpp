@@ -42,7 +42,7 @@ Scopes ReadFeatures::open(Inputs& in) {
     if (at == files->end()) return {};
     const auto& [slide, path] = *at++;
     return NewScope{slide, wsi::file_identity(path),
-                    [path](Outputs& out) { out.emit("slide", FeatureFile{path}); }};
+                    [path](Outputs& out) { out.emit("slide", FeatureFile{path}); }, wsi::bytes_of(path)};
   };
   return {std::move(next), files->size()};
 }

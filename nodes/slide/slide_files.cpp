@@ -48,6 +48,12 @@ std::map<std::string, std::string> file_identity(const std::filesystem::path& pa
       {"modified", std::to_string(std::chrono::duration_cast<std::chrono::nanoseconds>(modified).count())}};
 }
 
+std::uint64_t bytes_of(const std::filesystem::path& path) {
+  std::error_code unseen;
+  const auto size = std::filesystem::file_size(path, unseen);
+  return unseen ? 0 : size;
+}
+
 void add_identity(const std::string& option, const std::filesystem::path& path,
                   std::map<std::string, std::string>& all) {
   for (const auto& [what, value] : file_identity(path)) all[option + "." + what] = value;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -18,6 +19,8 @@ std::filesystem::path first_there(const std::vector<std::filesystem::path>& path
 
 /// What tells a file from a changed one of the same name: its path, its size and the time of its last change.
 std::map<std::string, std::string> file_identity(const std::filesystem::path& path);
+/// The size of a file; 0 when it cannot be looked at.
+std::uint64_t bytes_of(const std::filesystem::path& path);
 /// Adds that of a file that an option names, for Node::depends_on.
 void add_identity(const std::string& option, const std::filesystem::path& path,
                   std::map<std::string, std::string>& all);

@@ -19,6 +19,12 @@ std::map<std::string, std::string> slide_identity(const ListedSlide& slide) {
   return identity;
 }
 
+std::uint64_t bytes_of(const ListedSlide& slide) {
+  std::uint64_t bytes = bytes_of(slide.path);
+  for (const auto& file : slide.more_files) bytes += bytes_of(file);
+  return bytes;
+}
+
 SlideOptions slide_options(std::optional<double> mpp, const std::string& backend, const std::string& color) {
   SlideOptions options{.mpp = mpp};
   if (backend != "auto") options.backend = backend == "tiff" ? Backend::tiff : Backend::openslide;
@@ -35,12 +41,13 @@ Scopes scopes_of(std::vector<ListedSlide> slides, const SlideOptions& options, s
       SlideOptions own = options;
       if (slide.mpp) own.mpp = slide.mpp;
       own.patient = slide.patient;
-      return NewScope{slide.name, slide_identity(slide), [slide, own = std::move(own)](Outputs& out) {
-                        Slide opened = Slide::open(slide.path, slide.name, own);
-                        for (const std::string& note : opened.facts().notes)
-                          out.note(fmt::format("{}: {}", slide.name, note));
-                        out.emit("slide", std::move(opened));
-                      }};
+      auto make = [slide, own = std::move(own)](Outputs& out) {
+        Slide opened = Slide::open(slide.path, slide.name, own);
+        for (const std::string& note : opened.facts().notes)
+          out.note(fmt::format("{}: {}", slide.name, note));
+        out.emit("slide", std::move(opened));
+      };
+      return NewScope{slide.name, slide_identity(slide), std::move(make), bytes_of(slide)};
     }
     if (failure.empty()) return {};
     return NewScope{

@@ -25,6 +25,9 @@ SlideOptions slide_options(std::optional<double> mpp, const std::string& backend
 /// its files, and its MPP where the list has it.
 std::map<std::string, std::string> slide_identity(const ListedSlide& slide);
 
+/// The bytes of all of its files; one that cannot be looked at counts as none.
+std::uint64_t bytes_of(const ListedSlide& slide);
+
 /// Opens slides in the order of a list, each in a scope of its own, and emits them on port `slide`. A slide's
 /// identity is slide_identity(). The list's MPP comes first, then that of `options`, then what the file says;
 /// what is doubtful about it becomes a note. `failure`: what went wrong in finding the slides; it is reported

@@ -66,7 +66,9 @@ flowrun::Scopes ReadTiny::open(flowrun::Inputs&) {
     const fs::path file = files[at++];
     const std::string name = file.stem().string();
     const auto open = [file, name](flowrun::Outputs& out) { out.emit("slide", open_tiny_slide(file, name)); };
-    return flowrun::NewScope{name, identity_of(file), open};
+    std::error_code unseen;
+    const auto bytes = fs::file_size(file, unseen);
+    return flowrun::NewScope{name, identity_of(file), open, unseen ? 0 : bytes};
   };
   return {next, files.size()};
 }

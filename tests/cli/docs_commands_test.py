@@ -71,8 +71,8 @@ class Pages(support.ProgramTest):
         for folder in FOLDERS:
             script = re.sub(rf"(?<![\w./}}]){folder}\b", str(place) + folder, script)
         environment = {**support.environment(), "PATH": f"{self.prefix}/bin:{os.environ['PATH']}",
-                       "CXXFLAGS": " ".join(support.sanitizer()), "SLURM_ARRAY_TASK_ID": "0",
-                       "SLURM_CPUS_PER_TASK": "2"}
+                       "CXXFLAGS": " ".join(support.sanitizer()), "SLURM_ARRAY_TASK_ID": "1", "SLURM_ARRAY_TASK_MIN": "1",
+                       "SLURM_ARRAY_TASK_COUNT": "16", "SLURM_CPUS_PER_TASK": "2"}
         done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=place, env=environment,
                               capture_output=True, text=True, timeout=600)
         self.assertEqual(done.returncode, 0, f"{script}\n{done.stdout}\n{done.stderr}")

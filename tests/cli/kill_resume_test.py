@@ -297,7 +297,7 @@ class KillResume(support.ProgramTest):
         graph = self.write(GRAPH.format(more=""))
         out = self.fresh()
         process = start(*self.arguments(graph, out, milliseconds=20000))
-        self.wait_until(lambda: (out / ".flowrun/lock").exists(), process)
+        self.wait_until(lambda: (out / ".flowrun/locks").exists(), process)
         time.sleep(1)
         process.send_signal(signal.SIGINT)
         time.sleep(0.5)

@@ -38,7 +38,8 @@ struct Boxes : Open {
         if (number == fail_at) throw Error("this box is broken");
         out.emit("box", Box{number});
       };
-      return NewScope{fmt::format("box{}", number), {{"number", std::to_string(number)}}, make};
+      const auto weight = static_cast<std::uint64_t>(number + 1);
+      return NewScope{fmt::format("box{}", number), {{"number", std::to_string(number)}}, make, weight};
     };
     return {next, static_cast<std::uint64_t>(count)};
   }

@@ -38,6 +38,7 @@ struct NewScope {
   std::string name;                             ///< unique within the run, fit for a file name
   std::map<std::string, std::string> identity;  ///< tells whether it is unchanged since an earlier run
   Packets::Make make;                           ///< emits the packet that opens it
+  std::uint64_t bytes = 0;                      ///< of its input, as parts of a run share scopes out by
 };
 
 /// Scopes to be opened, one after the other; as Packets.

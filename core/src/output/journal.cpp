@@ -49,7 +49,10 @@ bool same_publication(const json& entry, const json& other) {
 json Intent::to_json() const {
   json all = json::array();
   for (const fs::path& each : folders) all.push_back(path_to_text(each));
-  return {{"entry", entry}, {"remove", remove}, {"folder", path_to_text(folder)}, {"folders", all}};
+  nlohmann::json out{
+      {"entry", entry}, {"remove", remove}, {"folder", path_to_text(folder)}, {"folders", all}};
+  if (before) out["before"] = *before;
+  return out;
 }
 
 Intent Intent::from_json(const json& json) {
@@ -59,33 +62,44 @@ Intent Intent::from_json(const json& json) {
   intent.remove = units_of(json, "remove");
   if (const auto own = json.find("folder"); own != json.end() && own->is_string())
     intent.folder = path_from_text(*own);
+  if (const auto before = json.find("before"); before != json.end() && before->is_string())
+    intent.before = *before;
   if (const auto all = json.find("folders"); all != json.end())
     for (const auto& each : *all)
       if (each.is_string()) intent.folders.push_back(path_from_text(each));
   return intent;
 }
 
-Journal::Journal(const fs::path& folder) : folder_(folder), root_(folder / ".flowrun") {}
+Journal::Journal(const fs::path& folder, Room room)
+    : folder_(folder), root_(folder / ".flowrun"), room_(std::move(room)) {}
 
 fs::path Journal::staging(const std::string& scope) const {
-  return root_ / "staging" / scope;
+  return at("staging") / scope;
 }
 
 fs::path Journal::publishing(const std::string& scope, const char* step) const {
-  return root_ / "publishing" / (scope + step);
+  return at("publishing") / (scope + step);
 }
 
 json Journal::entry(const std::string& scope) const {
-  return parsed_file(root_ / "done" / (scope + ".json"));
+  return parsed_file(done() / (scope + ".json"));
 }
 
 void Journal::write_entry(const std::string& scope, const json& entry) const {
-  write_whole(root_ / "done" / (scope + ".json"), to_text(entry));
+  write_whole(done() / (scope + ".json"), to_text(entry));
+}
+
+std::vector<Room> Journal::rooms() const {
+  std::vector<Room> rooms{Room()};
+  if (stands(root_ / "parts"))
+    for (const std::string& name : names_in(root_ / "parts"))
+      if (const Room room = Room("parts") / name; part_in(room)) rooms.push_back(room);
+  return rooms;
 }
 
 std::vector<std::string> Journal::done_scopes() const {
   std::vector<std::string> scopes;
-  for (const std::string& name : names_in(root_ / "done"))
+  for (const std::string& name : names_in(done()))
     if (name.ends_with(".json")) scopes.push_back(name.substr(0, name.size() - 5));
   return scopes;
 }
@@ -131,7 +145,7 @@ void Journal::put_in_place(const fs::path& staged, const fs::path& place) const 
 void Journal::enter(const std::string& scope, const json& entry) const {
   const fs::path prepared = publishing(scope, ".entry");
   if (stands(prepared))
-    rename_or_throw(prepared, root_ / "done" / (scope + ".json"));
+    rename_or_throw(prepared, done() / (scope + ".json"));
   else if (!same_publication(this->entry(scope), entry))
     write_entry(scope, entry);
 }

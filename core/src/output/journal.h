@@ -3,8 +3,11 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "output/part.h"
 
 namespace flowrun {
 
@@ -14,6 +17,8 @@ struct Intent {
   std::vector<std::string> remove;             ///< units of the entry before that are made no more
   std::filesystem::path folder;                ///< where it was written
   std::vector<std::filesystem::path> folders;  ///< all that take part in the publication
+  /// The publication of the entry that it is to replace, empty when there was none; unset: not known.
+  std::optional<std::string> before;
 
   nlohmann::json to_json() const;
   static Intent from_json(const nlohmann::json& json);
@@ -37,13 +42,19 @@ bool same_publication(const nlohmann::json& entry, const nlohmann::json& other);
 ///   publishing/NAME.json      its intent: all that it needs is on the disk
 ///   publishing/NAME.agreed    its intent: every folder of the publication had its own
 ///
+/// Runs of parts share done/; staging/ and publishing/ each has in a room of its own (see room_of()).
 /// Each step can be repeated after it was broken off anywhere.
 class Journal {
  public:
-  explicit Journal(const std::filesystem::path& folder);
+  explicit Journal(const std::filesystem::path& folder, Room room = {});
 
   const std::filesystem::path& folder() const { return folder_; }
-  std::filesystem::path at(const char* name) const { return root_ / name; }
+  const Room& room() const { return room_; }
+  /// Of the room.
+  std::filesystem::path at(const char* name) const { return root_ / room_ / name; }
+  std::filesystem::path done() const { return root_ / "done"; }
+  /// Of all runs that there were.
+  std::vector<Room> rooms() const;
   std::filesystem::path staging(const std::string& scope) const;
   /// Null when there is none, discarded when it is torn. Throws Error when it cannot be read.
   nlohmann::json entry(const std::string& scope) const;
@@ -77,6 +88,7 @@ class Journal {
 
   std::filesystem::path folder_;
   std::filesystem::path root_;
+  Room room_;
 };
 
 }  // namespace flowrun

@@ -41,14 +41,14 @@ fs::path canonical_folder(const fs::path& given) {
   return canonical;
 }
 
-fs::path with_journal(const fs::path& given) {
-  fs::path folder = canonical_folder(given);
-  for (const char* kind : {"done", "publishing", "staging"}) {
+Journal with_journal(const fs::path& given, const Room& room) {
+  Journal journal(canonical_folder(given), room);
+  for (const fs::path& each : {journal.done(), journal.at("publishing"), journal.at("staging")}) {
     std::error_code problem;
-    fs::create_directories(folder / ".flowrun" / kind, problem);
-    if (problem) throw_no_folder(folder, problem.message());
+    fs::create_directories(each, problem);
+    if (problem) throw_no_folder(journal.folder(), problem.message());
   }
-  return folder;
+  return journal;
 }
 
 dev_t device_of(int descriptor) {
@@ -60,13 +60,49 @@ constexpr const char* advice = "give one of them another `dir`";
 
 }  // namespace
 
-OutputFolder::OutputFolder(const fs::path& folder)
-    : journal_(with_journal(folder)),
-      lock_(journal_.at("lock"), path()),
+OutputFolder::OutputFolder(const fs::path& folder, const std::optional<Part>& part,
+                           const LockOptions& options)
+    : part_(part),
+      options_(options),
+      journal_(with_journal(folder, room_of(part))),
+      lock_(path(), part, options),
       device_(device_of(lock_.descriptor())),
       longest_name_(longest_name(path())),
       handed_on_(journal_) {
-  recover(journal_, handed_on_);
+  recover_all();
+}
+
+/// What was begun by runs that are dead: of all rooms, but for those of other parts of the same count. Those
+/// may live, and do other scopes.
+void OutputFolder::recover_all() {
+  for (const std::string& name : names_in(reports()))
+    if (name.starts_with("shares.")) remove_or_throw(reports() / name);
+  // A part that starts now and finds its room empty must not meet another one that is still clearing it.
+  std::optional<FolderLock> one_at_a_time;
+  if (part_) one_at_a_time.emplace(path(), "recovery", FolderLock::IfHeld::wait, options_);
+  for (const Room& room : journal_.rooms()) {
+    const auto other = part_in(room);
+    if (part_ && other && other->count == part_->count && other != part_) continue;
+    const Journal journal(path(), room);
+    if (stands(journal.at("publishing")) && stands(journal.at("staging"))) recover(journal, handed_on_);
+  }
+}
+
+void OutputFolder::agree_on_shares(const std::string& opener, const std::string& digest) const {
+  const auto file_of = [&](const Room& room) { return path() / ".flowrun" / room / ("shares." + opener); };
+  write_whole(file_of(journal_.room()), digest + "\n");
+  for (const Room& room : journal_.rooms()) {
+    const auto other = part_in(room);
+    if (!other || other->count != part_->count || other == part_) continue;
+    const auto theirs = read_text(file_of(room));
+    if (!theirs || *theirs == digest + "\n") continue;
+    if (const auto holder = holder_of(path(), other, options_))
+      throw Error(
+          fmt::format("part {} ({}) of the output folder {} shares out other scopes of '{}': since it "
+                      "began, their list or a file's size has changed, so some would be done twice "
+                      "or not at all; run again when it has ended",
+                      to_string(*other), *holder, path().string(), opener));
+  }
 }
 
 void OutputFolder::check_scope_name(const std::string& scope) const {
@@ -197,6 +233,11 @@ void OutputFolder::sync() const {
   sync_file_system(lock_.descriptor(), path());
 }
 
+void OutputFolder::intend(const std::string& scope) const {
+  lock_.check_held();
+  journal_.intend(scope);
+}
+
 void OutputFolder::draft(const std::string& scope, Intent intent) {
   std::scoped_lock lock(mutex_);
   std::vector<std::string> units, handed_on;
@@ -211,6 +252,7 @@ void OutputFolder::draft(const std::string& scope, Intent intent) {
       intent.remove.push_back(old);
   intent.folder = path();
   make_figures_relative(intent.entry, path());
+  intent.before = publication_of(journal_.entry(scope));
   intent.entry["outputs"] = units;
   if (!handed_on.empty()) intent.entry["handed_on"] = handed_on;
   journal_.draft(scope, intent);

@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -23,14 +24,20 @@ namespace flowrun {
 /// there; scopes get one by publish(). Thread-safe.
 class OutputFolder {
  public:
-  /// Creates the folder if need be, takes its lock, and ends what a killed run left (see recover()). Throws
+  /// Creates the folder if need be, takes its lock, and ends what dead runs left (see recover()). Throws
   /// Error when it cannot be written, cannot be locked, or another process holds it.
-  explicit OutputFolder(const std::filesystem::path& folder);
+  explicit OutputFolder(const std::filesystem::path& folder, const std::optional<Part>& part = {},
+                        const LockOptions& options = {});
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;
 
   /// Absolute and without symbolic links.
   const std::filesystem::path& path() const { return journal_.folder(); }
+  /// Where the run, or its part, tells what became of it.
+  std::filesystem::path reports() const { return journal_.at("").parent_path(); }
+  /// Parts are right only if all share out the same scopes: `digest` says what the part of this run shares
+  /// out for an opener. Throws Error when a part that runs now shares out others.
+  void agree_on_shares(const std::string& opener, const std::string& digest) const;
   /// To be asked before any work is done for a scope. Throws Error when no files can be named after it.
   void check_scope_name(const std::string& scope) const;
   /// The journal entry of a scope whose units all stand, or null.
@@ -72,12 +79,16 @@ class OutputFolder {
 
   // The steps of publish().
   void draft(const std::string& scope, Intent intent);
-  void intend(const std::string& scope) const { journal_.intend(scope); }
+  void intend(const std::string& scope) const;
   void agree(const std::string& scope) const { journal_.agree(scope); }
   void complete(const std::string& scope);
   void roll_back(const std::string& scope);
   void forget(const std::string& scope);
 
+  void recover_all();
+
+  const std::optional<Part> part_;
+  const LockOptions options_;
   const Journal journal_;
   const FolderLock lock_;
   const dev_t device_;

@@ -11,10 +11,11 @@ namespace flowrun {
 
 namespace fs = std::filesystem;
 
-OutputFolders::OutputFolders(const std::vector<fs::path>& folders) {
+OutputFolders::OutputFolders(const std::vector<fs::path>& folders, const std::optional<Part>& part,
+                             const LockOptions& options) {
   for (const fs::path& folder : folders) {
     OutputFolder* open = find(folder);
-    spellings_[folder] = open ? open : &folders_.emplace_back(folder);
+    spellings_[folder] = open ? open : &folders_.emplace_back(folder, part, options);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <deque>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "output/output_folder.h"
@@ -15,7 +16,8 @@ class OutputFolders {
  public:
   OutputFolders() = default;
   /// Throws Error, see OutputFolder.
-  explicit OutputFolders(const std::vector<std::filesystem::path>& folders);
+  explicit OutputFolders(const std::vector<std::filesystem::path>& folders,
+                         const std::optional<Part>& part = {}, const LockOptions& options = {});
 
   /// Throws std::logic_error when it was not opened.
   OutputFolder& at(const std::filesystem::path& folder);

@@ -47,21 +47,29 @@ std::vector<Pending> pending_in(const Journal& journal) {
 }
 
 /// Another folder may be gone, or not to be read: then nothing says that it had its intent.
-bool has_part_in(const fs::path& folder, const std::string& scope, const Intent& intent) {
+bool has_part_in(const fs::path& folder, const Room& room, const std::string& scope, const Intent& intent) {
   try {
-    return Journal(folder).has_part_in(scope, intent.entry);
+    return Journal(folder, room).has_part_in(scope, intent.entry);
   } catch (const Error&) {
     return false;
   }
 }
 
-bool counts(const Pending& pending) {
+/// A run of another part, or of all, has published the scope meanwhile.
+bool is_superseded(const Journal& journal, const Pending& pending) {
+  if (!pending.intent.before) return false;
+  const json now = journal.entry(pending.scope);
+  return now.is_object() && publication_of(now) != *pending.intent.before &&
+         !same_publication(now, pending.intent.entry);
+}
+
+bool counts(const Journal& journal, const Pending& pending) {
   const Intent& intent = pending.intent;
-  if (!intent.entry.is_object()) return false;
+  if (!intent.entry.is_object() || is_superseded(journal, pending)) return false;
   if (pending.agreed) return true;
   return std::all_of(intent.folders.begin(), intent.folders.end(), [&](const fs::path& folder) {
     // This folder may have been moved since; what it has is known.
-    return folder == intent.folder || has_part_in(folder, pending.scope, intent);
+    return folder == intent.folder || has_part_in(folder, journal.room(), pending.scope, intent);
   });
 }
 
@@ -90,13 +98,13 @@ void remove_temporaries(const fs::path& folder) {
 
 void recover(const Journal& journal, HandedOn& handed_on) {
   for (const Pending& pending : pending_in(journal))
-    if (counts(pending))
+    if (counts(journal, pending))
       complete(journal, pending, handed_on);
     else
       journal.roll_back(pending.scope);
   remove_all_in(journal.at("publishing"));
   remove_all_in(journal.at("staging"));
-  remove_temporaries(journal.at("done"));
+  if (journal.room().empty()) remove_temporaries(journal.done());  // of a part they may be another one's
 }
 
 }  // namespace flowrun

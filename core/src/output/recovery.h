@@ -6,8 +6,9 @@
 
 namespace flowrun {
 
-/// Ends what a killed run left in a folder. A publication counts from when each of its folders had its
-/// intent: then it is completed, otherwise what was before stands. What nobody needs any more is removed.
+/// Ends what a killed run left in a folder and room. A publication counts from when each of its folders had
+/// its intent: then it is completed, otherwise what was before stands, as it does when another run has done
+/// the scope since. What nobody needs any more is removed.
 void recover(const Journal& journal, HandedOn& handed_on);
 
 }  // namespace flowrun

@@ -58,7 +58,7 @@ RunStatus Engine::status() const {
   std::uint64_t expected = 0, busiest = 0;
   for (std::size_t i = 0; i < state_.nodes.size(); ++i) {
     const NodeType& type = *state_.nodes[i].plan->type;
-    if (type.role == Role::open) {
+    if (type.role == Role::open && !state_.nodes[i].left) {
       const std::string kind = state_.plan.kind_of(static_cast<int>(i));
       status.scope_kind = status.scope_kind.empty() || status.scope_kind == kind ? kind : "scope";
       expected += state_.nodes[i].expected;
@@ -87,6 +87,7 @@ std::vector<std::uint64_t> Engine::packets() const {
 RunResult Engine::result() {
   RunResult result;
   result.name = state_.plan.name;
+  result.part = state_.options.part;
   result.seconds = status().seconds;
   result.memory = state_.budget->total();
   result.peak_leased = state_.budget->peak();
@@ -98,6 +99,7 @@ RunResult Engine::result() {
     const int calls = node.type->serial  ? 1
                       : node.workers > 0 ? std::min(node.workers, state_.plan.threads)
                                          : state_.plan.threads;
+    if (result.part && (state_.nodes[i].left || node.type->finishes_run)) result.left.push_back(node.name);
     NodeResult row{state_.totals[i].get(), node.name, node.type->name};
     row.working = seconds(times.working);
     row.waiting_for_memory = seconds(times.waiting_for_memory);

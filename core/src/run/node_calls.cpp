@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "run/part_run.h"
+
 namespace flowrun {
 namespace {
 
@@ -28,7 +30,7 @@ Inputs NodeCalls::inputs_of(Job& job) {
 
 void NodeCalls::call(Job& job) {
   if (state_.stopping()) job.scope->fail();
-  if (job.scope->failed()) return leave_out(job);
+  if (job.scope->failed() || state_.at(job.node).left) return leave_out(job);
   switch (state_.plan_of(job.node).type->role) {
     case Role::map:
       return map(job);
@@ -43,11 +45,12 @@ void NodeCalls::call(Job& job) {
   }
 }
 
-/// Of a scope that failed.
+/// Of a scope that failed, or a node that is left to the run of all.
 void NodeCalls::leave_out(Job& job) {
   const NodeType& type = *state_.plan_of(job.node).type;
   job.packets.clear();
-  if (!state_.plan_of(job.node).makes()) job.scope->at(job.node).counts.failed_one();
+  if (Counts& counts = job.scope->at(job.node).counts; !state_.plan_of(job.node).makes())
+    state_.at(job.node).left ? counts.drop(1) : counts.failed_one();
   if (type.asks_bytes && !job.lease)
     state_.budget->close(*state_.at(job.node).packets, {job.scope->age(), job.index});
   job.lease = nullptr;
@@ -175,6 +178,8 @@ void NodeCalls::start(Job& job) {
         packets = static_cast<Make&>(*node.node).make(inputs);
       else
         scopes = static_cast<Open&>(*node.node).open(inputs);
+      if (node.type->role == Role::open && state_.options.part)
+        scopes = share_of(state_, *state_.options.part, job.node, job.index, std::move(scopes));
     });
   } catch (...) {
     job.scope->at(job.node).counts.failed_one();
@@ -189,7 +194,9 @@ void NodeCalls::finish(Job& job) {
   const NodeType& type = *node.type;
   // At the end of the run only that is called of a node that works in scopes.
   const bool of_run = type.role == Role::gather_scopes && job.scope->is_run();
-  const bool called = of_run ? type.finishes_run : type.finishes && job.scope->opener() == node.opener;
+  const bool left = state_.at(job.node).left || (of_run && state_.options.part);
+  const bool called =
+      !left && (of_run ? type.finishes_run : type.finishes && job.scope->opener() == node.opener);
   if (!called) return scopes_.node_finished(job.scope, job.node);
   NodeRun& run = state_.at(job.node);
   Budget::Point* const point = of_run ? run.run_finish : run.finish;

@@ -68,8 +68,8 @@ void write_summary(RunResult& result, const nlohmann::json& series, const Output
   const std::string text = text_of(summary_json(result), 2);
   try {
     for (const OutputFolder& folder : folders) {
-      write_whole(folder.path() / ".flowrun" / "series.json", text_of(series, -1));
-      write_whole(folder.path() / ".flowrun" / "summary.json", text);
+      write_whole(folder.reports() / "series.json", text_of(series, -1));
+      write_whole(folder.reports() / "summary.json", text);
     }
     folders.sync();
   } catch (const Error& problem) {
@@ -84,7 +84,7 @@ void write_summary(RunResult& result, const nlohmann::json& series, const Output
 }  // namespace
 
 RunResult run(Plan& plan, const RunOptions& options) {
-  OutputFolders folders(plan.output_folders);
+  OutputFolders folders(plan.output_folders, options.part, {.on_wait = options.on_report});
   Engine engine(plan, &folders, options, budget_of(plan));
   SeriesRecorder series(engine);
   {

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "output/part.h"
 #include "plan/plan.h"
 #include "run/counts.h"
 
@@ -64,6 +65,8 @@ constexpr std::size_t most_listed = 200;
 
 struct RunResult {
   std::string name;
+  std::optional<Part> part;       ///< unset: it did all
+  std::vector<std::string> left;  ///< nodes that the run of a part left to the run of all
   Exit exit = Exit::done;
   double seconds = 0;
   std::chrono::system_clock::time_point ended;
@@ -98,6 +101,7 @@ struct RunStatus {
 
 struct RunOptions {
   bool force = false;                                      ///< redo what is done
+  std::optional<Part> part = {};                           ///< unset: do all
   const std::atomic<bool>* interrupted = nullptr;          ///< becomes true when the user wants an end
   std::function<void(const RunFailure&)> on_failure = {};  ///< called as they happen, from any thread
   std::function<void(const RunStatus&)> on_progress = {};  ///< called about every `progress_seconds`

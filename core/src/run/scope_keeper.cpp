@@ -116,7 +116,9 @@ void ScopeKeeper::give_up(ScopeRun& scope) {
 
 bool ScopeKeeper::done_before(int opener, const NewScope& spec) {
   NodeRun& node = state_.at(opener);
-  if (state_.options.force || node.folders.empty() || node.redoing || is_gathered(opener, true)) return false;
+  if (state_.options.force || node.folders.empty() || node.redoing) return false;
+  // A part gathers nothing.
+  if (!state_.options.part && is_gathered(opener, true)) return false;
   const std::string name = journal_name(state_.plan, opener, spec.name);
   bool last = false;
   for (const OutputFolder* folder : node.folders) {
@@ -164,6 +166,8 @@ void ScopeKeeper::scope_ended(const ScopePtr& scope) {
       state_.report(*scope, -1, OnError::fail,
                     std::make_exception_ptr(std::logic_error("packets were lost: " + broken)));
   }
+  // A part leaves what belongs to the run to the run of all.
+  if (scope->is_run() && state_.options.part) scope->fail();
   if (scope->failed() || scope->folders().empty()) return published(scope, nullptr);
   nlohmann::json entry{
       {"recipe", scope->is_run() ? state_.plan.recipe(-1) : state_.at(scope->opener()).recipe}};

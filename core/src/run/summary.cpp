@@ -3,6 +3,7 @@
 #include <flowrun/bytes.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -57,14 +58,20 @@ std::string scopes_text(const RunResult& result) {
   return out;
 }
 
+std::string left_text(const std::vector<std::string>& left) {
+  if (left.empty()) return {};
+  return fmt::format("; left to the run without --part, when all parts are done: {}", fmt::join(left, ", "));
+}
+
 std::string more_text(std::uint64_t all, std::size_t listed, const std::string& what) {
   return all <= listed ? "" : fmt::format("and {} more {}\n", all - listed, what);
 }
 
 std::string scopes_words(const RunResult& result) {
   if (result.output_folders.empty()) return "scopes";
-  return fmt::format("scopes; each is a line of {}",
-                     (result.output_folders.front() / ".flowrun/scopes.jsonl").string());
+  return fmt::format(
+      "scopes; each is a line of {}",
+      (result.output_folders.front() / ".flowrun" / room_of(result.part) / "scopes.jsonl").string());
 }
 
 }  // namespace
@@ -89,6 +96,7 @@ std::string summary_text(const RunResult& result) {
   std::string out = fmt::format("{}: {:.2f} s, peak {} leased of {}, peak RSS {}\n", result.name,
                                 result.seconds, format_bytes(result.peak_leased), format_bytes(result.memory),
                                 format_bytes(result.peak_rss));
+  if (result.part) out += fmt::format("part {}{}\n", to_string(*result.part), left_text(result.left));
   std::uint64_t ended = 0;
   for (const auto& [status, count] : result.scope_counts) ended += count;
   out += nodes_text(result) + scopes_text(result) +
@@ -152,6 +160,7 @@ nlohmann::json summary_json(const RunResult& result) {
                      {"failure_count", result.failure_count},
                      {"failures", nlohmann::json::array()},
                      {"output_folders", nlohmann::json::array()}};
+  if (result.part) out.update({{"part", to_string(*result.part)}, {"left", result.left}});
   for (const NodeResult& n : result.nodes) {
     nlohmann::json node{{"name", n.name},
                         {"type", n.type},

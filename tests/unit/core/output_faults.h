@@ -6,7 +6,7 @@
 
 namespace flowrun::test {
 
-/// A call that changes files: "rename", "unlink", "mkdir", "write", "syncfs", "fsync" or "flock".
+/// A call that changes files: "rename", "unlink", "mkdir", "write", "syncfs", "fsync" or "link".
 struct FileCall {
   std::string name;
   std::string path;  ///< of a rename the new one; empty where only a descriptor is known

@@ -88,8 +88,8 @@ int syncfs(int file) noexcept {
 int fsync(int file) {
   return FLOWRUN_INSTEAD(fsync, nullptr, file);
 }
-int flock(int file, int how) noexcept {
-  return FLOWRUN_INSTEAD(flock, nullptr, file, how);
+int link(const char* from, const char* to) noexcept {
+  return FLOWRUN_INSTEAD(link, to, from, to);
 }
 ssize_t write(int file, const void* bytes, size_t size) {
   return FLOWRUN_INSTEAD(write, nullptr, file, bytes, size);

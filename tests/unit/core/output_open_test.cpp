@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <chrono>
 
@@ -59,27 +58,6 @@ TEST_CASE("folders that cannot be opened are named with the reason") {
         contains(said_by([&] { OutputFolder folder(at / name); }), {(at / name).string(), "cannot create"}));
   }
   CHECK(contains(said_by([&] { OutputFolder folder(at / "dangling"); }), {"nowhere", "create that one"}));
-}
-
-TEST_CASE("a folder in use is not one without locks") {
-  TemporaryFolder at;
-  const auto open = [&] { return said_by([&] { OutputFolder folder(at.path()); }); };
-  {
-    OutputFolder folder(at.path());
-    CHECK(contains(open(), {at.path().string(), "in use by another flowrun", std::to_string(::getpid())}));
-  }
-  int code = 0;
-  const FileCalls calls([&](const FileCall& call) { return call.name == "flock" ? code : 0; });
-  for (const int none : {ENOSYS, ENOLCK, EOPNOTSUPP}) {
-    code = none;
-    const std::string problem = open();
-    CHECK(contains(problem, {at.path().string(), "has no locks", "choose a folder"}));
-    CHECK(problem.find("in use") == std::string::npos);
-  }
-  code = EIO;
-  CHECK(contains(open(), {"cannot lock", "Input/output error"}));
-  code = 0;
-  CHECK(open() == "");
 }
 
 TEST_CASE("a unit that cannot be looked at is to be made again, and replaced") {
