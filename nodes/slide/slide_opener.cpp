@@ -37,9 +37,10 @@ Scopes scopes_of(std::vector<ListedSlide> slides, const SlideOptions& options, s
   auto next = [slides = std::move(slides), at = std::size_t{0}, options,
                failure = std::move(failure)]() mutable -> std::optional<NewScope> {
     if (at < slides.size()) {
-      const ListedSlide& slide = slides[at++];
+      ListedSlide& slide = slides[at++];
+      if (!slide.mpp) slide.mpp = options.mpp;  // the journal has what the run took
       SlideOptions own = options;
-      if (slide.mpp) own.mpp = slide.mpp;
+      own.mpp = slide.mpp;
       own.patient = slide.patient;
       auto make = [slide, own = std::move(own)](Outputs& out) {
         Slide opened = Slide::open(slide.path, slide.name, own);

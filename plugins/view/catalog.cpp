@@ -5,9 +5,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "nodes/table/slide_list.h"
 
@@ -21,8 +24,21 @@ bool is_plain_name(const std::string& name) {
   return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos;
 }
 
-/// By name and slide, as several nodes of a graph, or graphs, may have made parts of it.
-void add_run(const fs::path& folder, std::map<std::pair<std::string, fs::path>, Entry>& all) {
+/// By what is looked at, as several nodes of a graph, or graphs, may have made parts of it.
+using Entries = std::map<std::tuple<std::string, fs::path, std::optional<double>>, Entry>;
+
+std::optional<double> mpp_in(const nlohmann::json& input) {
+  const auto said = input.find("mpp");
+  if (said == input.end()) return {};
+  const std::string text = *said;
+  double mpp = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), mpp);
+  if (problem != std::errc() || end != text.data() + text.size() || !(mpp > 0) || !std::isfinite(mpp))
+    throw Error(fmt::format("its MPP is '{}'", text));
+  return mpp;
+}
+
+void add_run(const fs::path& folder, Entries& all) {
   for (const auto& file : fs::directory_iterator(folder / ".flowrun/done")) {
     if (file.path().extension() != ".json") continue;
     std::ifstream in(file.path());
@@ -30,12 +46,13 @@ void add_run(const fs::path& folder, std::map<std::pair<std::string, fs::path>, 
     try {
       if (done.at("kind") != "slide") continue;
       const std::string name = done.at("scope"), slide = done.at("input").at("path");
-      Entry& entry = all.try_emplace({name, slide}, Entry{name, slide}).first->second;
+      const std::optional<double> mpp = mpp_in(done["input"]);
+      Entry& entry = all.try_emplace({name, slide, mpp}, Entry{name, slide, mpp}).first->second;
       for (const std::string output : done.at("outputs"))
         if (is_plain_name(output)) entry.outputs.push_back(folder / output);
-    } catch (const nlohmann::json::exception&) {
-      throw Error(
-          fmt::format("{} is no entry of a run's journal; was it changed by hand?", file.path().string()));
+    } catch (const std::exception& problem) {
+      throw Error(fmt::format("{} is no entry of a run's journal ({}); was it changed by hand?",
+                              file.path().string(), problem.what()));
     }
   }
 }
@@ -49,7 +66,7 @@ bool is_layer(const fs::path& path) {
 }  // namespace
 
 std::vector<Entry> catalog_of(const std::vector<fs::path>& places) {
-  std::map<std::pair<std::string, fs::path>, Entry> all;
+  Entries all;
   for (const fs::path& place : places) {
     if (std::error_code ignored; fs::is_directory(place / ".flowrun/done", ignored)) {
       const std::size_t before = all.size();
@@ -59,7 +76,7 @@ std::vector<Entry> catalog_of(const std::vector<fs::path>& places) {
       continue;
     }
     for (const wsi::ListedSlide& slide : wsi::list_slides({place}))
-      all.try_emplace({slide.name, slide.path}, Entry{slide.name, slide.path});
+      all.try_emplace({slide.name, slide.path, slide.mpp}, Entry{slide.name, slide.path, slide.mpp});
   }
   std::vector<Entry> entries;
   for (auto& [key, entry] : all) entries.push_back(std::move(entry));

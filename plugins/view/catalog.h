@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@ namespace flowrun::view {
 struct Entry {
   std::string name;
   std::filesystem::path slide;
+  std::optional<double> mpp{};  ///< that the run was given, instead of what the slide says
   /// Files and folders that runs made of it.
   std::vector<std::filesystem::path> outputs{};
 };

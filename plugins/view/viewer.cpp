@@ -33,7 +33,7 @@ Answer as_json(const json& value) {
 
 std::vector<wsi::SlideFile> files_of(const std::vector<Entry>& entries) {
   std::vector<wsi::SlideFile> files;
-  for (const Entry& entry : entries) files.push_back({entry.slide, entry.name, {}, wsi::Color::stored});
+  for (const Entry& entry : entries) files.push_back({entry.slide, entry.name, entry.mpp, wsi::Color::stored});
   return files;
 }
 

@@ -3,6 +3,7 @@
 """`flowrun view`: the tiles that it serves are the slide's, what lies over them are the run's files, and nothing else can
 be had from it."""
 import concurrent.futures
+import csv
 import io
 import http.client
 import json
@@ -107,6 +108,25 @@ class View(support.ProgramTest):
                 self.assertLess(abs(found - expected).mean(), moved, (k, x, y))
             for path in ("/slides/0/0/12/0.jpg", "/slides/0/0/0/10.jpg", "/slides/0/31/0/0.jpg", "/slides/1/0/0/0.jpg"):
                 self.assertEqual(server.get(path)[0], 404, path)
+
+    def test_mpp_is_the_runs(self):
+        """By it the page knows how wide tiles are."""
+        graph = self.write("""\
+flowrun: 1
+nodes:
+  slides: {type: read, path: SLIDE, mpp: 0.125}
+  tiles: {type: extract, from: slides, size: 256, mpp: 0.25}
+  files: {type: save, from: {tile: tiles, slide: slides}, dir: OUT, format: none}
+""".replace("SLIDE", str(self.slide)).replace("OUT", str(self.root / "other_mpp")))
+        self.assert_ended(flowrun(graph, "--quiet"), support.DONE)
+        with Server(self.root / "other_mpp") as server:
+            facts = server.json("/slides/0.json")
+            self.assertEqual(facts["mpp"], 0.125)
+            table = server.get(f"/slides/0/layers/{facts['layers'].index('tiles.csv')}")[2].decode().splitlines()
+        rows = list(csv.DictReader(table))
+        self.assertEqual({(row["size"], float(row["mpp"])) for row in rows}, {("256", 0.25)})
+        places = sorted({int(row["x"]) for row in rows})
+        self.assertEqual({b - a for a, b in zip(places, places[1:])}, {256 * 0.25 / facts["mpp"]})
 
     def test_facts_are_openslides(self):
         slide = openslide.OpenSlide(self.slide)
