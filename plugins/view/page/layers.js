@@ -27,7 +27,8 @@ export function tileExtent(row, slide) {
   const size = Number(row.size), mpp = Number(row.mpp), level = slide.downsamples[Number(row.level)];
   if (!(size > 0)) return null;
   if (mpp > 0 && slide.mpp) return size * mpp / slide.mpp;
-  return level && !(mpp > 0) ? size * level : null;
+  // Tiles at a magnification may be scaled, which their level does not tell.
+  return level && !(mpp > 0) && !slide.objective_power ? size * level : null;
 }
 
 /** Turbo, by its polynomial approximation (A. Mikhailov, Google, 2019); `x` from 0 to 1. */
