@@ -161,12 +161,14 @@ async function open(number, view = {}) {
   map.on("mousemove", (event) => showPlace(event.latlng)).on("moveend", keepLink);
   showPlace(map.getCenter());
   keepLink();
-  let count = 0;
+  const shown = [];
+  map.on("click", ({latlng}) => showValues(Object.assign({}, ...shown.filter(({layer}) => map.hasLayer(layer))
+    .map((entry) => entry.at?.(latlng.lng, latlng.lat)))));
   for (const [i, file] of slide.layers.entries()) {
     try {
-      const entries = await layersOf(`slides/${number}/layers/${i}`, file, slide, showValues);
+      const entries = await layersOf(`slides/${number}/layers/${i}`, file, slide);
       if (turn !== opening) return;
-      for (const entry of entries) addControl(entry, count++);
+      for (const entry of entries) addControl(entry, shown.push(entry));
     } catch (problem) {
       say(problem.message);
     }

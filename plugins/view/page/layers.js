@@ -31,31 +31,39 @@ export function tileExtent(row, slide) {
   return level && !(mpp > 0) && !slide.objective_power ? size * level : null;
 }
 
-/** Turbo, by its polynomial approximation (A. Mikhailov, Google, 2019); `x` from 0 to 1. */
+/** Google's colour map Turbo (A. Mikhailov, 2019), every 16th colour of it. */
+const turboColors = [[48, 18, 59], [64, 64, 162], [70, 107, 227], [66, 147, 255], [40, 187, 236], [24, 220, 195],
+  [49, 242, 153], [107, 254, 100], [162, 252, 60], [204, 237, 52], [237, 208, 58], [253, 173, 53], [251, 128, 34],
+  [236, 82, 15], [210, 49, 5], [172, 23, 1], [122, 4, 3]];
+
+/** The colour of Turbo at `x` from 0 to 1, as CSS has it. */
 export function turbo(x) {
-  const at = (c) => Math.max(0, Math.min(255, Math.round(255 * c.reduceRight((sum, k) => sum * x + k, 0))));
-  return `rgb(${at([0.13572138, 4.6153926, -42.66032258, 132.13108234, -152.94239396, 59.28637943])},` +
-    `${at([0.09140261, 2.19418839, 4.84296658, -14.18503333, 4.27729857, 2.82956604])},` +
-    `${at([0.1066733, 12.64194608, -60.58204836, 110.36276771, -89.90310912, 27.34824973])})`;
+  const at = Math.max(0, Math.min(1, x)) * (turboColors.length - 1), i = Math.min(Math.floor(at), turboColors.length - 2);
+  const mixed = turboColors[i].map((low, c) => Math.round(low + (at - i) * (turboColors[i + 1][c] - low)));
+  return `rgb(${mixed.join(",")})`;
 }
 
 const palette = ["#e41a1c", "#377eb8", "#ff7f00", "#984ea3", "#a65628", "#f781bf", "#4daf4a", "#999999"];
 
-function squares(rows, slide, style, onPick) {
-  const layer = L.layerGroup();
+function squares(rows, slide, style) {
+  const layer = L.layerGroup(), drawn = [];
   const renderer = L.canvas({padding: 0.2});
-  let unknown = 0;
   for (const row of rows) {
     const extent = tileExtent(row, slide), x = Number(row.x), y = Number(row.y);
-    if (extent === null || Number.isNaN(x) || Number.isNaN(y)) { ++unknown; continue; }
-    L.rectangle([[y, x], [y + extent, x + extent]], {renderer, weight: 1, ...style(row)})
-      .on("click", () => onPick(row)).addTo(layer);
+    if (extent === null || Number.isNaN(x) || Number.isNaN(y)) continue;
+    L.rectangle([[y, x], [y + extent, x + extent]], {renderer, interactive: false, weight: 1, ...style(row)}).addTo(layer);
+    drawn.push({row, x, y, extent});
   }
-  return {layer, note: unknown ? `${unknown} tiles are left out: their size in level-0 pixels is not known` : ""};
+  const unknown = rows.length - drawn.length;
+  return {
+    layer,
+    note: unknown ? `${unknown} tiles are left out: their size in level-0 pixels is not known` : "",
+    at: (x, y) => drawn.find((tile) => x >= tile.x && x < tile.x + tile.extent && y >= tile.y && y < tile.y + tile.extent)?.row,
+  };
 }
 
 /** Kept tiles, and those that were dropped by the reason why. */
-function tileLayers(rows, slide, onPick) {
+function tileLayers(rows, slide) {
   const groups = new Map([["kept tiles", []]]);
   for (const row of rows) {
     const name = row.dropped_because ? `dropped: ${row.dropped_because}` : "kept tiles";
@@ -65,12 +73,12 @@ function tileLayers(rows, slide, onPick) {
   return [...groups].map(([name, of], i) => {
     const color = i === 0 ? "#1f4ed8" : palette[(i - 1) % palette.length];
     return {name: `${name} (${of.length})`, color, opacity: 0.8,
-      ...squares(of, slide, () => ({color, fillOpacity: 0.1}), onPick)};
+      ...squares(of, slide, () => ({color, fillOpacity: 0.1}))};
   });
 }
 
 /** A heat map for each probability (columns p_CLASS) or number (predicted_TARGET). */
-function heatLayers(rows, slide, onPick) {
+function heatLayers(rows, slide) {
   const columns = Object.keys(rows[0] ?? {}).filter((name) => /^(p|predicted)_/.test(name));
   return columns.map((column) => {
     const values = rows.map((row) => Number(row[column]));
@@ -78,11 +86,23 @@ function heatLayers(rows, slide, onPick) {
       : values.reduce(([least, most], v) => [Math.min(least, v), Math.max(most, v)], [Infinity, -Infinity]);
     const color = (row) => turbo(high > low ? (Number(row[column]) - low) / (high - low) : 0.5);
     return {name: column, scale: [low, high], opacity: 0.5, off: column !== columns.at(-1),
-      ...squares(rows, slide, (row) => ({stroke: false, fillOpacity: 1, fillColor: color(row)}), onPick)};
+      ...squares(rows, slide, (row) => ({stroke: false, fillOpacity: 1, fillColor: color(row)}))};
   });
 }
 
-function regionLayers(geojson, slide, onPick, name) {
+/** Whether a GeoJSON polygon, holes and all, has the point in it: a line from there crosses its rings an odd number of times. */
+function isWithin({type, coordinates}, x, y) {
+  const rings = {Polygon: coordinates, MultiPolygon: coordinates?.flat()}[type] ?? [];
+  let within = false;
+  for (const ring of rings)
+    for (let i = 1; i < ring.length; ++i) {
+      const [[ax, ay], [bx, by]] = [ring[i - 1], ring[i]];
+      if ((ay > y) !== (by > y) && x < ax + (y - ay) * (bx - ax) / (by - ay)) within = !within;
+    }
+  return within;
+}
+
+function regionLayers(geojson, slide, name) {
   const classes = new Map();
   const classOf = (feature) => feature.properties?.classification?.name ?? "no class";
   for (const feature of geojson.features ?? [geojson]) {
@@ -94,25 +114,33 @@ function regionLayers(geojson, slide, onPick, name) {
   return [...classes].flatMap(([key, features], i) => {
     const rgb = features[0].properties?.classification?.color;
     const color = Array.isArray(rgb) ? `rgb(${rgb.join(",")})` : palette[i % palette.length];
-    const made = (dx, dy) => L.geoJSON(features, {
-      coordsToLatLng: ([x, y]) => L.latLng(y + dy, x + dx), renderer: L.canvas({padding: 0.2}),
-      style: {color, weight: 2, fillOpacity: 0.15},
-      onEachFeature: (feature, layer) => layer.on("click", () => onPick({class: key, ...feature.properties?.measurements})),
+    const made = (dx, dy) => ({
+      layer: L.geoJSON(features, {
+        coordsToLatLng: ([x, y]) => L.latLng(y + dy, x + dx), renderer: L.canvas({padding: 0.2}), interactive: false,
+        style: {color, weight: 2, fillOpacity: 0.15}, pointToLayer: (_, at) => L.circleMarker(at, {radius: 4, interactive: false}),
+      }),
+      at: (x, y) => {
+        const found = features.find((feature) => isWithin(feature.geometry, x - dx, y - dy));
+        return found && {class: key, ...found.properties?.measurements};
+      },
     });
     // The file does not say from where it counts, which makes a difference only where bounds have a corner of their own.
-    if (left === 0 && top === 0) return [{name: `${name}: ${key}`, color, opacity: 0.8, layer: made(0, 0)}];
-    return [{name: `${name}: ${key}, from the corner of the bounds`, color, opacity: 0.8, layer: made(left, top)},
-      {name: `${name}: ${key}, from the corner of the slide`, color, opacity: 0.8, off: true, layer: made(0, 0)}];
+    if (left === 0 && top === 0) return [{name: `${name}: ${key}`, color, opacity: 0.8, ...made(0, 0)}];
+    return [{name: `${name}: ${key}, from the corner of the bounds`, color, opacity: 0.8, ...made(left, top)},
+      {name: `${name}: ${key}, from the corner of the slide`, color, opacity: 0.8, off: true, ...made(0, 0)}];
   });
 }
 
-/** The layers of one file of a slide. Throws Error that names the file. */
-export async function layersOf(url, file, slide, onPick) {
+/**
+ * The layers of one file of a slide; `at` of one gives the values of what it has at a place in level-0 pixels. Throws
+ * Error that names the file.
+ */
+export async function layersOf(url, file, slide) {
   if (file === "mask.png")
     return [{name: "tissue", opacity: 0.4, off: true, layer: L.imageOverlay(url, [[0, 0], [slide.height, slide.width]])}];
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${file}: ${await response.text()}`);
-  if (file === "tiles.csv") return tileLayers(parseCsv(await response.text()), slide, onPick);
-  if (file === "predictions.csv") return heatLayers(parseCsv(await response.text()), slide, onPick);
-  return regionLayers(await response.json(), slide, onPick, file);
+  if (file === "tiles.csv") return tileLayers(parseCsv(await response.text()), slide);
+  if (file === "predictions.csv") return heatLayers(parseCsv(await response.text()), slide);
+  return regionLayers(await response.json(), slide, file);
 }
