@@ -52,7 +52,7 @@ class EdgesMemory(edges.EdgesTest):
 
     def test_what_is_emitted_at_the_end(self):
         graph = self.copied("finish_emit")
-        graph.write_text(graph.read_text().replace("case_sink,", "case_sink, ms: 4, workers: 1,"))
+        graph.write_text(graph.read_text().replace("case_sink,", "case_sink, ms: 25, workers: 1,"))
         # Buffers that the allocator does not keep.
         summary = self.assert_capped(graph, 64, *settings(count=150, kib=5120))
         self.assertEqual(summary["nodes"]["s"]["in"], 150)
