@@ -11,27 +11,11 @@
 #include <cstring>
 
 #include "commands.h"
+#include "report/html.h"
 #include "say.h"
 
 namespace flowrun::cli {
 namespace {
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '"')
-      out += "&quot;";
-    else
-      out += c;
-  }
-  return out;
-}
 
 template <class Ports>
 std::string row_of(const Ports& ports, const char* direction, const char* colour) {

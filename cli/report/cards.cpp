@@ -78,10 +78,10 @@ std::string told_by(const json& counts, bool& notes) {
   return list_of(out);
 }
 
-std::string row_of(std::size_t number, const std::string& name, const std::string& status, const Kind& kind,
-                   const std::vector<double>& values) {
-  std::string out = fmt::format(R"(<tr data-i="{}"><th scope="row">{}</th><td>{}</td>)", number,
-                                escaped(name), escaped(status));
+std::string row_of(const std::string& id, const std::string& name, const std::string& status,
+                   const Kind& kind, const std::vector<double>& values) {
+  std::string out = fmt::format(R"(<tr data-i="{}"><th scope="row">{}</th><td>{}</td>)", id, escaped(name),
+                                escaped(status));
   for (std::size_t i = 0; i < kind.columns.size(); ++i)
     out += fmt::format(R"(<td class="n">{}</td>)", in_digits(values[i]));
   return out + "</tr>\n";
@@ -150,11 +150,11 @@ Card card_of(const json& entry, const Kind& kind, std::size_t number, const std:
           "\n",
           outlier ? " outlier" : "", number, escaped(name), joined(values), outlier ? " data-outliers" : "",
           notes ? " data-notes" : "", escaped(name), figures, numbers, told, more),
-      row_of(number, name, "done", kind, values)};
+      row_of(std::to_string(number), name, "done", kind, values)};
 }
 
 Card lost_card_of(const json& line, const Kind& kind, std::size_t number, const json& summary) {
-  const std::string name = line.at("name"), status = line.at("status");
+  const std::string name = line.at("name"), status = line.at("status"), id = fmt::format("lost{}", number);
   std::string failures;
   for (const json& failure : summary.at("failures"))
     if (failure.at("scope") == name)
@@ -165,15 +165,12 @@ Card lost_card_of(const json& line, const Kind& kind, std::size_t number, const 
   const std::vector<double> values(kind.columns.size(), std::numeric_limits<double>::quiet_NaN());
   return {
       fmt::format(
-          R"(<li class="scope lost" data-i="lost{}" data-name="{}" data-status="{}" data-v="{}" data-failures{}>)"
+          R"(<li class="scope lost" data-i="{}" data-name="{}" data-status="{}" data-v="{}" data-failures{}>)"
           R"(<h3>{}</h3><p class="status">{}</p>{}{}</li>)"
           "\n",
-          number, escaped(name), escaped(status), joined(values), notes ? " data-notes" : "", escaped(name),
+          id, escaped(name), escaped(status), joined(values), notes ? " data-notes" : "", escaped(name),
           escaped(status), list_of(failures), told),
-      [&] {
-        std::string row = row_of(number, name, status, kind, values);
-        return row.replace(row.find("data-i=\"") + 8, 0, "lost");
-      }()};
+      row_of(id, name, status, kind, values)};
 }
 
 }  // namespace flowrun::cli

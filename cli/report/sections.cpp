@@ -66,9 +66,9 @@ const char* advice_for(int exit) {
     case Exit::interrupted:
       return "The run was interrupted. What is whole is kept: run the same command again to go on.";
     case Exit::done_with_skips:
-      return "What failed was left out, as on_error: skip says. Mend it and run the same command again: only "
-             "what "
-             "is not done is made.";
+      return "Something was left out: packets by on_error: skip, or files that cannot be used. Mend it and "
+             "run the "
+             "same command again: only what is not done is made.";
     case Exit::failed:
       return "What is done is kept. Mend what the messages name and run the same command again: only what is "
              "not "

@@ -6,10 +6,13 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
+
+import support
 
 
 def missing():
@@ -123,3 +126,11 @@ class Browser:
         events = [json.loads(entry["message"])["message"]
                   for entry in self.of_session("POST", "se/log", {"type": "performance"})]
         return [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+
+
+def main():
+    """Runs a test that needs a Browser, or says that it is skipped."""
+    if missing():
+        print(f"skipped: there is no {missing()} (Debian: chromium, chromium-driver)", file=sys.stderr)
+        sys.exit(77)
+    support.main()
