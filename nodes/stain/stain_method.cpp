@@ -17,7 +17,7 @@
 namespace flowrun::wsi {
 
 std::size_t StainMethod::scratch(std::size_t picture) const {
-  constexpr std::size_t tables = std::size_t{64} << 10;
+  constexpr std::size_t tables = std::size_t{72} << 10;
   const std::string measured = measured_tissue();
   if (measured == "luminosity") return tables + picture;
   if (measured != "otsu") return tables;
