@@ -14,6 +14,7 @@
 #include "nodes/image/image_file.h"
 #include "nodes/slide/slide_files.h"
 #include "nodes/stain/method_options.h"
+#include "nodes/stain/reported_stains.h"
 #include "nodes/stain/slide_sample.h"
 
 namespace flowrun::wsi {
@@ -95,21 +96,6 @@ std::map<std::string, std::string> FitStains::depends_on(const std::string&) con
   return all;
 }
 
-namespace {
-
-/// How much there is of each stain, and where its colour lies: with its red and blue its green is told.
-void report_stains(const Stains& stains, Outputs& out) {
-  int column = 0;
-  for (const std::string stain : {"hematoxylin", "eosin"}) {
-    out.report(report::Quantity{stain + " maximum", stains.maxima[column]});
-    out.report(report::Quantity{stain + " red", stains.matrix(0, column), "of its density"});
-    out.report(report::Quantity{stain + " blue", stains.matrix(2, column), "of its density"});
-    ++column;
-  }
-}
-
-}  // namespace
-
 std::optional<StainReport> FitStains::report_of(const cv::Mat& rgb) const {
   if (rgb.empty()) return {};
   const auto stains = stains_of(rgb);
@@ -125,7 +111,7 @@ Action FitStains::process(Inputs& in, Outputs& out) {
   const auto report =
       report_of(sample_tissue(slide, mask, light(), {windows, downsample, static_cast<std::uint64_t>(seed)}));
   if (report) {
-    report_stains(report->stains, out);
+    report_slide(report->stains, out);
     write_file(
         in.scope().stage(dir, unit_of(in.scope().name())),
         StainsFile{*report, method, light().io, fmt::format("slide {}", in.scope().name()), light().plus_one}

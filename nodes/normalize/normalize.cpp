@@ -11,6 +11,7 @@
 #include "nodes/slide/slide_files.h"
 #include "nodes/stain/background.h"
 #include "nodes/stain/method_options.h"
+#include "nodes/stain/reported_stains.h"
 #include "nodes/stain/slide_sample.h"
 
 namespace flowrun::wsi {
@@ -102,27 +103,37 @@ std::map<std::string, std::string> Normalize::depends_on(const std::string&) con
   return all;
 }
 
-Normalize::Change Normalize::change_from(const cv::Mat& rgb) const {
-  Change changed = change(rgb, look_);
-  if (!changed || background.value_or(details().background) != "keep") return changed;
+Normalize::Change Normalize::change_from(const StainReport& start) const {
+  Change changed = change(start, look_);
+  if (background.value_or(details().background) != "keep") return changed;
   return measured_tissue() == "otsu" ? keeping_all_but_otsu_tissue(std::move(changed))
                                      : keeping_background(std::move(changed), light());
 }
 
-const Normalize::Change& Normalize::change_of_slide(const Inputs& in, const Tile& tile) const {
+const Normalize::Change& Normalize::change_of_slide(const Inputs& in, const Tile& tile, Outputs& out) const {
   auto& slide = in.state<SlideChange>();
   std::call_once(slide.found, [&] {
     const auto mask = if_connected<Mask>(in, "mask");
     const SlideSample wanted{windows, tile.extent / tile.size(), static_cast<std::uint64_t>(seed)};
-    slide.change = change_from(sample_tissue(in.get<Slide>("slide"), mask.get(), light(), wanted));
+    const auto start = start_of(sample_tissue(in.get<Slide>("slide"), mask.get(), light(), wanted));
+    if (!start) return;
+    slide.change = change_from(*start);
+    method == "reinhard" ? report_slide(start->lab, out) : report_slide(start->stains, out);
   });
   return slide.change;
+}
+
+Normalize::Change Normalize::change_of_tile(const Tile& tile, Outputs& out) const {
+  const auto start = start_of(tile.pixels);
+  if (!start) return {};
+  if (method != "reinhard") report_tile(start->stains, out);
+  return change_from(*start);
 }
 
 void Normalize::process(Inputs& in, Outputs& out) {
   Tile tile = in.take<Tile>("tile");
   rgb_of(tile);
-  const Change& normalized = scope == "slide" ? change_of_slide(in, tile) : change_from(tile.pixels);
+  const Change& normalized = scope == "slide" ? change_of_slide(in, tile, out) : change_of_tile(tile, out);
   if (!normalized)
     out.note(scope == "slide" ? "no stain was found on the slide: its tiles are as they were"
                               : "tiles without stain are as they were");

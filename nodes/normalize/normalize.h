@@ -28,9 +28,11 @@ struct Normalize : Map, StainMethod {
 
  private:
   using Change = std::function<void(cv::Mat&)>;
-  /// What pixels get, from a picture of what they are of; empty when it shows no stain.
-  Change change_from(const cv::Mat& rgb) const;
-  const Change& change_of_slide(const Inputs& in, const Tile& tile) const;
+  /// What pixels with such stains get.
+  Change change_from(const StainReport& start) const;
+  /// Empty when the slide, or the tile, shows no stain.
+  const Change& change_of_slide(const Inputs& in, const Tile& tile, Outputs& out) const;
+  Change change_of_tile(const Tile& tile, Outputs& out) const;
 
   StainReport look_;  ///< wanted; set by plan()
 };

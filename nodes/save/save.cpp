@@ -2,6 +2,7 @@
 #include "save.h"
 
 #include <flowrun/bytes.h>
+#include <flowrun/report.h>
 #include <flowrun/wsi/mask.h>
 #include <flowrun/wsi/tile.h>
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -24,6 +26,8 @@
 
 namespace flowrun::wsi {
 namespace {
+
+constexpr std::size_t most_reported_classes = 20;
 
 bool is_srgb(const Tile& tile) {
   return tile.slide && tile.slide->color == Color::icc;
@@ -69,6 +73,7 @@ struct SlideFiles {
   std::optional<OutFile> table;
   std::optional<Overview> overview;
   bool illustrated = false;
+  std::map<std::string, std::uint64_t> tiles_of_class = {};
 
   void open(const Inputs& in, const Save& options, const SlideFacts* slide = nullptr) {
     std::call_once(opened, [&] {
@@ -203,8 +208,8 @@ Action Save::process(Inputs& in, Outputs&) {
   if (tells_color(tile)) cells.emplace_back(is_srgb(tile) ? "icc" : "stored");
   for (const auto& [value_name, value] : tile.values) cells.emplace_back(value);
   const TableText columns = columns_of(*this, &tile);
-  return [&files, columns, row = columns.row(cells), x = tile.x, y = tile.y, extent = tile.extent, opened,
-          mask = if_connected<Mask>(in, "mask")] {
+  return [&files, columns, row = columns.row(cells), x = tile.x, y = tile.y, extent = tile.extent,
+          label = tile.label, opened, mask = if_connected<Mask>(in, "mask")] {
     illustrate(files, opened.get(), mask.get());
     if (!files.columns) files.begin_table(columns);
     if (!(columns == *files.columns))
@@ -213,6 +218,7 @@ Action Save::process(Inputs& in, Outputs&) {
                       "columns",
                       x, y));
     files.table->write(row);
+    if (!label.empty()) ++files.tiles_of_class[label];
     if (files.overview) files.overview->add_tile(x, y, extent);
   };
 }
@@ -223,6 +229,9 @@ void Save::finish(Inputs& in, Outputs& out) {
   files.open(in, *this);
   if (!files.columns) files.begin_table(columns_of(*this, nullptr));
   files.table->close();
+  if (files.tiles_of_class.size() <= most_reported_classes)
+    for (const auto& [label, tiles] : files.tiles_of_class)
+      out.report(report::Quantity{"tiles of class " + label, static_cast<double>(tiles)});
   illustrate(files, if_connected<Slide>(in, "slide").get(), if_connected<Mask>(in, "mask").get());
   if (!files.overview) return;
   std::vector<std::uint8_t> bytes;

@@ -168,18 +168,27 @@ cv::Mat StainMethod::pixels_of(const std::filesystem::path& file) const {
   return measured_tissue() == "otsu" ? read_image_file(file) : read_opaque_pixels(file);
 }
 
-std::function<void(cv::Mat&)> StainMethod::change(const cv::Mat& rgb, const StainReport& target) const {
+std::optional<StainReport> StainMethod::start_of(const cv::Mat& rgb) const {
   if (rgb.empty()) return {};
+  StainReport start;
   if (method == "reinhard") {
     const auto lab = lab_of(rgb);
     if (!lab) return {};
-    return [transfer = LabTransfer(*lab, target.lab, details().cut_z)](cv::Mat& pixels) {
+    start.lab = *lab;
+  } else {
+    const auto stains = stains_of(rgb);
+    if (!stains) return {};
+    start.stains = *stains;
+  }
+  return start;
+}
+
+std::function<void(cv::Mat&)> StainMethod::change(const StainReport& from, const StainReport& target) const {
+  if (method == "reinhard")
+    return [transfer = LabTransfer(from.lab, target.lab, details().cut_z)](cv::Mat& pixels) {
       transfer.apply(pixels);
     };
-  }
-  const auto stains = stains_of(rgb);
-  if (!stains) return {};
-  return stain_change(*stains, target.stains, light());
+  return stain_change(from.stains, target.stains, light());
 }
 
 std::function<void(cv::Mat&)> stain_change(const Stains& from, const Stains& to, const Densitometry& light) {

@@ -49,9 +49,11 @@ struct StainMethod {
   cv::Mat pixels_of(const std::filesystem::path& file) const;
   /// What the target file says: a picture, whose stains are found, or stains.yaml. Throws Error.
   StainReport target(const std::filesystem::path& file) const;
-  /// What makes a picture's pixels, in place, look like the target; empty when `rgb` shows no stain to start
-  /// from.
-  std::function<void(cv::Mat&)> change(const cv::Mat& rgb, const StainReport& target) const;
+  /// What `method` changes a picture from: its stains, or with reinhard its moments; nothing when it shows no
+  /// stain to start from.
+  std::optional<StainReport> start_of(const cv::Mat& rgb) const;
+  /// What makes a picture's pixels, in place, look like the target.
+  std::function<void(cv::Mat&)> change(const StainReport& from, const StainReport& target) const;
 
  protected:
   /// Throws OptionError when an option is `given` and `like` has another value.

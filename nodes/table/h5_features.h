@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "h5_file.h"
 #include "isolated.h"
 
 namespace flowrun::wsi {
@@ -19,8 +21,9 @@ struct FeatureFacts {
 
 /// The features of a slide's tiles in an HDF5 file as CLAM, TRIDENT (`features`), STAMP (`feats`) and
 /// `save_features` write it: float16 to float64, tiles x dimensions. Read from first to last without ever
-/// being in memory as a whole, by a process of its own, which damaged files may end (see Isolated).
-/// Everything throws Error that names the file; not thread-safe.
+/// being in memory as a whole, by a process of its own, which damaged files may end (see Isolated); a file
+/// that one has read as a whole, and that is unchanged, by this process: an epoch of a thousand slides would
+/// start a thousand processes. Everything throws Error that names the file; not thread-safe.
 class H5Features {
  public:
   static constexpr std::uint64_t most_dimensions = 65536;
@@ -35,13 +38,19 @@ class H5Features {
   void read(float* to, std::uint64_t rows);
 
  private:
-  std::string receive();
+  void read_here(float* to, std::uint64_t rows);
+  void read_by_process(float* to, std::uint64_t rows);
 
   std::filesystem::path path_;
+  bool whole_;
+  std::uint64_t state_of_file_;
   FeatureFacts facts_;
-  std::string message_;  // rows received
+  std::uint64_t done_ = 0;  // rows
+  std::string message_;     // rows received
   std::size_t used_ = 0;
-  Isolated process_;
+  std::string name_;  // of the dataset
+  std::optional<H5Reader> file_;
+  std::optional<Isolated> process_;  // either of them
 };
 
 /// Where the tiles are: `coords` as the file has them, two numbers a tile: level-0 pixels, of STAMP microns.
