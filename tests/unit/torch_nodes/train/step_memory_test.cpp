@@ -2,9 +2,8 @@
 #include "nodes/train/step_memory.h"
 
 #include <ATen/ATen.h>
-#include <flowrun/torch/network.h>
-
 #include <doctest/doctest.h>
+#include <flowrun/torch/network.h>
 
 using namespace flowrun::torch_nodes;
 
