@@ -63,8 +63,11 @@ at::Tensor MixedTargets::loss(const Task& task, const at::Tensor& outputs) const
 }
 
 at::Tensor MixedTargets::training_sum(const Task& task, const at::Tensor& outputs) const {
-  const at::Tensor own = task.training_sum(outputs, own_there_).to(at::kDouble);
-  return others_.defined() ? share_ * own + (1 - share_) * task.training_sum(outputs, others_there_) : own;
+  const auto sum_of = [&](const at::Tensor& targets) {
+    return task.training_sum(outputs, targets).to(at::kDouble);  // or else counts would become float32
+  };
+  const at::Tensor own = sum_of(own_there_);
+  return others_.defined() ? share_ * own + (1 - share_) * sum_of(others_there_) : own;
 }
 
 }  // namespace flowrun::torch_nodes
