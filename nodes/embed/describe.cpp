@@ -54,7 +54,8 @@ void Embed::describe(Description<Embed>& d) {
   d.option("batch", &Embed::batch, "tiles that the encoder is given at once").at_least(1).at_most(4096);
   d.option("precision", &Embed::precision, "fp32, or half of it: bf16, or on a GPU fp16")
       .choices({"fp32", "bf16", "fp16"});
-  d.option("device", &Embed::device, "auto, cpu or cuda:N");
+  d.option("device", &Embed::device,
+           "auto, cpu or cuda:N, whose own memory the graph's device_memory bounds");
 }
 
 }  // namespace flowrun::torch_nodes

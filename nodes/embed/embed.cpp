@@ -11,15 +11,13 @@
 #include "nodes/slide/slide_files.h"
 #include "nodes/torch/device.h"
 #include "nodes/torch/encoder.h"
+#include "nodes/torch/model_queue.h"
 #include "nodes/torch/normalisation.h"
 #include "nodes/torch/pieces.h"
 #include "nodes/torch/resolution.h"
 
 namespace flowrun::torch_nodes {
 namespace {
-
-/// On a GPU, what the layers of the known architectures hold at once for a byte of an image.
-constexpr std::size_t activations_per_byte = 100;
 
 /// Images that one thread computes with at once on a CPU. Results depend on it in their last digits, so it
 /// does not depend on the number of threads.
@@ -55,8 +53,9 @@ void write_scaled(const cv::Mat& rgb, std::int64_t side, const EncoderFacts& fac
 
 /// An encoder on its device, ready for tiles.
 struct Embed::Loaded {
-  Loaded(Encoder of, c10::Device on, int threads)
-      : encoder(std::move(of)),
+  Loaded(std::unique_ptr<ModelQueue> queue, Encoder of, c10::Device on, int threads)
+      : queue(std::move(queue)),
+        encoder(std::move(of)),
         device(on),
         threads(threads),
         normalisation(listed(encoder.facts.mean), listed(encoder.facts.std)) {}
@@ -73,8 +72,14 @@ struct Embed::Loaded {
     return whole ? at::cat(parts) : at::Tensor();
   }
 
-  at::Tensor encode(const at::Tensor& images) const { return encoder.encode(images.to(device)); }
+  at::Tensor encode(const at::Tensor& images) const {
+    const auto on_host =
+        queue->compute(images, [&](const at::Tensor& there) { return std::vector{encoder.encode(there)}; });
+    encoder.check(on_host.front(), images.size(0));
+    return on_host.front();
+  }
 
+  const std::unique_ptr<ModelQueue> queue;
   const Encoder encoder;
   const c10::Device device;
   const int threads;  // of the run
@@ -95,9 +100,12 @@ void Embed::plan(Costs& costs) {
   for (const auto& [name, numbers] : {std::pair{"mean", &mean}, std::pair{"std", &std}})
     if (!numbers->empty() && numbers->size() != 3)
       throw OptionError(name, "expected three numbers", "R, G, B: [0.485, 0.456, 0.406]");
-  const auto [on, half] = computing_of(device, precision);
-  try {
-    Encoder encoder = read_encoder(model, weights, on, half);
+  const Computing with = computing_of(device, precision);
+  const c10::Device on = with.device;
+  const auto loaded = [&](const Computing& to) {
+    auto queue = std::make_unique<ModelQueue>(to.device);
+    Encoder encoder;
+    queue->run([&] { encoder = read_encoder(model, weights, to.device, to.half); });
     EncoderFacts& facts = encoder.facts;
     if (input_size) facts.input_size = *input_size;
     if (!mean.empty()) std::copy(mean.begin(), mean.end(), facts.mean.begin());
@@ -105,22 +113,28 @@ void Embed::plan(Costs& costs) {
     if (mpp) facts.mpp = mpp;
     if (pooling != "auto") facts.pooling = pooling;
     if (prefix_tokens) facts.prefix_tokens = *prefix_tokens;
-    loaded_ = std::make_unique<Loaded>(std::move(encoder), on, static_cast<int>(costs.threads));
+    return std::make_unique<Loaded>(std::move(queue), std::move(encoder), to.device,
+                                    static_cast<int>(costs.threads));
+  };
+  costs.on_device = costs_on(on);
+  std::unique_ptr<Loaded> on_host;
+  try {
+    on_host = loaded(measuring(with));  // what it takes is measured on the CPU
+    if (!on.is_cpu()) loaded_ = loaded(with);
   } catch (const Error& problem) {
     throw OptionError("model", problem.what());
   }
-  const EncoderFacts& facts = loaded_->encoder.facts;
+  const EncoderFacts& facts = on_host->encoder.facts;
   // Where the encoder takes tiles as they are, these are squares of so many bytes.
   const std::int64_t side = facts.input_size > 0
                                 ? facts.input_size
                                 : std::lround(std::sqrt(static_cast<double>(costs.in("tile")) / 3));
   std::int64_t dimensions = 0;
-  std::size_t activations = static_cast<std::size_t>(side * side) * 3 * activations_per_byte;  // of an image
+  std::size_t activations = 0;  // of an image
   try {
     const at::Tensor image = at::zeros({1, 3, side, side});
-    dimensions = loaded_->encode(image).size(1);  // the first call compiles
-    // A sixth more for what lies between tensors, and what libtorch takes for itself.
-    if (on.is_cpu()) activations = tensor_bytes_of([&] { loaded_->encode(image); }) / 6 * 7;
+    dimensions = on_host->encode(image).size(1);  // the first call compiles
+    activations = with_surroundings(tensor_bytes_of([&] { on_host->encode(image); }));
   } catch (const Error& problem) {
     throw OptionError("model", problem.what());
   } catch (const std::exception& problem) {
@@ -129,15 +143,23 @@ void Embed::plan(Costs& costs) {
   }
   const auto image = static_cast<std::size_t>(side * side) * 3;
   const auto images = static_cast<std::size_t>(batch);
-  const std::size_t at_once = on.is_cpu() ? std::min(images, costs.threads * images_a_thread) : images;
+  const std::size_t at_once = std::min(images, costs.threads * images_a_thread);
   costs.holds = images - 1;
   costs.out("features",
             images * (static_cast<std::size_t>(dimensions) * sizeof(float) + sizeof(Features::Place)));
   // Of one batch of a slide, not of each tile that is held for it; with tiles that are being scaled.
-  costs.keeps = images * image * sizeof(float) + at_once * activations +
+  costs.keeps = images * image * sizeof(float) + (on.is_cpu() ? at_once * activations : 0) +
                 (facts.input_size > 0 ? costs.threads * 2 * sizeof(float) * costs.in("tile") : 0);
   costs.scratch = 0;
-  costs.keeps_for_run = loaded_->encoder.inference.weight_bytes;
+  const std::size_t weight_bytes = on_host->encoder.inference.weight_bytes;
+  costs.keeps_for_run = weight_bytes;
+  if (costs.on_device) {
+    costs.on_device->fixed = weight_bytes;
+    costs.on_device->per_sample = activations + image_copies(static_cast<std::size_t>(side * side));
+    costs.on_device->batch = images;
+  } else {
+    loaded_ = std::move(on_host);
+  }
 }
 
 std::map<std::string, std::string> Embed::depends_on(const std::string&) const {
@@ -204,7 +226,7 @@ std::optional<Features> Embed::features_of(const Tiles& tiles, const Scope& scop
   const EncoderFacts& facts = loaded_->encoder.facts;
   const auto count = static_cast<std::int64_t>(tiles.size());
   const std::int64_t side = facts.input_size > 0 ? facts.input_size : tiles.front()->size();
-  const at::Tensor images = at::empty({count, 3, side, side}, at::kFloat);
+  const at::Tensor images = loaded_->queue->images({count, 3, side, side});
   const bool whole = in_pieces(count, 1, loaded_->threads, scope, [&](std::int64_t i, std::int64_t) {
     const cv::Mat& rgb = wsi::rgb_of(*tiles[static_cast<std::size_t>(i)]);
     if (rgb.cols == side)

@@ -70,7 +70,8 @@ void Predict::describe(Description<Predict>& d) {
            "fp32, or half of it, where that is safe: bf16, or on a GPU fp16; much faster where the processor "
            "has it")
       .choices({"fp32", "bf16", "fp16"});
-  d.option("device", &Predict::device, "auto, cpu or cuda:N");
+  d.option("device", &Predict::device,
+           "auto, cpu or cuda:N, whose own memory the graph's device_memory bounds");
 }
 
 }  // namespace flowrun::torch_nodes

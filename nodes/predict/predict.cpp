@@ -55,11 +55,10 @@ void Predict::check_options(const Costs& costs) const {
     throw OptionError("task", "the graph's model says its task itself", "task only with `model`");
 }
 
-std::unique_ptr<const Predictor> Predict::loaded(Model of) const {
-  const auto [on, half] = computing_of(device, precision);
+std::unique_ptr<const Predictor> Predict::loaded(Model of, Computing with) const {
   if (mpp) of.facts.mpp = mpp;
   const int symmetries = test_time_augmentation == "flips" ? 4 : test_time_augmentation == "dihedral" ? 8 : 1;
-  return std::make_unique<Predictor>(std::move(of), on, half, symmetries);
+  return std::make_unique<Predictor>(std::move(of), with.device, with.half, symmetries);
 }
 
 void Predict::plan(Costs& costs) {
@@ -70,20 +69,30 @@ void Predict::plan(Costs& costs) {
   const std::size_t of_copy = test_time_augmentation == "none" ? 0 : sizeof(float);
   std::size_t activations = of_thread * 3 * pixels * (activations_per_byte + of_copy);
   costs.keeps_for_run = costs.in("model");
-  const bool on_cpu = computing_of(device, precision).device.is_cpu();
+  const Computing with = computing_of(device, precision);
+  const bool on_cpu = with.device.is_cpu();
+  if ((costs.on_device = costs_on(with.device))) costs.on_device->fixed = costs.in("model");
   if (model) {
+    std::unique_ptr<const Predictor> on_host;
     try {
-      predictor_ = loaded(read_model(*model, {classes, output, task}));
+      // What it takes is measured on the CPU.
+      on_host = loaded(read_model(*model, {classes, output, task}), measuring(with));
+      if (!on_cpu) predictor_ = loaded(read_model(*model, {classes, output, task}), with);
     } catch (const Error& problem) {
       throw OptionError("model", problem.what());
     }
-    costs.keeps_for_run = predictor_->weight_bytes();
-    if (on_cpu) try {
-        const auto side = std::lround(std::sqrt(static_cast<double>(pixels)));
-        // A sixth more for what lies between tensors, and what libtorch takes for itself.
-        activations = predictor_->bytes_of(static_cast<std::int64_t>(of_thread), side) / 6 * 7;
-      } catch (const std::exception&) {  // told when it is to be done
-      }
+    costs.keeps_for_run = on_host->weight_bytes();
+    if (costs.on_device) costs.on_device->fixed = on_host->weight_bytes();
+    try {
+      const auto side = std::lround(std::sqrt(static_cast<double>(pixels)));
+      activations = with_surroundings(on_host->bytes_of(static_cast<std::int64_t>(of_thread), side));
+    } catch (const std::exception&) {  // told when it is to be done
+    }
+    if (on_cpu) predictor_ = std::move(on_host);
+  }
+  if (costs.on_device) {
+    costs.on_device->per_sample = activations / of_thread + image_copies(pixels);
+    costs.on_device->batch = images;
   }
   const std::size_t wanted = std::min(costs.threads, (images + of_thread - 1) / of_thread);
   const std::size_t fit = most_activations / std::max<std::size_t>(activations, 1);
@@ -105,7 +114,7 @@ std::map<std::string, std::string> Predict::depends_on(const std::string&) const
 const Predictor& Predict::predictor(const Inputs& in) {
   std::call_once(first_tile_, [&] {
     // Others have the graph's model too: what is moved to a device and changed is a copy.
-    if (!predictor_) predictor_ = loaded(copy_of(in.get<Model>("model")));
+    if (!predictor_) predictor_ = loaded(copy_of(in.get<Model>("model")), computing_of(device, precision));
   });
   return *predictor_;
 }

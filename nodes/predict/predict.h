@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "nodes/torch/device.h"
 #include "nodes/torch/resolution.h"
 #include "predictor.h"
 
@@ -41,7 +42,7 @@ struct Predict : Gather {
   struct Gathered;
   struct Predicted;
   void check_options(const Costs& costs) const;
-  std::unique_ptr<const Predictor> loaded(Model of) const;
+  std::unique_ptr<const Predictor> loaded(Model of, Computing with) const;
   const Predictor& predictor(const Inputs& in);
   void check(const wsi::Tile& tile, const Gathered& gathered) const;
   void predict(const Predictor& with, Gathered& gathered, const Scope& scope) const;

@@ -25,7 +25,12 @@ std::vector<double> listed(const std::array<double, 3>& numbers) {
 Predictor::Predictor(Model model, c10::Device device, std::optional<c10::ScalarType> half, int symmetries)
     : facts_(std::move(model.facts)),
       device_(device),
-      inference_(inference_of(std::move(model.network), Wanted::outputs, device, half)),
+      queue_(device),
+      inference_([&] {
+        Inference loaded;
+        queue_.run([&] { loaded = inference_of(std::move(model.network), Wanted::outputs, device, half); });
+        return loaded;
+      }()),
       symmetries_(symmetries),
       normalisation_(listed(facts_.mean), listed(facts_.std)) {}
 
@@ -33,8 +38,14 @@ std::size_t Predictor::bytes_of(std::int64_t images, std::int64_t side) const {
   return tensor_bytes_of([&] { predictions_of_images(at::zeros({images, 3, side, side})); });
 }
 
-/// The mean over the symmetries.
 at::Tensor Predictor::predictions_of_images(const at::Tensor& images) const {
+  return queue_
+      .compute(images, [&](const at::Tensor& there) { return std::vector{mean_of_symmetries(there)}; })
+      .front();
+}
+
+/// All on the device.
+at::Tensor Predictor::mean_of_symmetries(const at::Tensor& images) const {
   if (symmetries_ > 4 && images.size(2) != images.size(3))
     throw Error(fmt::format("tiles of {} x {} pixels cannot be turned: set test_time_augmentation to flips",
                             images.size(3), images.size(2)));
@@ -50,7 +61,7 @@ at::Tensor Predictor::predictions_of_images(const at::Tensor& images) const {
 
 at::Tensor Predictor::predictions_of_these(const at::Tensor& images) const {
   const c10::NoGradGuard no_grad;
-  const at::Tensor outputs = inference_.run(images.to(device_));
+  const at::Tensor outputs = inference_.run(images);
   const ModelFacts& of = facts_;
   const auto count = static_cast<std::int64_t>(of.classes.size());
   if (outputs.dim() != 2 || outputs.size(1) != count)
@@ -68,13 +79,13 @@ at::Tensor Predictor::predictions_of_these(const at::Tensor& images) const {
           ? outputs.to(at::kFloat)
           : predictions_of(of.task,
                            calibrated(done ? at::logit(outputs.to(at::kFloat)) : outputs, of.temperatures));
-  return said.to(at::kCPU).contiguous();
+  return said.contiguous();
 }
 
 at::Tensor Predictor::predictions(Tiles tiles, int at_once, const Scope& scope) const {
   const auto count = static_cast<std::int64_t>(tiles.size());
   const cv::Mat& first = wsi::rgb_of(*tiles.front());
-  const at::Tensor images = at::empty({count, 3, first.rows, first.cols}, at::kFloat);
+  const at::Tensor images = queue_.images({count, 3, first.rows, first.cols});
   const auto normalise = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i)
       normalisation_.write(wsi::rgb_of(*tiles[static_cast<std::size_t>(i)]), images[i].data_ptr<float>());

@@ -15,6 +15,7 @@
 #include <span>
 
 #include "nodes/torch/inference.h"
+#include "nodes/torch/model_queue.h"
 #include "nodes/torch/normalisation.h"
 
 namespace flowrun::torch_nodes {
@@ -47,10 +48,12 @@ class Predictor {
 
  private:
   at::Tensor predictions_of_images(const at::Tensor& images) const;
+  at::Tensor mean_of_symmetries(const at::Tensor& images) const;
   at::Tensor predictions_of_these(const at::Tensor& images) const;
 
   const ModelFacts facts_;
   const c10::Device device_;
+  mutable ModelQueue queue_;
   const Inference inference_;
   const int symmetries_;
   const Normalisation normalisation_;

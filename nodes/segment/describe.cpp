@@ -54,7 +54,8 @@ void Segment::describe(Description<Segment>& d) {
   d.option("batch", &Segment::batch, "inputs that the model is given at once").at_least(1).at_most(256);
   d.option("precision", &Segment::precision, "fp32, or half of it: bf16, or on a GPU fp16")
       .choices({"fp32", "bf16", "fp16"});
-  d.option("device", &Segment::device, "auto, cpu or cuda:N");
+  d.option("device", &Segment::device,
+           "auto, cpu or cuda:N, whose own memory the graph's device_memory bounds");
 }
 
 }  // namespace flowrun::torch_nodes

@@ -18,6 +18,7 @@
 #include "nodes/region/value_regions.h"
 #include "nodes/slide/slide_files.h"
 #include "nodes/torch/device.h"
+#include "nodes/torch/model_queue.h"
 #include "nodes/torch/normalisation.h"
 #include "nodes/torch/pieces.h"
 #include "segmenter.h"
@@ -61,8 +62,8 @@ bool touches(const wsi::Mask& tissue, double x, double y, double side) {
 
 /// A model on its device, and what its classes are to others.
 struct Segment::Loaded {
+  std::unique_ptr<ModelQueue> queue;
   Segmenter segmenter;
-  c10::Device device;
   int threads;  // of the run
   Normalisation normalisation;
   std::vector<wsi::Class> classes = {};   // but the background
@@ -84,10 +85,20 @@ void Segment::plan(Costs& costs) {
   for (const auto& [name, numbers] : {std::pair{"mean", &mean}, std::pair{"std", &std}})
     if (numbers->size() != 3)
       throw OptionError(name, "expected three numbers", "R, G, B: [0.485, 0.456, 0.406]");
-  const auto [on, half] = computing_of(device, precision);
+  const Computing with = computing_of(device, precision), on_host = measuring(with);
+  costs.on_device = costs_on(with.device);
+  auto queue = std::make_unique<ModelQueue>(with.device);
   Segmenter segmenter;
   try {
-    segmenter = read_segmenter(model, output, input_size, on, half);
+    segmenter = read_segmenter(model, output, input_size, on_host.device, on_host.half);
+    if (costs.on_device) {  // what it takes was measured on the CPU
+      const auto pixels = static_cast<std::size_t>(input_size * input_size);
+      const std::size_t maps = pixels * static_cast<std::size_t>(segmenter.classes) * sizeof(float);
+      costs.on_device->fixed = segmenter.inference.weight_bytes;
+      costs.on_device->per_sample = with_surroundings(segmenter.bytes_an_image + maps) + image_copies(pixels);
+      costs.on_device->batch = static_cast<std::size_t>(batch);
+      queue->run([&] { segmenter = read_segmenter(model, output, input_size, with.device, with.half); });
+    }
   } catch (const std::exception& problem) {
     throw OptionError("model", problem.what());
   }
@@ -101,7 +112,8 @@ void Segment::plan(Costs& costs) {
         "classes",
         fmt::format("{} has {} classes, {} are named", model.string(), segmenter.classes, classes.size()),
         fmt::format("{} names", segmenter.classes));
-  Loaded loaded{std::move(segmenter), on, static_cast<int>(costs.threads), Normalisation(mean, std)};
+  Loaded loaded{std::move(queue), std::move(segmenter), static_cast<int>(costs.threads),
+                Normalisation(mean, std)};
   const std::vector<std::string> nothing = background.empty() ? std::vector{classes.front()} : background;
   for (const auto& [option, names] :
        {std::pair{"background", &nothing}, std::pair{"tissue", &std::as_const(tissue)}})
@@ -192,16 +204,21 @@ void Segment::fill(const wsi::Picture& picture, const Raster& raster, std::span<
                    cv::Mat& values) const {
   const auto side = static_cast<int>(input_size);
   const int edge = (side - raster.step) / 2;
-  const at::Tensor images = at::empty({static_cast<std::int64_t>(inputs.size()), 3, side, side}, at::kFloat);
+  const at::Tensor images = loaded_->queue->images({static_cast<std::int64_t>(inputs.size()), 3, side, side});
   cv::Mat rgb(side, side, CV_8UC3);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     picture.read(inputs[i].x - edge, inputs[i].y - edge, rgb);
     loaded_->normalisation.write(rgb, images[static_cast<std::int64_t>(i)].data_ptr<float>());
   }
-  const at::Tensor all = loaded_->segmenter.probabilities(images.to(loaded_->device));
-  at::Tensor middle = all.slice(2, edge, edge + raster.step).slice(3, edge, edge + raster.step);
-  if (raster.factor > 1) middle = at::avg_pool2d(middle, raster.factor);
-  const at::Tensor classes = middle.argmax(1).to(at::kByte).contiguous();
+  const auto found_there = loaded_->queue->compute(images, [&](const at::Tensor& there) {
+    const Segmenter::Maps maps = loaded_->segmenter.maps(there);
+    at::Tensor middle =
+        maps.probabilities.slice(2, edge, edge + raster.step).slice(3, edge, edge + raster.step);
+    if (raster.factor > 1) middle = at::avg_pool2d(middle, raster.factor);
+    return std::vector{middle.argmax(1).to(at::kByte).contiguous(), maps.are_sound};
+  });
+  loaded_->segmenter.check(found_there[1]);
+  const at::Tensor& classes = found_there[0];
   const int pixels = raster.step / raster.factor;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const cv::Rect there =

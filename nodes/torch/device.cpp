@@ -3,14 +3,21 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
 #include <flowrun/error.h>
 #include <fmt/format.h>
 #include <omp.h>
 
+#include <algorithm>
+#include <array>
 #include <new>
+#include <string_view>
 
 #ifdef FLOWRUN_TORCH_CUDA
+#include <c10/core/DeviceGuard.h>
 #include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAException.h>
+#include <cuda_runtime_api.h>
 #endif
 
 namespace flowrun::torch_nodes {
@@ -45,12 +52,28 @@ Computing computing_of(const std::string& device, const std::string& precision) 
   return computing;
 }
 
+Computing measuring(Computing computing) {
+  computing.device = c10::kCPU;
+  if (computing.half) computing.half = c10::kBFloat16;  // as wide as fp16, which is for GPUs
+  return computing;
+}
+
 #ifdef FLOWRUN_TORCH_CUDA
 std::optional<DeviceMemory> device_memory(c10::Device device) {
   if (!device.is_cuda()) return {};
+  const c10::DeviceGuard on(device);
+  DeviceMemory memory;
+  C10_CUDA_CHECK(cudaMemGetInfo(&memory.free, &memory.all));
   const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(device.index());
-  return DeviceMemory{static_cast<std::size_t>(stats.allocated_bytes[0].current),
-                      static_cast<std::size_t>(stats.reserved_bytes[0].current)};
+  memory.allocated = static_cast<std::size_t>(stats.allocated_bytes[0].current);
+  memory.reserved = static_cast<std::size_t>(stats.reserved_bytes[0].current);
+  return memory;
+}
+void bound_memory(c10::Device device, std::size_t bytes) {
+  const auto memory = device_memory(device);
+  if (!memory) return;
+  const double share = static_cast<double>(bytes) / static_cast<double>(memory->all);
+  c10::cuda::CUDACachingAllocator::setMemoryFraction(std::min(share, 1.0), device.index());
 }
 void empty_cache(c10::Device device) {
   if (device.is_cuda()) c10::cuda::CUDACachingAllocator::emptyCache();
@@ -59,14 +82,44 @@ void empty_cache(c10::Device device) {
 std::optional<DeviceMemory> device_memory(c10::Device) {
   return {};
 }
+void bound_memory(c10::Device, std::size_t) {}
 void empty_cache(c10::Device) {}
 #endif
 
+std::optional<Costs::OnDevice> costs_on(c10::Device device) {
+  const auto memory = device_memory(device);
+  if (!memory) return {};
+  // What torch has reserved before is there for this run.
+  return Costs::OnDevice{.device = device.str(),
+                         .all = memory->all,
+                         .free = memory->free + memory->reserved,
+                         .bound = [device](std::size_t bytes) { bound_memory(device, bytes); }};
+}
+
+bool is_of_device(const std::exception& problem) {
+  if (is_out_of_memory(problem) || dynamic_cast<const Error*>(&problem)) return false;
+  const std::string_view what = problem.what();
+  return std::ranges::any_of(
+      std::to_array<std::string_view>({"CUDA error", "CUDA driver error", "cuDNN error", "CUDNN_STATUS_",
+                                       "CUBLAS_STATUS_", "cusolver error", "cuFFT error"}),
+      [&](auto words) { return what.find(words) != std::string_view::npos; });
+}
+
+void throw_of_device(const std::string& device, const std::exception& problem) {
+  const std::string_view what = problem.what();
+  throw Error(fmt::format("{} failed: {}", device, what.substr(0, what.find('\n'))));
+}
+
 bool is_out_of_memory(const std::exception& problem) {
-  const std::string what = problem.what();
-  return what.find("out of memory") != std::string::npos ||
-         what.find("can't allocate memory") != std::string::npos ||
-         dynamic_cast<const std::bad_alloc*>(&problem);
+  if (dynamic_cast<const c10::OutOfMemoryError*>(&problem) || dynamic_cast<const std::bad_alloc*>(&problem))
+    return true;
+  const std::string_view what = problem.what();
+  // Of libtorch on the CPU, of CUDA, and of the libraries that take memory of their own.
+  return std::ranges::any_of(
+      std::to_array<std::string_view>({"can't allocate memory", "out of memory", "CUDNN_STATUS_ALLOC_FAILED",
+                                       "CUBLAS_STATUS_ALLOC_FAILED", "CUSOLVER_STATUS_ALLOC_FAILED",
+                                       "CUFFT_ALLOC_FAILED"}),
+      [&](auto words) { return what.find(words) != std::string_view::npos; });
 }
 
 ModelThreads::ModelThreads(int threads) : before_(at::get_num_threads()) {

@@ -107,12 +107,14 @@ Encoder of_checkpoint(const std::filesystem::path& file, c10::Device device, Hal
 
 at::Tensor Encoder::encode(const at::Tensor& images) const {
   const c10::NoGradGuard no_grad;
-  const at::Tensor out = pooled(inference.run(images), facts).to(at::kFloat).to(at::kCPU).contiguous();
-  if (out.size(0) != images.size(0))
-    throw Error(fmt::format("{} gives {} vectors for {} images", facts.name, out.size(0), images.size(0)));
-  if (!at::isfinite(out).all().item<bool>())
+  return pooled(inference.run(images), facts).to(at::kFloat).contiguous();
+}
+
+void Encoder::check(const at::Tensor& features, std::int64_t images) const {
+  if (features.size(0) != images)
+    throw Error(fmt::format("{} gives {} vectors for {} images", facts.name, features.size(0), images));
+  if (!at::isfinite(features).all().item<bool>())
     throw Error(fmt::format("{} gives features that are not finite", facts.name));
-  return out;
 }
 
 Encoder read_encoder(const std::string& model, const std::optional<std::filesystem::path>& weights,

@@ -43,9 +43,11 @@ struct Encoder {
   EncoderFacts facts;
   Inference inference;  ///< of images (on the device) what is to be pooled
 
-  /// Float32, images x dimensions, on the CPU. Throws Error when the output is not what `facts.pooling` is
-  /// for, or not finite.
+  /// Float32, images x dimensions, on the device. Throws Error when the output is not what `facts.pooling` is
+  /// for.
   at::Tensor encode(const at::Tensor& images) const;
+  /// Throws Error unless these, on the CPU, are of so many images, and finite.
+  void check(const at::Tensor& features, std::int64_t images) const;
 };
 
 /// One of architectures() with the weights of a file; or by the path of `model`: a checkpoint of `train`,

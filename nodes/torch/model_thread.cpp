@@ -4,10 +4,12 @@
 #include <utility>
 
 #include "device.h"
+#include "device_queues.h"
 
 namespace flowrun::torch_nodes {
 
-ModelThread::ModelThread(int threads) : thread_([this, threads] { serve(threads); }) {}
+ModelThread::ModelThread(int threads, c10::Device device)
+    : device_(device), thread_([this, threads] { serve(threads); }) {}
 
 ModelThread::~ModelThread() {
   work_ = nullptr;
@@ -20,15 +22,19 @@ void ModelThread::run(const std::function<void()>& work) {
   work_ = &work;
   given_.release();
   done_.acquire();
-  if (const auto problem = std::exchange(problem_, nullptr)) std::rethrow_exception(problem);
+  const auto problem = std::exchange(problem_, nullptr);
+  if (problem && device_.is_cpu()) std::rethrow_exception(problem);
+  if (problem) naming(device_.str(), [&] { std::rethrow_exception(problem); });
 }
 
 void ModelThread::serve(int threads) {
   const ModelThreads share(threads);
+  bool has_stream = device_.is_cpu();
   while (true) {
     given_.acquire();
     if (!work_) return;
     try {
+      if (!std::exchange(has_stream, true)) compute_on_own_stream(device_);
       (*work_)();
     } catch (...) {
       problem_ = std::current_exception();

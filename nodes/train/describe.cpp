@@ -79,7 +79,11 @@ void Train::describe(Description<Train>& d) {
           "zip format), safetensors, or a checkpoint (with the state dict as model, state_dict or "
           "model_state_dict); names may begin with model., net., module. or _orig_mod., as Lightning, "
           "DataParallel and torch.compile have it. The last layer begins with random weights when theirs has "
-          "other classes or is missing, which is told. What is there for GPUs (device, fp16, on_oom) has not "
+          "other classes or is missing, which is told. "
+          "On a GPU losses and predictions are read a batch later, so that it always has something to do, "
+          "and a loss that is no number is found then; with fp16 each step waits to know whether its "
+          "gradients are finite. "
+          "What is there for GPUs (device, fp16, on_oom) has not "
           "been tried on one yet.")
       .example("model: {type: train, from: batches, model: resnet18, learning_rate: 0.001, dir: out}")
       .resumes()

@@ -56,7 +56,7 @@ void ImageTrainer::learn_in_parts(const at::Tensor& images, const MixedTargets& 
   const std::int64_t parts = part_ ? (all + part_ - 1) / part_ : 1;
   for (std::int64_t i = 0; i < parts; ++i) {  // of about one size, as one image may be too few
     const std::int64_t from = all * i / parts, count = all * (i + 1) / parts - from;
-    const MixedTargets of_part = targets.part(from, count, device());
+    const MixedTargets of_part = targets.part(from, count, copies());
     if (of_part.weight(task()) > 0) learn(images_on_device(images.narrow(0, from, count)), of_part);
   }
 }
@@ -65,7 +65,7 @@ void ImageTrainer::learn_in_parts(const at::Tensor& images, const MixedTargets& 
 std::string ImageTrainer::what_fits(const at::Tensor& images, const MixedTargets& targets) {
   const auto fits = [&](std::int64_t count) {
     try {
-      learn(images_on_device(images.narrow(0, 0, count)), targets.part(0, count, device()));
+      learn(images_on_device(images.narrow(0, 0, count)), targets.part(0, count, copies()));
     } catch (const std::exception& problem) {
       if (!is_out_of_memory(problem)) throw;
       count = 0;

@@ -67,8 +67,8 @@ bool is_of_one_value(const std::exception& problem) {
 
 }  // namespace
 
-ImageTrainer::ImageTrainer(const ImageTrainingOptions& options, const Batch& first)
-    : Trainer(options, make_task(options, first)),
+ImageTrainer::ImageTrainer(const ImageTrainingOptions& options, const Batch& first, Copies copies)
+    : Trainer(options, make_task(options, first), std::move(copies)),
       options_(options),
       samples_(first.set),
       mixing_random_(static_cast<std::uint64_t>(options.seed)) {
@@ -133,8 +133,8 @@ void ImageTrainer::take(const Batch& batch) {
   batch.validation ? validate(batch, targets) : train(batch.images, targets);
 }
 
-at::Tensor ImageTrainer::images_on_device(const at::Tensor& images) const {
-  const at::Tensor out = on_device(images);
+at::Tensor ImageTrainer::images_on_device(const at::Tensor& images) {
+  const at::Tensor out = copies().to_device(images);
   return options_.channels_last ? out.contiguous(at::MemoryFormat::ChannelsLast) : out;
 }
 
@@ -158,22 +158,22 @@ void ImageTrainer::train(const at::Tensor& own, const at::Tensor& own_targets) {
   if (options_.mixup > 0) mixing = Mixing::drawn(options_.mixup, own.size(0), mixing_random_);
   const at::Tensor images = mixing.mixed(own);
   const MixedTargets targets(task(), own_targets, mixing);
-  const double weight = targets.part(0, own.size(0), device()).weight(task());
+  const double weight = targets.weight(task());
   std::vector<std::pair<at::Tensor, at::Tensor>> statistics;  // of layers before one that refuses the batch
   if (images.size(0) == 1)
     for (const auto& [name, tensor] : network().buffers()) statistics.emplace_back(tensor, tensor.clone());
   while (weight > 0) {
-    const Sums before = sums();
     try {
       learn_in_parts(images, targets, weight);
       break;
     } catch (const std::exception& problem) {
       if (is_of_one_value(problem) && !statistics.empty()) {
+        forget_batch();
         for (auto& [now, then] : statistics) now.copy_(then);
         return leave_out();
       }
       if (!is_out_of_memory(problem)) throw;
-      set_sums(before);
+      forget_batch();
       split_after(problem, images, targets);
     }
   }

@@ -18,11 +18,13 @@ namespace flowrun::torch_nodes {
 class ImageTrainer final : public Trainer {
  public:
   /// Makes the task that the options name, and the model for its outputs and the images of `first`, with the
-  /// weights that the options name, or random ones of the seed. Throws Error.
-  ImageTrainer(const ImageTrainingOptions& options, const Batch& first);
+  /// weights that the options name, or random ones of the seed. `copies` are those of the options' device.
+  /// Throws Error.
+  ImageTrainer(const ImageTrainingOptions& options, const Batch& first, Copies copies);
 
-  /// A batch of the epoch under way. Throws Error when it does not fit the first one
-  /// or the loss is no number; when the device's memory is not enough, saying what would be.
+  /// A batch of the epoch under way. Throws Error when it does not fit the first one or the loss is no
+  /// number, on a device perhaps only with the next batch, or at the end of the epoch; when the device's
+  /// memory is not enough, saying what would be.
   void take(const Batch& batch);
   /// Ends the epoch, and keeps what was said in it when it is the best.
   void end();
@@ -49,7 +51,7 @@ class ImageTrainer final : public Trainer {
   void learn(const at::Tensor& images, const MixedTargets& targets);
   void learn_in_parts(const at::Tensor& images, const MixedTargets& targets, double weight);
   std::string what_fits(const at::Tensor& images, const MixedTargets& targets);
-  at::Tensor images_on_device(const at::Tensor& images) const;
+  at::Tensor images_on_device(const at::Tensor& images);
 
   ImageTrainingOptions options_;
   std::shared_ptr<const wsi::SampleSet> samples_;  // null: not known

@@ -92,21 +92,28 @@ std::optional<StepMemory> Train::measured(Network& network, std::int64_t side) c
   return step;
 }
 
-/// With batches of so many images.
+/// What the optimizer keeps: two numbers a weight for adamw, one for sgd.
+std::size_t Train::bytes_of_optimizer() const {
+  return (optimizer == "adamw" ? 2 : 1) * planned_->weights;
+}
+
+/// Whatever the batches: weights, gradients, and what goes on beside them.
+std::size_t Train::bytes_of_weights() const {
+  return 2 * planned_->weights + bytes_of_optimizer() + (ema ? planned_->weights : 0);
+}
+
+/// With batches of so many images, on the CPU.
 std::size_t Train::bytes_of_training(std::int64_t images) const {
-  // What the optimizer keeps: two numbers a weight for adamw, one for sgd.
-  const std::size_t weights = planned_->weights, kept = (optimizer == "adamw" ? 2 : 1) * weights;
+  const std::size_t weights = planned_->weights, kept = bytes_of_optimizer();
   const std::size_t average = ema ? weights : 0;
-  if (!planned_->step) return 2 * weights + kept + average;
+  if (!planned_->step) return bytes_of_weights();
   const std::size_t of_optimizer = freeze_backbone ? 0 : kept;
   // Gradients come while activations go, unless earlier batches left some.
   const std::size_t later = accumulate == 1 && !freeze_backbone ? weights : 0;
   const StepMemory& step = *planned_->step;
   const std::size_t of_step = std::max(step.fixed, step.fixed - std::min(step.fixed, later) +
                                                        static_cast<std::size_t>(images) * step.per_image);
-  // A sixth more than the tensors: what lies between them and is too small for the next ones, and what
-  // libtorch's kernels take for themselves (measured: 5 to 15 %).
-  const std::size_t training = (of_step + of_optimizer) / 6 * 7;
+  const std::size_t training = with_surroundings(of_step + of_optimizer);
   // What a training goes on from is read beside what it is read into.
   return std::max(training, 2 * (weights + kept + average));
 }
@@ -121,10 +128,18 @@ void Train::plan(Costs& costs) {
     Planned planned;
     for (const auto& [name, tensor] : network->parameters()) planned.weights += tensor.nbytes();
     if (const at::Tensor code = network->code(); code.defined()) planned.code = code.nbytes();
-    if (shape && choose_device(device).is_cpu()) planned.step = measured(*network, shape->side);
+    if (shape) planned.step = measured(*network, shape->side);
     planned_ = planned;
   }
-  costs.keeps_for_run = planned_->code + bytes_of_training(shape ? shape->images : 0);
+  costs.on_device = costs_on(choose_device(device));
+  if (costs.on_device) {
+    const StepMemory unknown{bytes_of_weights() - bytes_of_optimizer(), 0};
+    add_training(planned_->step.value_or(unknown), freeze_backbone ? 0 : bytes_of_optimizer(),
+                 shape.value_or(BatchShape{}), *costs.on_device);
+  }
+  // On a device, what is written to files and read from them passes through the host's memory.
+  costs.keeps_for_run =
+      planned_->code + (costs.on_device ? bytes_of_weights() : bytes_of_training(shape ? shape->images : 0));
   if (mixup > 0 && !planned_->step) costs.keeps_for_run += costs.in("batch");  // where it is mixed
   costs.out("model", planned_->weights + planned_->code);
 }

@@ -11,6 +11,7 @@
 #include "image_trainer.h"
 #include "nodes/base/out_file.h"
 #include "nodes/slide/slide_files.h"
+#include "nodes/torch/device.h"
 #include "nodes/torch/model_file.h"
 #include "nodes/torch/model_thread.h"
 #include "nodes/torch/tensor_memory.h"
@@ -53,7 +54,7 @@ int Train::model_threads() const {
 }
 
 ModelThread& Train::model_thread() {
-  if (!model_thread_) model_thread_ = std::make_unique<ModelThread>(model_threads());
+  if (!model_thread_) model_thread_ = std::make_unique<ModelThread>(model_threads(), choose_device(device));
   return *model_thread_;
 }
 
@@ -71,7 +72,7 @@ void Train::begin(const Batch& batch) {
   fold_ = batch.fold;
   folds_ = batch.folds;
   over_ = batch.over;
-  trainer_ = std::make_unique<ImageTrainer>(*this, batch);
+  trainer_ = std::make_unique<ImageTrainer>(*this, batch, Copies(choose_device(device)));
   if (batch.epoch == 0) return;
   trainer_->resume(dir / folder(fold_) / "last.pt");
   trainer_->set_evaluated(read_evaluated(dir / folder(fold_) / "predictions.pt"));

@@ -52,6 +52,8 @@ struct Train : GatherScopes, ImageTrainingOptions {
   };
   void check_options() const;
   std::unique_ptr<Network> planned_network() const;
+  std::size_t bytes_of_optimizer() const;
+  std::size_t bytes_of_weights() const;
   std::size_t bytes_of_training(std::int64_t images) const;
   std::optional<StepMemory> measured(Network& network, std::int64_t side) const;
 

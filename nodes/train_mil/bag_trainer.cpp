@@ -17,11 +17,13 @@
 #include "evidence.h"
 #include "nodes/mil/pooling.h"
 #include "nodes/mil/slide_outputs.h"
+#include "nodes/torch/device.h"
 #include "slide_tasks.h"
 
 namespace flowrun::torch_nodes {
 BagTrainer::BagTrainer(const BagTrainingOptions& options, std::shared_ptr<const BagSet> set, std::size_t fold)
-    : Trainer(options, make_slide_task(options, options.intervals, *set, fold)),
+    : Trainer(options, make_slide_task(options, options.intervals, *set, fold),
+              Copies(choose_device(options.device))),
       options_(options),
       set_(std::move(set)),
       fold_(fold) {
@@ -51,7 +53,7 @@ at::Tensor BagTrainer::targets_of(std::size_t bag) const {
 }
 
 bool BagTrainer::weighs(std::size_t bag) const {
-  return task().is_joint() || task().weight(on_device(targets_of(bag))) > 0;
+  return task().is_joint() || task().weight(targets_of(bag)) > 0;
 }
 
 void BagTrainer::learn(std::size_t bag, const BagTiles& tiles) {
@@ -66,7 +68,7 @@ void BagTrainer::learn(std::size_t bag, const BagTiles& tiles) {
 /// Adds the gradients of the bag's loss. The tiles are those of Evidence.
 void BagTrainer::learn_from(std::size_t bag, const at::Tensor& pooled, const at::Tensor& highest,
                             const at::Tensor& lowest) {
-  const at::Tensor targets = on_device(targets_of(bag));
+  const at::Tensor right = targets_of(bag), targets = copies().to_device(right);
   at::Tensor outputs, loss;
   {
     const Autocast in_precision(precision());
@@ -82,16 +84,16 @@ void BagTrainer::learn_from(std::size_t bag, const at::Tensor& pooled, const at:
     weight = joint_now_.weight;
   } else {
     // A mean over one sample is divided by its weight again, which would make all classes weigh the same.
-    const at::Tensor of_bag = task().loss(outputs, targets) * task().weight(targets);
+    const at::Tensor of_bag = task().loss(outputs, targets) * task().weight(right);
     loss = loss.defined() ? options_.bag_weight * of_bag + (1 - options_.bag_weight) * loss : of_bag;
   }
   backward(loss, weight, 1, task().training_sum(outputs.detach(), targets));
 }
 
 /// Pooling is not in that precision, where sums over many tiles would be wrong.
-BagBlock BagTrainer::embedded(const at::Tensor& features) const {
+BagBlock BagTrainer::embedded(const at::Tensor& features) {
   const Autocast in_precision(precision());
-  return bags().embed(on_device(features));
+  return bags().embed(copies().to_device(features));
 }
 
 void BagTrainer::learn_whole(std::size_t bag, const at::Tensor& features) {

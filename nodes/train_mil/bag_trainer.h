@@ -52,7 +52,7 @@ class BagTrainer final : public Trainer {
   at::Tensor targets_of(std::size_t bag) const;
   /// Its class has a weight other than 0.
   bool weighs(std::size_t bag) const;
-  BagBlock embedded(const at::Tensor& features) const;
+  BagBlock embedded(const at::Tensor& features);
   void learn_whole(std::size_t bag, const at::Tensor& features);
   void learn_in_blocks(std::size_t bag, const BagTiles& tiles);
   void learn_from(std::size_t bag, const at::Tensor& pooled, const at::Tensor& highest,

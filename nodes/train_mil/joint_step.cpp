@@ -31,9 +31,9 @@ void BagTrainer::end_joint_step() {
   const std::vector<Joint> step = std::exchange(joint_, {});
   if (step.empty()) return;
   std::vector<at::Tensor> said, right;
-  for (const Joint& one : step) said.push_back(one.outputs), right.push_back(on_device(targets_of(one.bag)));
+  for (const Joint& one : step) said.push_back(one.outputs), right.push_back(targets_of(one.bag));
   const at::Tensor outputs = at::cat(said).requires_grad_(), targets = at::cat(right);
-  const at::Tensor loss = task().loss(outputs, targets);
+  const at::Tensor loss = task().loss(outputs, copies().to_device(targets));
   torch::autograd::backward({loss}, {});
   if (loss.isfinite().item<bool>() && !outputs.grad().count_nonzero().item<std::int64_t>()) {
     untaught_ += step.size();

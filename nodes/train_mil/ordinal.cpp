@@ -37,9 +37,9 @@ class Ordinal final : public Task {
   }
 
   std::string training_metric() const override { return "train_accuracy"; }
-  double training_sum(const at::Tensor& numbers, const at::Tensor& labels) const override {
+  at::Tensor training_sum(const at::Tensor& numbers, const at::Tensor& labels) const override {
     const at::Tensor said = at::sigmoid(numbers.to(at::kFloat)).cumprod(1).gt(0.5).sum(1);
-    return static_cast<double>(said.eq(labels).sum().item<std::int64_t>());
+    return said.eq(labels).sum();
   }
   void add_metrics(const std::vector<Scored>& samples, const std::string& prefix,
                    History::Row& row) const override {

@@ -56,7 +56,14 @@ void TrainMil::plan(Costs& costs) {
   // Weights, gradients, what adamw keeps (two numbers a weight), and their average. Those of all folds stay.
   const std::size_t weights = weight_bytes(*this),
                     folds = std::max<std::size_t>(1, folds_of(costs.in("bags")));
-  costs.keeps_for_run = folds * (ema ? 5 : 4) * weights + (bags_at_once + 1) * block + layers;
+  const std::size_t models = folds * (ema ? 5 : 4) * weights;
+  costs.keeps_for_run = models + (bags_at_once + 1) * block + layers;
+  if ((costs.on_device = costs_on(choose_device(device)))) {
+    costs.on_device->fixed = with_surroundings(models);
+    costs.on_device->per_sample =
+        with_surroundings((2 * block + layers) / tiles);  // a block, and the next one
+    costs.on_device->batch = tiles;
+  }
   costs.out("models", folds * weights);
 }
 

@@ -46,8 +46,8 @@ class Survival final : public Task {
   }
 
   std::string training_metric() const override { return "train_risk"; }
-  double training_sum(const at::Tensor& numbers, const at::Tensor&) const override {
-    return predictions(numbers).select(1, 0).sum().item<double>();
+  at::Tensor training_sum(const at::Tensor& numbers, const at::Tensor&) const override {
+    return predictions(numbers).select(1, 0).sum();
   }
   void add_metrics(const std::vector<Scored>& samples, const std::string& prefix,
                    History::Row& row) const override {

@@ -11,6 +11,7 @@
 #include "nodes/base/in_parallel.h"
 #include "nodes/base/out_file.h"
 #include "nodes/mil/slide_models.h"
+#include "nodes/torch/device.h"
 #include "nodes/torch/model_thread.h"
 #include "nodes/torch/tensor_memory.h"
 #include "nodes/trainer/judged_files.h"
@@ -32,12 +33,14 @@ void TrainMil::begin(const BagEpoch& epoch) {
                     set.dimensions, dimensions, set.dimensions));
   if (epoch.number == 0) refuse_other_models(dir, set.folds);
   keep_tensor_memory();
-  model_thread_ = std::make_unique<ModelThread>(threads.value_or(threads_of_run_));
+  model_thread_ = std::make_unique<ModelThread>(threads.value_or(threads_of_run_), choose_device(device));
   set_ = epoch.set;
-  for (std::size_t fold = 0; fold < set.folds; ++fold) {
-    folds_.push_back(std::make_unique<BagTrainer>(*this, set_, fold));
-    if (epoch.number > 0) folds_.back()->resume(dir / fold_folder(fold) / "last.pt");
-  }
+  model_thread_->run([&] {
+    for (std::size_t fold = 0; fold < set.folds; ++fold) {
+      folds_.push_back(std::make_unique<BagTrainer>(*this, set_, fold));
+      if (epoch.number > 0) folds_.back()->resume(dir / fold_folder(fold) / "last.pt");
+    }
+  });
 }
 
 Action TrainMil::process(Inputs& in, Outputs&) {

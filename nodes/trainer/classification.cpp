@@ -45,15 +45,15 @@ class Classification final : public Task {
     if (outputs().size() < 2)
       throw Error(fmt::format("there is only one class ({}); a classifier needs two or more",
                               outputs().empty() ? "none at all" : outputs().front()));
-    const at::Tensor weights = class_weights(options_, outputs(), draws);
-    if (weights.defined()) weights_ = weights.to(choose_device(options_.device));
+    weights_ = class_weights(options_, outputs(), draws);
+    if (weights_.defined()) weights_there_ = weights_.to(choose_device(options_.device));
   }
 
   std::string name() const override { return "classification"; }
   std::string outputs_are() const override { return "classes"; }
 
   at::Tensor loss(const at::Tensor& logits, const at::Tensor& labels) const override {
-    return loss_of(options_, logits, labels, weights_);
+    return loss_of(options_, logits, labels, weights_there_);
   }
   double weight(const at::Tensor& labels) const override { return weight_of(labels, weights_); }
   at::Tensor validation_loss(const at::Tensor& logits, const at::Tensor& labels) const override {
@@ -62,8 +62,8 @@ class Classification final : public Task {
   at::Tensor predictions(const at::Tensor& logits) const override { return predictions_of(name(), logits); }
 
   std::string training_metric() const override { return "train_accuracy"; }
-  double training_sum(const at::Tensor& logits, const at::Tensor& labels) const override {
-    return static_cast<double>(logits.argmax(1).eq(labels).sum().item<std::int64_t>());
+  at::Tensor training_sum(const at::Tensor& logits, const at::Tensor& labels) const override {
+    return logits.argmax(1).eq(labels).sum();
   }
   void add_metrics(const std::vector<Scored>& samples, const std::string& prefix,
                    History::Row& row) const override {
@@ -87,7 +87,7 @@ class Classification final : public Task {
 
  private:
   TrainingOptions options_;
-  at::Tensor weights_;  // of classes; undefined: all 1
+  at::Tensor weights_, weights_there_;  // of classes, on the CPU and on the device; undefined: all 1
 };
 
 }  // namespace

@@ -56,7 +56,8 @@ void describe_steps(Description<N>& d) {
 
 template <class N>
 void describe_device(Description<N>& d) {
-  d.option("device", &TrainingOptions::device, "auto, cpu or cuda:N");
+  d.option("device", &TrainingOptions::device,
+           "auto, cpu or cuda:N, whose own memory the graph's device_memory bounds");
   d.option("threads", &TrainingOptions::threads,
            "that the model computes with; as many as the run has, if not given")
       .at_least(1);

@@ -3,8 +3,6 @@
 
 #include <ATen/ATen.h>
 
-#include <cmath>
-
 namespace flowrun::torch_nodes {
 
 namespace {
@@ -28,12 +26,14 @@ std::vector<at::Tensor> gradients_of(const NamedTensors& parameters) {
   return out;
 }
 
-double clip(const std::vector<at::Tensor>& gradients, double most) {
+at::Tensor clip(const std::vector<at::Tensor>& gradients, double most) {
   std::vector<at::Tensor> norms;
   for (const at::Tensor& gradient : gradients) norms.push_back(gradient.norm());
-  const double norm = at::stack(norms).norm().item<double>();
-  const double factor = most / (norm + 1e-6);
-  if (std::isfinite(norm) && factor < 1) multiply(gradients, factor);
+  const at::Tensor norm = at::stack(norms).norm().to(at::kDouble);
+  const at::Tensor factor = at::div(at::scalar_tensor(most, at::kDouble), norm + 1e-6).clamp_max_(1);
+  // On a device nobody waits to know it.
+  if (factor.is_cpu() && factor.item<double>() == 1) return norm;
+  for (const at::Tensor& gradient : gradients) gradient.mul_(factor);
   return norm;
 }
 

@@ -14,8 +14,9 @@ namespace flowrun::torch_nodes {
 std::vector<at::Tensor> gradients_of(const NamedTensors& parameters);
 
 /// Scales them down to a norm of `most` all together, if it is more, as torch.nn.utils.clip_grad_norm_ does.
-/// The norm that they had; where that is no finite number, they are left alone.
-double clip(const std::vector<at::Tensor>& gradients, double most);
+/// The norm that they had, a number on their device; where that is not finite, they are no gradients any
+/// more.
+at::Tensor clip(const std::vector<at::Tensor>& gradients, double most);
 
 /// What the loss is multiplied by so that gradients in fp16 do not become 0 (Micikevicius et al. 2018); the
 /// numbers are torch.cuda.amp.GradScaler's.

@@ -23,7 +23,7 @@ at::Tensor loss_of(const TrainingOptions& options, const at::Tensor& logits, con
                    const at::Tensor& class_weights);
 
 /// What loss_of() divides by: the sum of the labels' weights. By it the losses of parts add up to that of the
-/// whole.
+/// whole. Both on the CPU.
 double weight_of(const at::Tensor& labels, const at::Tensor& class_weights);
 
 }  // namespace flowrun::torch_nodes

@@ -30,12 +30,15 @@ MixedTargets::MixedTargets(const Task& task, const at::Tensor& targets, const Mi
   share_ = mixing.share;
 }
 
-MixedTargets MixedTargets::part(std::int64_t from, std::int64_t count, c10::Device device) const {
-  const auto of = [&](const at::Tensor& all) {
-    return all.defined() ? all.narrow(0, from, count).to(device, all.scalar_type(), /*non_blocking=*/true)
-                         : all;
-  };
-  return {of(own_), of(others_), share_};
+MixedTargets MixedTargets::part(std::int64_t from, std::int64_t count, Copies& copies) const {
+  MixedTargets out;
+  out.share_ = share_;
+  out.own_ = own_.narrow(0, from, count);
+  out.own_there_ = copies.to_device(out.own_);
+  if (!others_.defined()) return out;
+  out.others_ = others_.narrow(0, from, count);
+  out.others_there_ = copies.to_device(out.others_);
+  return out;
 }
 
 double MixedTargets::weight(const Task& task) const {
@@ -46,7 +49,7 @@ double MixedTargets::weight(const Task& task) const {
 /// The mean over samples by what both targets weigh: as if each sample were there twice, with its share and
 /// with the rest.
 at::Tensor MixedTargets::loss(const Task& task, const at::Tensor& outputs) const {
-  if (!others_.defined()) return task.loss(outputs, own_);
+  if (!others_.defined()) return task.loss(outputs, own_there_);
   const double own = share_ * task.weight(own_), rest = (1 - share_) * task.weight(others_);
   at::Tensor sum;
   const auto add = [&](double weight, const at::Tensor& targets) {
@@ -54,14 +57,17 @@ at::Tensor MixedTargets::loss(const Task& task, const at::Tensor& outputs) const
     const at::Tensor one = task.loss(outputs, targets) * (weight / (own + rest));
     sum = sum.defined() ? sum + one : one;
   };
-  add(own, own_);
-  add(rest, others_);
+  add(own, own_there_);
+  add(rest, others_there_);
   return sum;
 }
 
-double MixedTargets::training_sum(const Task& task, const at::Tensor& outputs) const {
-  const double own = task.training_sum(outputs, own_);
-  return others_.defined() ? share_ * own + (1 - share_) * task.training_sum(outputs, others_) : own;
+at::Tensor MixedTargets::training_sum(const Task& task, const at::Tensor& outputs) const {
+  const auto sum_of = [&](const at::Tensor& targets) {
+    return task.training_sum(outputs, targets).to(at::kDouble);  // or else counts would become float32
+  };
+  const at::Tensor own = sum_of(own_there_);
+  return others_.defined() ? share_ * own + (1 - share_) * sum_of(others_there_) : own;
 }
 
 }  // namespace flowrun::torch_nodes

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "nodes/torch/copies.h"
 #include "nodes/torch/random_source.h"
 #include "task.h"
 
@@ -28,18 +29,18 @@ class MixedTargets {
  public:
   MixedTargets(const Task& task, const at::Tensor& targets, const Mixing& mixing);
 
-  /// Of some of the samples, on a device.
-  MixedTargets part(std::int64_t from, std::int64_t count, c10::Device device) const;
+  /// Of some of the samples, on the device.
+  MixedTargets part(std::int64_t from, std::int64_t count, Copies& copies) const;
   /// As Task has them of targets that are not mixed.
   at::Tensor loss(const Task& task, const at::Tensor& outputs) const;
   double weight(const Task& task) const;
-  double training_sum(const Task& task, const at::Tensor& outputs) const;
+  at::Tensor training_sum(const Task& task, const at::Tensor& outputs) const;
 
  private:
-  MixedTargets(at::Tensor own, at::Tensor others, double share)
-      : own_(std::move(own)), others_(std::move(others)), share_(share) {}
+  MixedTargets() = default;
 
-  at::Tensor own_, others_;  // others undefined: there are none
+  at::Tensor own_, others_;              // on the CPU; others undefined: there are none
+  at::Tensor own_there_, others_there_;  // on the device; undefined but of a part
   double share_ = 1;
 };
 

@@ -47,8 +47,8 @@ class Multilabel final : public TargetTask {
   at::Tensor predictions(const at::Tensor& logits) const override { return predictions_of(name(), logits); }
 
   std::string training_metric() const override { return "train_accuracy"; }
-  double training_sum(const at::Tensor& logits, const at::Tensor& targets) const override {
-    return logits.ge(0).eq(targets.gt(0)).to(at::kFloat).mean(1).sum().item<double>();
+  at::Tensor training_sum(const at::Tensor& logits, const at::Tensor& targets) const override {
+    return logits.ge(0).eq(targets.gt(0)).to(at::kFloat).mean(1).sum();
   }
   void add_metrics(const std::vector<Scored>& samples, const std::string& prefix,
                    History::Row& row) const override {

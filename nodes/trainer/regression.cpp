@@ -76,8 +76,8 @@ class Regression final : public TargetTask {
   at::Tensor predictions(const at::Tensor& outputs) const override { return predictions_of(name(), outputs); }
 
   std::string training_metric() const override { return "train_mae"; }
-  double training_sum(const at::Tensor& outputs, const at::Tensor& targets) const override {
-    return (outputs.to(at::kFloat) - targets).abs().mean(1).sum().item<double>();
+  at::Tensor training_sum(const at::Tensor& outputs, const at::Tensor& targets) const override {
+    return (outputs.to(at::kFloat) - targets).abs().mean(1).sum();
   }
   void add_metrics(const std::vector<Scored>& samples, const std::string& prefix,
                    History::Row& row) const override {

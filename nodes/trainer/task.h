@@ -32,16 +32,17 @@ class Task {
   virtual at::Tensor loss(const at::Tensor& outputs, const at::Tensor& targets) const = 0;
   /// The loss is none of single samples: it compares those of a step with each other.
   virtual bool is_joint() const { return false; }
-  /// What loss() divides by: by it the losses of parts add up to that of the whole.
+  /// What loss() divides by, of targets on the CPU: by it the losses of parts add up to that of the whole.
   virtual double weight(const at::Tensor& targets) const { return static_cast<double>(targets.size(0)); }
   /// The mean of a loss that compares epochs and runs: whatever samples weigh in training.
   virtual at::Tensor validation_loss(const at::Tensor& outputs, const at::Tensor& targets) const = 0;
   /// What the outputs say, as predict gives it: float32.
   virtual at::Tensor predictions(const at::Tensor& outputs) const = 0;
 
-  /// What is told of training beside the loss: a column's name, and its sum over samples.
+  /// What is told of training beside the loss: a column's name, and its sum over samples, a number on the
+  /// outputs' device.
   virtual std::string training_metric() const = 0;
-  virtual double training_sum(const at::Tensor& outputs, const at::Tensor& targets) const = 0;
+  virtual at::Tensor training_sum(const at::Tensor& outputs, const at::Tensor& targets) const = 0;
   /// Adds the metrics of validation, their names with a prefix; the same names, with null, of no samples.
   virtual void add_metrics(const std::vector<Scored>& samples, const std::string& prefix,
                            History::Row& row) const = 0;

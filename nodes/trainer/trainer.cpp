@@ -40,8 +40,12 @@ NamedTensors averaged(const Network& network, NamedTensors learnt) {
 
 }  // namespace
 
-Trainer::Trainer(TrainingOptions options, std::unique_ptr<const Task> task)
-    : options_(std::move(options)), task_(std::move(task)), device_(choose_device(options_.device)) {
+Trainer::Trainer(TrainingOptions options, std::unique_ptr<const Task> task, Copies copies)
+    : options_(std::move(options)),
+      task_(std::move(task)),
+      device_(choose_device(options_.device)),
+      copies_(std::move(copies)),
+      reads_(copies_.are_beside()) {
   if (options_.precision == "fp16" && device_.is_cpu())
     throw Error("precision: fp16 needs a GPU; say fp32 or bf16");
   if (options_.threshold != "none" && task_->name() == "classification" && task_->outputs().size() != 2)
@@ -65,11 +69,6 @@ void Trainer::begin(std::unique_ptr<Network> network, NamedTensors learnt, Model
   course_.steps_per_epoch = std::max<std::uint64_t>(1, (batches_per_epoch + per_step - 1) / per_step);
 }
 
-at::Tensor Trainer::on_device(const at::Tensor& tensor) const {
-  // From pinned memory the copy runs beside what the device computes.
-  return tensor.to(device_, tensor.scalar_type(), /*non_blocking=*/true);
-}
-
 Autocast::Setting Trainer::precision() const {
   return {device_.type(), half_of(options_)};
 }
@@ -79,24 +78,32 @@ void Trainer::begin_batch(double weight) {
   if (unit_ == 0) unit_ = weight;
 }
 
-void Trainer::backward(const at::Tensor& loss, double weight, std::int64_t samples, double metric) {
-  const double value = loss.detach().item<double>();
-  if (!std::isfinite(value))
-    throw Error(
-        fmt::format("the loss is {} in epoch {}, batch {}: lower learning_rate, set clip_norm, or "
-                    "check what it is given",
-                    value, next_epoch() + 1, batches_ + 1));
+void Trainer::backward(const at::Tensor& loss, double weight, std::int64_t samples,
+                       const at::Tensor& metric) {
+  const at::Tensor numbers =
+      at::stack({loss.detach().reshape({}).to(at::kDouble), metric.reshape({}).to(at::kDouble)});
+  reads_.add([this, numbers = std::make_shared<Arriving>(copies_.to_host(numbers)), weight, samples,
+              batch = batches_ + 1] {
+    const at::Tensor read = numbers->get();
+    const double value = read[0].item<double>();
+    if (!std::isfinite(value))
+      throw Error(
+          fmt::format("the loss is {} in epoch {}, batch {}: lower learning_rate, set clip_norm, or "
+                      "check what it is given",
+                      value, next_epoch() + 1, batch));
+    sums_.loss += value * weight;
+    sums_.weight += weight;
+    sums_.samples += static_cast<std::uint64_t>(samples);
+    sums_.metric += read[1].item<double>();
+  });
   // So that the gradients of all parts, and of all batches of a step, are those of one mean over their
   // samples.
   const double share = weight / unit_, scale = options_.precision == "fp16" ? scale_.factor : 1;
   torch::autograd::backward({loss * (share * scale)}, {});
-  sums_.loss += value * weight;
-  sums_.weight += weight;
-  sums_.samples += static_cast<std::uint64_t>(samples);
-  sums_.metric += metric;
 }
 
 void Trainer::end_batch(double weight) {
+  reads_.end_batch();
   window_weight_ += weight;
   ++batches_;
   if (++in_window_ >= options_.accumulate) take_step();
@@ -126,10 +133,14 @@ void Trainer::take_step() {
     return optimizer_->forget_gradients();
   }
   if (options_.clip_norm) {
-    const double norm = clip(gradients, *options_.clip_norm);
-    if (!std::isfinite(norm))
-      throw Error(fmt::format("the gradients' norm is {} in epoch {}, batch {}: lower learning_rate", norm,
-                              next_epoch() + 1, batches_));
+    const at::Tensor norm = clip(gradients, *options_.clip_norm);
+    reads_.add_to_ended(
+        [this, arriving = std::make_shared<Arriving>(copies_.to_host(norm)), batch = batches_] {
+          const double value = arriving->get().item<double>();
+          if (!std::isfinite(value))
+            throw Error(fmt::format("the gradients' norm is {} in epoch {}, batch {}: lower learning_rate",
+                                    value, next_epoch() + 1, batch));
+        });
   }
   {
     const c10::AutoGradMode as_it_was(true);
@@ -148,38 +159,49 @@ void Trainer::begin_validation() {
   if (average_ && !shown_) shown_.emplace(*average_);
 }
 
-void Trainer::add(const at::Tensor& outputs, const at::Tensor& targets,
-                  const std::vector<std::string>& slides, Said& to) const {
-  const std::int64_t count = outputs.size(0);
-  const at::Tensor predictions = task_->predictions(outputs).to(at::kCPU).contiguous();
-  if (!predictions.isfinite().all().item<bool>())
-    throw Error(
-        fmt::format("the model's predictions of validation are not finite in epoch {}: lower learning_rate, "
-                    "or set clip_norm",
-                    next_epoch() + 1));
-  if (options_.calibrate) {
-    const at::Tensor logits = outputs.to(at::kCPU, at::kFloat).contiguous();
-    to.logits.insert(to.logits.end(), logits.data_ptr<float>(), logits.data_ptr<float>() + logits.numel());
-  }
-  const at::Tensor right = targets.to(at::kFloat).reshape({count, -1}).contiguous();
-  const auto row_of = [](const at::Tensor& rows, std::int64_t i) {
-    const float* row = rows.data_ptr<float>() + i * rows.size(1);
-    return std::vector<float>(row, row + rows.size(1));
+LateReads::Read Trainer::adding(const at::Tensor& outputs, const at::Tensor& targets,
+                                const std::vector<std::string>& slides, Said& to) {
+  const auto arriving = [&](const at::Tensor& tensor) {
+    return std::make_shared<Arriving>(copies_.to_host(tensor));
   };
-  for (std::int64_t i = 0; i < count; ++i)
-    to.samples.push_back({slides.at(static_cast<std::size_t>(i)), row_of(right, i), row_of(predictions, i)});
+  return [this, predicted = arriving(task_->predictions(outputs)),
+          logits = options_.calibrate ? arriving(outputs.to(at::kFloat)) : nullptr, targets, slides, &to] {
+    const at::Tensor predictions = predicted->get().contiguous();
+    if (!predictions.isfinite().all().item<bool>())
+      throw Error(
+          fmt::format("the model's predictions of validation are not finite in epoch {}: lower "
+                      "learning_rate, or set clip_norm",
+                      next_epoch() + 1));
+    if (logits) {
+      const at::Tensor read = logits->get().contiguous();
+      to.logits.insert(to.logits.end(), read.data_ptr<float>(), read.data_ptr<float>() + read.numel());
+    }
+    const std::int64_t count = predictions.size(0);
+    const at::Tensor right = targets.to(at::kFloat).reshape({count, -1}).contiguous();
+    const auto row_of = [](const at::Tensor& rows, std::int64_t i) {
+      const float* row = rows.data_ptr<float>() + i * rows.size(1);
+      return std::vector<float>(row, row + rows.size(1));
+    };
+    for (std::int64_t i = 0; i < count; ++i)
+      to.samples.push_back(
+          {slides.at(static_cast<std::size_t>(i)), row_of(right, i), row_of(predictions, i)});
+  };
 }
 
 void Trainer::score(const at::Tensor& outputs, const at::Tensor& targets,
                     const std::vector<std::string>& slides) {
-  add(outputs, targets, slides, scored_);
-  validation_loss_sum_ += task_->validation_loss(outputs, on_device(targets)).item<double>() *
-                          static_cast<double>(outputs.size(0));
+  reads_.add(adding(outputs, targets, slides, scored_));
+  const at::Tensor loss = task_->validation_loss(outputs, copies_.to_device(targets));
+  reads_.add([this, arriving = std::make_shared<Arriving>(copies_.to_host(loss)), count = outputs.size(0)] {
+    validation_loss_sum_ += arriving->get().item<double>() * static_cast<double>(count);
+  });
+  reads_.end_batch();
 }
 
 void Trainer::test(const at::Tensor& outputs, const at::Tensor& targets,
                    const std::vector<std::string>& slides) {
-  add(outputs, targets, slides, tested_);
+  reads_.add(adding(outputs, targets, slides, tested_));
+  reads_.end_batch();
 }
 
 }  // namespace flowrun::torch_nodes

@@ -15,6 +15,8 @@
 #include "gradients.h"
 #include "history.h"
 #include "nodes/torch/autocast.h"
+#include "nodes/torch/copies.h"
+#include "nodes/torch/late_reads.h"
 #include "nodes/torch/model_file.h"
 #include "optimizer.h"
 #include "schedule.h"
@@ -62,8 +64,9 @@ class Trainer {
   std::vector<std::string> take_notes() { return std::exchange(notes_, {}); }
 
  protected:
-  /// Throws Error. The derived class then makes a network and begins.
-  Trainer(TrainingOptions options, std::unique_ptr<const Task> task);
+  /// `copies` are those of the options' device. Throws Error. The derived class then makes a network and
+  /// begins.
+  Trainer(TrainingOptions options, std::unique_ptr<const Task> task, Copies copies);
   /// `network` has one output for each of the task's and is on device(); `learnt` are those of its parameters
   /// that are learnt, `rates` what their learning rates are multiplied with (none: all 1).
   void begin(std::unique_ptr<Network> network, NamedTensors learnt, ModelFacts facts, std::uint64_t epochs,
@@ -89,7 +92,7 @@ class Trainer {
   void set_mpp(std::optional<double> mpp) { facts_.mpp = mpp; }
   Network& network() const { return *network_; }
   c10::Device device() const { return device_; }
-  at::Tensor on_device(const at::Tensor& tensor) const;
+  Copies& copies() { return copies_; }
   void note(std::string text) { notes_.push_back(std::move(text)); }
   /// That the options say.
   Autocast::Setting precision() const;
@@ -97,26 +100,19 @@ class Trainer {
   /// A batch, or what is left of one that was begun before, whose targets weigh so much.
   void begin_batch(double weight);
   /// Adds the gradients of `loss`, the mean over so many samples, which are all of the batch or a part and
-  /// whose targets weigh so much; `metric` is Task::training_sum() of them. Throws Error when the loss is no
-  /// number.
-  void backward(const at::Tensor& loss, double weight, std::int64_t samples, double metric);
-  /// Takes a step when that was the last batch of one.
+  /// whose targets weigh so much; `metric` is Task::training_sum() of them.
+  void backward(const at::Tensor& loss, double weight, std::int64_t samples, const at::Tensor& metric);
+  /// Takes a step when that was the last batch of one. Throws Error when the loss of this batch is no number,
+  /// or, on a device, that of the batch before.
   void end_batch(double weight);
+  /// What backward() was told of the batch under way does not count: it is begun anew.
+  void forget_batch() { reads_.forget_batch(); }
   /// Counts a batch that nothing was learnt from.
   void skip_batch();
   /// Of the step under way nothing is left, neither of this batch nor of earlier ones of the same step.
   void forget_step();
   void forget_gradients() { optimizer_->forget_gradients(); }
   bool in_step() const { return in_window_ > 0; }
-
-  /// What was learnt from in the epoch under way.
-  struct Sums {
-    double loss = 0, weight = 0;  // of targets
-    double metric = 0;            // Task::training_sum()
-    std::uint64_t samples = 0;
-  };
-  const Sums& sums() const { return sums_; }
-  void set_sums(const Sums& sums) { sums_ = sums; }
 
   /// Before the model is asked of samples that it does not learn from.
   void begin_validation();
@@ -128,6 +124,12 @@ class Trainer {
   const std::vector<Scored>& scored() const { return scored_.samples; }
 
  private:
+  /// What was learnt from in the epoch under way.
+  struct Sums {
+    double loss = 0, weight = 0;  // of targets
+    double metric = 0;            // Task::training_sum()
+    std::uint64_t samples = 0;
+  };
   /// What was said of samples in an epoch.
   struct Said {
     std::vector<Scored> samples;
@@ -140,8 +142,9 @@ class Trainer {
   /// Chooses what the options say on the epoch's validation: the facts say it, its samples follow it, and
   /// what is returned tells it.
   History::Row judge();
-  void add(const at::Tensor& outputs, const at::Tensor& targets, const std::vector<std::string>& slides,
-           Said& to) const;
+  /// Reads what is said of samples.
+  LateReads::Read adding(const at::Tensor& outputs, const at::Tensor& targets,
+                         const std::vector<std::string>& slides, Said& to);
   void calibrate(History::Row& row);
   void follow_temperatures(Said& said) const;
   void choose_thresholds(History::Row& row);
@@ -151,6 +154,8 @@ class Trainer {
   std::unique_ptr<const Task> task_;
   ModelFacts facts_;
   c10::Device device_;
+  Copies copies_;
+  LateReads reads_;
   std::unique_ptr<Network> network_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<WeightAverage> average_;       // if one is wanted

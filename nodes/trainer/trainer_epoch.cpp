@@ -51,6 +51,7 @@ void Trainer::note_once(bool& told, std::string text) {
 
 void Trainer::end_epoch() {
   if (in_window_ > 0) take_step();
+  reads_.read_all();
   if (average_) check_finite();  // the average, which validation saw
   shown_.reset();
   if (sums_.samples == 0) throw Error(why_no_samples());

@@ -320,6 +320,36 @@ struct Pass : Map {
   void plan(Costs& costs) override { costs.forwards("item"); }
   void process(Inputs&, Outputs& out) override { out.forward("item"); }
 };
+/// Says that it takes so many MiB of a device that there need not be.
+struct OnDevice : Map {
+  std::string device = "fake:0";
+  int all = 1000, free = 800, fixed = 0, per_sample = 0, batch = 0;
+  static void describe(Description<OnDevice>& d) {
+    d.summary("Passes on.").input<Item>("item").output<Item>("item");
+    d.option("device", &OnDevice::device, "its name");
+    d.option("all", &OnDevice::all, "that it has");
+    d.option("free", &OnDevice::free, "of these");
+    d.option("fixed", &OnDevice::fixed, "taken whatever the batch");
+    d.option("per_sample", &OnDevice::per_sample, "taken besides");
+    d.option("batch", &OnDevice::batch, "samples at once");
+  }
+  void plan(Costs& costs) override {
+    const auto mebibytes = [](int count) { return static_cast<std::size_t>(count) << 20; };
+    costs.forwards("item");
+    costs.on_device = {device,
+                       mebibytes(all),
+                       mebibytes(free),
+                       mebibytes(fixed),
+                       mebibytes(per_sample),
+                       static_cast<std::size_t>(batch),
+                       [this](std::size_t limit) { bound = limit; }};
+  }
+  void process(Inputs&, Outputs& out) override {
+    out.note("the device may take " + std::to_string(bound >> 20) + " MiB");
+    out.forward("item");
+  }
+  std::size_t bound = 0;
+};
 struct Sink : Map {
   static void describe(Description<Sink>& d) { d.summary("Swallows.").input<Item>("item"); }
   void process(Inputs&, Outputs&) override {}
@@ -345,5 +375,6 @@ FLOWRUN_PLUGIN("test", "1.0.0", registry) {
       .node<SlowTiles>("slow_tiles")
       .node<Squares>("squares")
       .node<Pass>("pass")
+      .node<OnDevice>("on_device")
       .node<Sink>("sink");
 }

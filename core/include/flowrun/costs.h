@@ -4,6 +4,7 @@
 #include <flowrun/node_type.h>
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -26,6 +27,19 @@ class Costs {
   /// Bytes that it keeps once, however many scopes there are: a model. What a node with one call at a time
   /// needs then (activations) is better counted here than as scratch of every packet.
   std::size_t keeps_for_run = 0;
+  /// What it takes of a GPU's own memory while the run lasts: of `device_memory:`, and not of `memory:`.
+  struct OnDevice {
+    std::string device;     ///< "cuda:0"
+    std::size_t all = 0;    ///< bytes of the device's memory
+    std::size_t free = 0;   ///< of these the ones that this process may have
+    std::size_t fixed = 0;  ///< bytes whatever it computes with: weights, gradients, an optimizer's state
+    std::size_t per_sample = 0;  ///< bytes for each sample of a batch: activations, and what is copied there
+    std::size_t batch = 0;       ///< samples of its largest batch
+    /// Called when the plan is right: with the bytes that all nodes on the device may take together.
+    std::function<void(std::size_t)> bound = {};
+    std::size_t bytes() const { return fixed + batch * per_sample; }
+  };
+  std::optional<OnDevice> on_device;  ///< empty: none
   /// Of a node that gathers: packets that it may keep per scope between two calls (a batch: size - 1).
   std::size_t holds = 0;
 

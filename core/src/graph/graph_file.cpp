@@ -18,8 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::vector<std::string> graph_keys{"flowrun", "name",   "memory",  "threads", "plugins",
-                                          "params",  "inputs", "outputs", "nodes"};
+const std::vector<std::string> graph_keys{"flowrun", "name",   "memory", "device_memory", "threads",
+                                          "plugins", "params", "inputs", "outputs",       "nodes"};
 
 void check_version(const Value& root, Diagnostics& diagnostics) {
   const Value* version = root.find("flowrun");
@@ -58,6 +58,7 @@ class Reader {
 
     if (const Value* name = root.find("name")) graph.name = name->text;
     if (const Value* memory = root.find("memory")) graph.memory = *memory;
+    if (const Value* memory = root.find("device_memory")) graph.device_memory = *memory;
     if (const Value* threads = root.find("threads")) graph.threads = *threads;
     read_list(root.find("plugins"), "plugins", "plugins: [folder]", graph.plugin_folders);
     chain_.push_back(fs::weakly_canonical(path));

@@ -38,6 +38,7 @@ struct GraphFile {
   std::string file;  ///< as messages call it
   std::string name;
   Value memory;                                       ///< null when not given
+  Value device_memory;                                ///< null when not given
   Value threads;                                      ///< null when not given
   std::vector<std::filesystem::path> plugin_folders;  ///< those of the files that it uses, too
   std::vector<Value::Key> inputs;                     ///< what a file that is used takes

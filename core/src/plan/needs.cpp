@@ -21,12 +21,6 @@ std::string in_words(const Plan& plan) {
   return parts;
 }
 
-/// A round figure at or above `bytes`, for "raise memory to".
-std::string round_up(std::size_t bytes) {
-  const std::size_t step = bytes < 64 * MiB ? MiB : 16 * MiB;
-  return format_bytes((bytes + step - 1) / step * step);
-}
-
 /// Of nodes that gather, the one for which most bytes are kept free, in words; empty when there is none.
 struct Holder {
   const PlanNode* node = nullptr;
@@ -66,6 +60,13 @@ std::size_t most_gathered(Plan& plan, int gatherer) {
 }
 
 }  // namespace
+
+std::string round_up(std::size_t bytes) {
+  if (bytes > GiB)  // which format_bytes would round down as well
+    return fmt::format("{} GiB", static_cast<double>((10 * bytes + GiB - 1) / GiB) / 10);
+  const std::size_t step = bytes < 64 * MiB ? MiB : 16 * MiB;
+  return format_bytes((bytes + step - 1) / step * step);
+}
 
 std::size_t PlanNode::need() const {
   const bool twice = type->role == Role::gather_scopes && type->finishes && type->finishes_run;

@@ -159,6 +159,7 @@ LoadedPlan load_plan_text(const std::string& text, const fs::path& file, const P
   resolve_nodes(graph, *loaded.plugins, plan, diagnostics);
   if (diagnostics.empty()) assign_scopes(plan, diagnostics);
   if (diagnostics.empty()) work_out_costs(plan, graph.memory.place, diagnostics);
+  if (diagnostics.empty()) check_device_memory(plan, graph.device_memory, diagnostics);
   if (!diagnostics.empty()) throw GraphError(diagnostics.render(), diagnostics.all());
   drop_duplicates(plan.output_folders);
   return loaded;
@@ -173,6 +174,7 @@ std::string describe_plan(const Plan& plan) {
       fmt::format("graph {} ({}): memory {} ({} bytes), {} threads, up to {} scopes at once\n", plan.name,
                   plan.file, format_bytes(plan.memory), plan.memory, plan.threads, plan.scopes_in_flight);
   for (const PlanNode& node : plan.nodes) out += describe_node(plan, node);
+  out += describe_device_memory(plan);
   for (const auto& folder : plan.output_folders) out += fmt::format("  writes to {}\n", folder.string());
   for (const std::string& note : plan.notes) out += fmt::format("  note: {}\n", note);
   return out;

@@ -76,6 +76,7 @@ struct Plan {
   std::string name;
   std::string file;
   std::size_t memory = 0;
+  std::map<std::string, std::size_t> device_memory;  ///< by device that a node computes on: what all may take
   int threads = 1;
   int scopes_in_flight = 1;  ///< scopes that one opener may have open at once
   std::vector<PlanNode> nodes;
@@ -129,7 +130,8 @@ LoadedPlan load_plan_text(const std::string& text, const std::filesystem::path& 
 /// The plan in words: nodes, edges, bytes per packet, packets that fit.
 std::string describe_plan(const Plan& plan);
 
-// The parts of planning, in nodes.cpp, scopes.cpp, numbering.cpp, costs.cpp and needs.cpp.
+// The parts of planning, in nodes.cpp, scopes.cpp, numbering.cpp, costs.cpp, needs.cpp
+// and device_memory.cpp.
 
 /// Resolves types, options and edges of `graph` into plan.nodes.
 void resolve_nodes(const GraphFile& graph, Plugins& plugins, Plan& plan, Diagnostics& diagnostics);
@@ -144,6 +146,13 @@ void work_out_leases(Plan& plan);
 /// Refuses a budget that cannot feed every node. Needs costs; of a plan that it refuses they are others after
 /// it.
 void check_budget(Plan& plan, Place place, Diagnostics& diagnostics);
+/// A round figure at or above `bytes`, for "raise memory to".
+std::string round_up(std::size_t bytes);
+/// Finds what nodes may take of devices' own memory, as the graph says it (null: all that is free), and
+/// refuses what cannot fit. Needs costs.
+void check_device_memory(Plan& plan, const Value& given, Diagnostics& diagnostics);
+/// What nodes take of devices' own memory, a line for each device.
+std::string describe_device_memory(const Plan& plan);
 /// Works out the costs if a node that gathers took `count` packets at a time, as many as it does or fewer.
 /// False when a node refuses that. Needs costs.
 bool gather_fewer(Plan& plan, int gatherer, std::size_t count);

@@ -48,3 +48,17 @@ TEST_CASE("images are mixed with those of a permutation that is drawn anew") {
       }
   }
 }
+
+TEST_CASE("what is told of a training with mixed images is added up as doubles") {
+  TrainingOptions options;
+  const auto task = make_classification(options, {"a", "b"}, {});
+  Mixing mixing;
+  mixing.share = 0.7;
+  mixing.others = at::tensor({1, 0, 2}, at::kLong);
+  Copies copies(c10::kCPU);
+  const MixedTargets targets(*task, at::tensor({0, 1, 1}, at::kLong), mixing);
+  const at::Tensor outputs = at::tensor({1.0F, 0.0F, 1.0F, 0.0F, 0.0F, 1.0F}).reshape({3, 2});
+  // Of their own labels the first and the last are right, of the others' the second and the last.
+  const at::Tensor sum = targets.part(0, 3, copies).training_sum(*task, outputs);
+  CHECK(sum.item<double>() == 0.7 * 2 + (1 - 0.7) * 2);
+}
