@@ -24,6 +24,17 @@ std::size_t bytes_of(const NamedTensors& tensors) {
   return bytes;
 }
 
+/// libtorch hands its opaque tensors to oneDNN in bfloat16 only with these.
+bool onednn_computes(std::optional<c10::ScalarType> half) {
+#if defined(__x86_64__)
+  const bool has_bf16 = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+                        __builtin_cpu_supports("avx512dq");
+#else
+  const bool has_bf16 = false;
+#endif
+  return at::hasMKLDNN() && (!half || (half == at::kBFloat16 && has_bf16));
+}
+
 }  // namespace
 
 Inference inference_of(std::shared_ptr<Network> network, Wanted wanted, c10::Device device,
@@ -35,9 +46,12 @@ Inference inference_of(std::shared_ptr<Network> network, Wanted wanted, c10::Dev
   network->train(false);
   network->to(device);
   network->fold_batch_norms();
+  const bool by_onednn =
+      device.is_cpu() && onednn_computes(half) && network->use_onednn(half.value_or(at::kFloat));
   // Modules of others may count on the layout that they know.
-  const auto layout = code.defined() ? at::MemoryFormat::Contiguous : at::MemoryFormat::ChannelsLast;
-  if (!code.defined())
+  const bool plain = by_onednn || code.defined();
+  const auto layout = plain ? at::MemoryFormat::Contiguous : at::MemoryFormat::ChannelsLast;
+  if (!plain)
     for (auto& [name, tensor] : network->parameters())
       if (tensor.dim() == 4) tensor.set_data(tensor.contiguous(layout));
   inference.run = [network = std::move(network), wanted, layout,

@@ -43,7 +43,18 @@ Convolution::Convolution(const Shape& shape, const Randomness& random) : shape_(
 }
 
 at::Tensor Convolution::forward(const at::Tensor& x) {
-  return at::conv2d(x, weight_, bias_, shape_.stride, (shape_.kernel - 1) / 2, 1, shape_.groups);
+  const std::int64_t padding = (shape_.kernel - 1) / 2;
+  if (!weight_.is_mkldnn()) return at::conv2d(x, weight_, bias_, shape_.stride, padding, 1, shape_.groups);
+  return at::mkldnn_convolution(x, weight_, bias_, {padding, padding}, {shape_.stride, shape_.stride}, {1, 1},
+                                shape_.groups);
+}
+
+void Convolution::pack(c10::ScalarType type) {
+  const c10::NoGradGuard no_grad;
+  const std::int64_t padding = (shape_.kernel - 1) / 2;
+  // Not set_data(), which keeps the kind of tensor.
+  parameters_["weight"] = weight_ = at::mkldnn_reorder_conv2d_weight(
+      weight_.to_mkldnn(type), {padding, padding}, {shape_.stride, shape_.stride}, {1, 1}, shape_.groups);
 }
 
 void Convolution::scale(const at::Tensor& factors, const at::Tensor& shifts) {
@@ -102,10 +113,16 @@ at::Tensor Dropout::forward(const at::Tensor& x) {
 }
 
 at::Tensor BlockNetwork::features(const at::Tensor& x) {
-  at::Tensor y = before_blocks(x);
+  at::Tensor y = before_blocks(packed_ ? x.to_mkldnn(*packed_) : x);
   for (const auto& block : blocks_)
     y = checkpointed && is_training() ? checkpoint(block, y, random) : block->forward(y);
-  return after_blocks(y);
+  return after_blocks(packed_ ? y.to_dense(at::kFloat) : y);
+}
+
+void BlockNetwork::pack(c10::ScalarType type) {
+  for (const auto& module : modules())
+    if (auto* const convolution = dynamic_cast<Convolution*>(module.get())) convolution->pack(type);
+  packed_ = type;
 }
 
 void BlockNetwork::fold_batch_norms() {

@@ -4,6 +4,7 @@
 #include <torch/nn/module.h>
 
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -45,6 +46,9 @@ class Convolution : public Layer {
   at::Tensor forward(const at::Tensor& x) override;
   /// What it gives of each channel becomes `factors` times as much, plus `shifts`.
   void scale(const at::Tensor& factors, const at::Tensor& shifts);
+  /// From now on forward() takes and gives tensors in oneDNN's own layout, of `type`, as its weights are
+  /// kept.
+  void pack(c10::ScalarType type);
 
  private:
   Shape shape_;
@@ -99,6 +103,8 @@ class BlockNetwork : public Layer {
   at::Tensor features(const at::Tensor& x);
   /// See Network::fold_batch_norms.
   void fold_batch_norms();
+  /// See Network::use_onednn.
+  virtual bool use_onednn(c10::ScalarType) { return false; }
   bool checkpointed = false;  ///< see checkpoint()
   const Randomness random;
 
@@ -106,7 +112,13 @@ class BlockNetwork : public Layer {
   virtual at::Tensor before_blocks(const at::Tensor& x) = 0;
   virtual at::Tensor after_blocks(const at::Tensor& x) = 0;
   virtual at::Tensor last_layer(const at::Tensor& x) = 0;
+  /// before_blocks() and blocks, of which convolutions, ReLU, sums and pooling of maxima may be part, get
+  /// tensors in oneDNN's layout from now on.
+  void pack(c10::ScalarType type);
   std::vector<std::shared_ptr<Layer>> blocks_;
+
+ private:
+  std::optional<c10::ScalarType> packed_;
 };
 
 /// Runs `block`, but keeps only `x` for the backward pass, which runs it again with the same random numbers

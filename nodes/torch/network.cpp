@@ -44,6 +44,7 @@ class LayerNetwork final : public Network {
     return true;
   }
   void fold_batch_norms() override { layers_->fold_batch_norms(); }
+  bool use_onednn(c10::ScalarType type) override { return layers_->use_onednn(type); }
 
  private:
   std::shared_ptr<BlockNetwork> layers_;

@@ -106,6 +106,11 @@ class ResNet : public BlockNetwork {
     return net;
   }
 
+  bool use_onednn(c10::ScalarType type) override {
+    pack(type);
+    return true;
+  }
+
  protected:
   at::Tensor before_blocks(const at::Tensor& x) override {
     return at::max_pool2d(bn1_->forward(conv1_->forward(x)).relu_(), {3, 3}, {2, 2}, {1, 1});

@@ -124,6 +124,9 @@ void Train::plan(Costs& costs) {
   const auto shape = shape_of_batch(costs.in("batch"));
   if (!planned_) {  // it is asked again when batches are too large
     check_options();
+    if (mixup > 0 && shape && shape->images == 1)
+      throw OptionError("mixup", "batches of one image have no other one to mix it with",
+                        "0, or to_tensor with a batch of 2 or more");
     const auto network = planned_network();
     Planned planned;
     for (const auto& [name, tensor] : network->parameters()) planned.weights += tensor.nbytes();

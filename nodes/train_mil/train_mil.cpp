@@ -3,6 +3,7 @@
 
 #include <flowrun/error.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <mutex>
@@ -106,6 +107,16 @@ void TrainMil::take(const std::shared_ptr<const BagEpoch>& epoch, const Scope& s
   });
 }
 
+/// What is left out may be why it cannot end, and only the problem is told of what fails.
+void TrainMil::end_of(BagTrainer& trainer) const {
+  try {
+    trainer.end();
+  } catch (const Error& problem) {
+    if (unread_.empty()) throw;
+    throw Error(fmt::format("{}; {}", problem.what(), fmt::join(unread_, "; ")));
+  }
+}
+
 void TrainMil::finish(Inputs& in, Outputs& out) {
   for (const std::string& text : unread_)
     if (told_.insert(text).second) out.leave_out(text);
@@ -115,7 +126,7 @@ void TrainMil::finish(Inputs& in, Outputs& out) {
     BagTrainer& trainer = *folds_[fold];
     if (!trainer.is_over()) {
       model_thread_->run([&] {
-        trainer.end();
+        end_of(trainer);
         hand_on_epoch(trainer, in.scope(), dir, fold_folder(fold));
       });
       if (trainer.is_over() && epoch_ + 1 < set_->epochs)

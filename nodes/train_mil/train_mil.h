@@ -36,6 +36,7 @@ struct TrainMil : GatherScopes, BagTrainingOptions {
   /// With each of the epoch's bags, read beside each other and given in their order.
   template <class Work>
   void for_each_bag(const BagEpoch& epoch, const Scope& scope, bool training, const Work& work);
+  void end_of(BagTrainer& trainer) const;
 
   /// Bags that are read beside each other.
   static constexpr int bags_at_once = 2;

@@ -2,90 +2,130 @@
 #include "optimizer.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 #include <flowrun/error.h>
 #include <fmt/format.h>
-#include <torch/optim/adamw.h>
-#include <torch/optim/sgd.h>
 
 #include <algorithm>
-
-#include "nodes/torch/torch_versions.h"
+#include <cmath>
+#include <functional>
 
 namespace flowrun::torch_nodes {
 namespace {
 
-namespace optim = torch::optim;
+constexpr double second_beta = 0.999, epsilon = 1e-8;
 
-/// Parameters that learn alike.
-struct Group {
-  double rate;  ///< times the learning rate
-  bool decays;
-  std::vector<at::Tensor> tensors{};
+/// Elements. Four arrays of float32 and what is computed of them stay in a core's second cache, and torch
+/// does not divide an operation on them between threads.
+constexpr std::int64_t piece = std::int64_t{16} << 10;
+
+/// The same places of a parameter, its gradient and its averages, which may be undefined.
+struct Piece {
+  at::Tensor parameter, gradient, average, square;
 };
 
-std::vector<Group> groups_of(const TrainingOptions& options, const NamedTensors& parameters,
-                             const std::vector<double>& rates) {
-  std::vector<Group> groups;
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const at::Tensor& tensor = parameters[i].second;
-    const double rate = rates.empty() ? 1 : rates[i];
-    const bool decays = options.decay == "all" || tensor.dim() > 1;
-    auto group = std::ranges::find_if(
-        groups, [&](const Group& known) { return known.rate == rate && known.decays == decays; });
-    if (group == groups.end()) group = groups.insert(groups.end(), {rate, decays});
-    group->tensors.push_back(tensor);
-  }
-  return groups;
+/// Tensors of which one walk through memory meets the same places at the same time.
+bool lie_alike(const at::Tensor& a, const at::Tensor& b) {
+  if (!a.is_cpu() || !a.is_non_overlapping_and_dense() || !b.is_non_overlapping_and_dense()) return false;
+  for (std::int64_t i = 0; i < a.dim(); ++i)
+    if (a.size(i) > 1 && a.stride(i) != b.stride(i)) return false;
+  return true;
 }
 
-std::unique_ptr<optim::OptimizerOptions> options_of(const TrainingOptions& options, bool decays) {
-  const double decay = decays ? options.weight_decay : 0;
-  if (options.optimizer == "adamw")
-    return std::make_unique<optim::AdamWOptions>(
-        optim::AdamWOptions(options.learning_rate).weight_decay(decay));
-  return std::make_unique<optim::SGDOptions>(
-      optim::SGDOptions(options.learning_rate).momentum(options.momentum).weight_decay(decay));
+at::Tensor part_of(const at::Tensor& all, std::int64_t begin, std::int64_t count) {
+  return all.defined() ? all.as_strided({count}, {1}, all.storage_offset() + begin) : all;
 }
 
-std::unique_ptr<optim::Optimizer> make(const TrainingOptions& options, std::vector<Group> groups) {
-  std::vector<optim::OptimizerParamGroup> of_torch;
-  for (Group& group : groups)
-    of_torch.emplace_back(std::move(group.tensors), options_of(options, group.decays));
-  if (options.optimizer == "adamw") return std::make_unique<optim::AdamW>(std::move(of_torch));
-  return std::make_unique<optim::SGD>(std::move(of_torch), optim::SGDOptions(options.learning_rate));
+using Update = std::function<void(const Piece&)>;
+
+/// One parameter's, and what is done with each piece of it.
+struct Work {
+  Piece all;
+  Update update;
+  std::int64_t pieces;
+};
+
+Work work_of(Piece all, Update update) {
+  const bool alike = lie_alike(all.parameter, all.gradient) &&
+                     (!all.average.defined() || lie_alike(all.parameter, all.average)) &&
+                     (!all.square.defined() || lie_alike(all.parameter, all.square));
+  const std::int64_t pieces = alike ? (all.parameter.numel() + piece - 1) / piece : 1;
+  return {std::move(all), std::move(update), pieces};
 }
 
-/// What torch keeps for a parameter.
-auto& kept_for(optim::Optimizer& optimizer, const at::Tensor& parameter) {
-  return optimizer.state()[state_key(optimizer.state(), parameter)];
+void do_piece(const Work& work, std::int64_t i) {
+  const auto& [parameter, gradient, average, square] = work.all;
+  if (work.pieces == 1) return work.update(work.all);
+  const std::int64_t begin = i * piece, count = std::min(piece, parameter.numel() - begin);
+  work.update({part_of(parameter, begin, count), part_of(gradient, begin, count),
+               part_of(average, begin, count), part_of(square, begin, count)});
+}
+
+void do_all(const std::vector<Work>& all) {
+  std::vector<std::pair<const Work*, std::int64_t>> pieces;
+  for (const Work& work : all)
+    for (std::int64_t i = 0; i < work.pieces; ++i) pieces.emplace_back(&work, i);
+  const auto count = static_cast<std::int64_t>(pieces.size());
+  // Another device has threads of its own, and its queue may be this thread's.
+  const bool on_cpu = count == 0 || all.front().all.parameter.is_cpu();
+  at::parallel_for(0, count, on_cpu ? 1 : count, [&](std::int64_t begin, std::int64_t end) {
+    const c10::NoGradGuard no_grad;  // each thread has its own
+    for (std::int64_t i = begin; i < end; ++i) {
+      const auto& [work, number] = pieces[static_cast<std::size_t>(i)];
+      do_piece(*work, number);
+    }
+  });
+}
+
+Update adamw(double rate, double decay, double first_beta, double steps) {
+  const double size = rate / (1 - std::pow(first_beta, steps));
+  const double unbias = std::sqrt(1 - std::pow(second_beta, steps));
+  return [=](const Piece& of) {
+    if (decay != 0) of.parameter.mul_(1 - rate * decay);
+    of.average.mul_(first_beta).add_(of.gradient, 1 - first_beta);
+    of.square.mul_(second_beta).addcmul_(of.gradient, of.gradient, 1 - second_beta);
+    of.parameter.addcdiv_(of.average, of.square.sqrt().div_(unbias).add_(epsilon), -size);
+  };
+}
+
+Update sgd(double rate, double decay, double momentum) {
+  return [=](const Piece& of) {
+    at::Tensor change = decay != 0 ? of.gradient.add(of.parameter, decay) : of.gradient;
+    if (of.average.defined()) change = of.average.mul_(momentum).add_(change);
+    of.parameter.add_(change, -rate);
+  };
 }
 
 }  // namespace
 
 Optimizer::Optimizer(const TrainingOptions& options, NamedTensors parameters,
                      const std::vector<double>& rates)
-    : parameters_(std::move(parameters)), adamw_(options.optimizer == "adamw") {
-  std::vector<Group> groups = groups_of(options, parameters_, rates);
-  for (const Group& group : groups) rates_.push_back(group.rate);
-  of_torch_ = make(options, std::move(groups));
+    : parameters_(std::move(parameters)),
+      adamw_(options.optimizer == "adamw"),
+      momentum_(adamw_ ? 0.9 : options.momentum) {
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const bool decays = options.decay == "all" || parameters_[i].second.dim() > 1;
+    learnt_.push_back({rates.empty() ? 1 : rates[i], decays ? options.weight_decay : 0});
+  }
 }
 
-Optimizer::~Optimizer() = default;
-
 void Optimizer::step(double learning_rate, std::optional<double> momentum) {
-  for (std::size_t i = 0; i < rates_.size(); ++i) {
-    auto& group = of_torch_->param_groups()[i];
-    group.options().set_lr(learning_rate * rates_[i]);
-    if (!momentum) continue;
-    if (adamw_) {
-      auto& options = static_cast<optim::AdamWOptions&>(group.options());
-      options.betas({*momentum, std::get<1>(options.betas())});
-    } else {
-      static_cast<optim::SGDOptions&>(group.options()).momentum(*momentum);
-    }
+  const c10::NoGradGuard no_grad;
+  momentum_ = momentum.value_or(momentum_);
+  std::vector<Work> all;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const at::Tensor& parameter = parameters_[i].second;
+    if (!parameter.grad().defined()) continue;
+    Learnt& of = learnt_[i];
+    if (!of.average.defined() && (adamw_ || momentum_ != 0)) of.average = at::zeros_like(parameter);
+    if (!of.square.defined() && adamw_) of.square = at::zeros_like(parameter);
+    const double rate = learning_rate * of.rate;
+    all.push_back(work_of({parameter, parameter.grad(), of.average, of.square},
+                          adamw_ ? adamw(rate, of.decay, momentum_, static_cast<double>(++of.steps))
+                                 : sgd(rate, of.decay, momentum_)));
   }
-  of_torch_->step();
+  do_all(all);
   ++steps_;
 }
 
@@ -95,18 +135,16 @@ void Optimizer::forget_gradients() {
 
 NamedTensors Optimizer::state() const {
   NamedTensors out;
-  if (steps_ == 0) return out;
-  for (const auto& [name, tensor] : parameters_) {
-    const auto& kept = kept_for(*of_torch_, tensor);
-    if (!kept) continue;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const Learnt& of = learnt_[i];
+    const std::string& name = parameters_[i].first;
+    if (!of.average.defined()) continue;
     if (adamw_) {
-      const auto& state = static_cast<const optim::AdamWParamState&>(*kept);
-      out.emplace_back(name + ".step", at::scalar_tensor(state.step(), at::kLong));
-      out.emplace_back(name + ".exp_avg", state.exp_avg());
-      out.emplace_back(name + ".exp_avg_sq", state.exp_avg_sq());
-    } else if (const auto& buffer = static_cast<const optim::SGDParamState&>(*kept).momentum_buffer();
-               buffer.defined()) {
-      out.emplace_back(name + ".momentum_buffer", buffer);
+      out.emplace_back(name + ".step", at::scalar_tensor(of.steps, at::kLong));
+      out.emplace_back(name + ".exp_avg", of.average);
+      out.emplace_back(name + ".exp_avg_sq", of.square);
+    } else {
+      out.emplace_back(name + ".momentum_buffer", of.average);
     }
   }
   return out;
@@ -120,20 +158,16 @@ void Optimizer::restore(const std::map<std::string, at::Tensor>& state, std::int
     return at::zeros_like(like).copy_(found->second);
   };
   steps_ = steps;
-  if (steps == 0) return;
   const c10::NoGradGuard no_grad;
-  for (const auto& [name, tensor] : parameters_) {
-    // What never had a gradient has no state.
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const auto& [name, tensor] = parameters_[i];
+    Learnt& of = learnt_[i];
     if (adamw_ && state.contains(name + ".step")) {
-      auto kept = std::make_unique<optim::AdamWParamState>();
-      kept->step(state.at(name + ".step").item<std::int64_t>());
-      kept->exp_avg(get(name + ".exp_avg", tensor));
-      kept->exp_avg_sq(get(name + ".exp_avg_sq", tensor));
-      kept_for(*of_torch_, tensor) = std::move(kept);
+      of.steps = state.at(name + ".step").item<std::int64_t>();
+      of.average = get(name + ".exp_avg", tensor);
+      of.square = get(name + ".exp_avg_sq", tensor);
     } else if (!adamw_ && state.contains(name + ".momentum_buffer")) {
-      auto kept = std::make_unique<optim::SGDParamState>();
-      kept->momentum_buffer(get(name + ".momentum_buffer", tensor));
-      kept_for(*of_torch_, tensor) = std::move(kept);
+      of.average = get(name + ".momentum_buffer", tensor);
     }
   }
 }

@@ -4,24 +4,20 @@
 #include <flowrun/torch/network.h>
 
 #include <map>
-#include <memory>
 #include <optional>
 #include <vector>
 
 #include "training_options.h"
 
-namespace torch::optim {
-class Optimizer;
-}
-
 namespace flowrun::torch_nodes {
 
-/// torch's AdamW or SGD over the parameters that are learnt.
+/// AdamW (Loshchilov and Hutter 2019) or SGD with momentum over the parameters that are learnt: the numbers
+/// of torch's, operation by operation, but in pieces that stay in the cache, on torch's threads. What it
+/// gives does not depend on their number.
 class Optimizer {
  public:
   /// `rates`: what the learning rate is multiplied with, by parameter; none: all 1.
   Optimizer(const TrainingOptions& options, NamedTensors parameters, const std::vector<double>& rates = {});
-  ~Optimizer();
 
   /// `momentum`: of sgd, or the first beta of adamw, from now on.
   void step(double learning_rate, std::optional<double> momentum = {});
@@ -36,10 +32,19 @@ class Optimizer {
   void restore(const std::map<std::string, at::Tensor>& state, std::int64_t steps);
 
  private:
+  /// How a parameter is learnt, and what is remembered of it; what never had a gradient has no averages.
+  struct Learnt {
+    double rate;  ///< times the learning rate
+    double decay;
+    std::int64_t steps = 0;  ///< of adamw
+    at::Tensor average{};    ///< of the gradient: exp_avg or momentum_buffer
+    at::Tensor square{};     ///< of its square, of adamw: exp_avg_sq
+  };
+
   NamedTensors parameters_;
-  std::unique_ptr<torch::optim::Optimizer> of_torch_;
-  std::vector<double> rates_;  // by its group of parameters
+  std::vector<Learnt> learnt_;  // by parameter
   bool adamw_;
+  double momentum_;
   std::int64_t steps_ = 0;
 };
 

@@ -142,11 +142,8 @@ void Trainer::take_step() {
                                     value, next_epoch() + 1, batch));
         });
   }
-  {
-    const c10::AutoGradMode as_it_was(true);
-    const auto step = static_cast<std::uint64_t>(optimizer_->steps());
-    optimizer_->step(learning_rate(options_, course_, step), cycled_momentum(options_, course_, step));
-  }
+  const auto step = static_cast<std::uint64_t>(optimizer_->steps());
+  optimizer_->step(learning_rate(options_, course_, step), cycled_momentum(options_, course_, step));
   optimizer_->forget_gradients();
   if (average_) average_->update(optimizer_->steps() == 1);
   if (options_.empty_cache_steps > 0 && optimizer_->steps() % options_.empty_cache_steps == 0)

@@ -3,9 +3,11 @@
 """Training and prediction at their edges: batches of one, metrics that do not exist, shared samples, probabilities."""
 import csv
 import math
+import re
 import struct
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -53,6 +55,26 @@ class Edges(unittest.TestCase):
 
     def numbered(self, prefix, count):
         return [(f"{prefix}{i}.png", "ab"[i % 2]) for i in range(count)]
+
+    def test_an_image_that_cannot_be_read_any_more_is_told(self):
+        """It is cut off once an epoch is done."""
+        for on_error, code in (("fail", 1), ("skip", 3)):
+            with self.subTest(on_error):
+                self.table("train.csv", self.numbered("t", 12))
+                text = GRAPH % {"epochs": "seed: 1", "batches": "batch: 4", "train": "seed: 1, learning_rate: 0.0001"}
+                text = text.replace("count: 1", "count: 20").replace("size: 32", f"size: 32, on_error: {on_error}")
+                (self.at / "graph.yaml").write_text(text)
+                running = subprocess.Popen([support.program(), "graph.yaml", "--set", f"out={on_error}"], cwd=self.at, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                while running.poll() is None and not (self.at / on_error / "metrics.csv").exists():
+                    time.sleep(0.001)
+                (self.at / "cut").write_bytes((self.at / "t5.png").read_bytes()[:700])
+                (self.at / "cut").replace(self.at / "t5.png")
+                _, said = running.communicate()
+                self.assertEqual(running.returncode, code, said)
+                wanted = r"error: epoch-(\d+): samples: .*train\.csv:7: .*t5\.png: broken PNG"
+                self.assertRegex(said, wanted)
+                self.assertGreater(int(re.search(wanted, said)[1]), 0)
+                (self.at / "t5.png").unlink()
 
     def test_a_batch_of_one_is_left_out(self):
         """resnet18 makes 1 x 1 pixels of 32 x 32: of 9 samples in batches of 4 all but the last, 2 batches, count."""

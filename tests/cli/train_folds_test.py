@@ -173,6 +173,27 @@ class Folds(unittest.TestCase):
         slides = [np.mean([s[4] for s in together if s[2] and s[0] == patient]) for patient in ("P0", "P8")]
         self.assertEqual(all["held_out"]["slide_accuracy"]["value"], np.mean([slides[0] <= 0.5, slides[1] > 0.5]))
 
+    def test_numbers_are_predicted_in_folds(self):
+        age = {name: 40.0 + 3 * i for i, name in enumerate(sorted({row[3] for row in self.rows}))}
+        self.table("ages.csv", [[row[0], age[row[3]], *row[2:]] for row in self.rows], ("path", "age", "slide", "patient"))
+        self.write("train_csv: ages.csv, targets: [age], folds: 3, count: 1", "task: regression")
+        self.run_graph()
+        tested, errors = {}, {}
+        for fold in range(3):
+            all = torch.load(self.at / f"out/fold_{fold}/predictions.pt")
+            of_test = [(all["patients"][p], int(n), y.item(), q.item())
+                       for p, n, t, y, q in zip(*(all[name] for name in ("patient", "number", "test", "target", "predicted"))) if t]
+            errors[fold] = np.mean([abs(y - q) for _, _, y, q in of_test])
+            for patient, number, y, q in of_test:
+                self.assertEqual(y, age[patient])
+                self.assertNotIn(number, tested)
+                tested[number] = abs(y - q)
+        self.assertEqual(len(tested), len(self.rows))
+        found = json.loads((self.at / "out/metrics.json").read_text())
+        for fold in range(3):
+            self.assertAlmostEqual(found["folds"][fold]["test"]["mae"]["value"], errors[fold], 4)
+        self.assertAlmostEqual(found["pooled_test"]["mae"]["value"], np.mean([*tested.values()]), 4)
+
     def test_without_folds_validation_and_a_test_table_have_intervals(self):
         self.table("val.csv", self.rows[8:24])
         self.table("less.csv", self.rows[24:-4])

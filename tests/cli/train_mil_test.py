@@ -4,6 +4,7 @@
 import collections
 import json
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -68,6 +69,24 @@ class Mil(CohortTest):
         self.train(place, bags="slide_table: slides.csv, label_column: ER, folds: 3")
         self.assertEqual({(r["slide"], r["patient"], r["label"]) for r in self.said(place) if r["split"] == "test"},
                          {(f"s{i:02}", f"p{i % 6:02}", "ab"[i % 6 % 2]) for i in range(10)})
+
+    def test_features_that_cannot_be_read_any_more_are_told(self):
+        """Those of one slide, or of all, are cut off once an epoch is done."""
+        for bad, code, wanted in (((3,), SKIPS, r"error: epoch-(\d+): model: slide 's03' is left out: .*features/s03\.h5: cannot be read"),
+                                  (range(12), FAILED, r"error: epoch-(\d+): model: fold \d had nothing to train with in an epoch; slide .*s\d\d\.h5: cannot be read")):
+            place = self.cohort()
+            (place / "graph.yaml").write_text(GRAPH.format(bags="folds: 2", model="patience: 99", count=20, blocks="dimensions: 32, block_tiles: 20"))
+            running = start("run", place / "graph.yaml", "--set", f"out={place / 'out'}")
+            while running.poll() is None and not (place / "out/fold_0/metrics.csv").exists():
+                time.sleep(0.001)
+            for i in bad:
+                file = place / f"features/s{i:02}.h5"
+                (place / "cut").write_bytes(file.read_bytes()[:700])
+                (place / "cut").replace(file)
+            said = running.communicate()[1].decode()
+            self.assertEqual(running.returncode, code, said)
+            self.assertRegex(said, wanted)
+            self.assertGreater(int(re.search(wanted, said)[1]), 0)
 
     def test_bad_files_are_left_out_and_told(self):
         place = self.cohort()

@@ -276,11 +276,14 @@ class Training(unittest.TestCase):
         self.graph(epochs=1)
         self.run_graph(out="first")
         before = torch.load(self.at / "first/last.pt")["model"]
-        self.graph("weights: first/last.pt, freeze_backbone: true, learning_rate: 0.01", epochs=1)
-        self.run_graph(out="second")
-        after = torch.load(self.at / "second/last.pt")["model"]
-        changed = {name for name in before if not torch.equal(before[name], after[name])}
-        self.assertEqual(changed, {"fc.weight", "fc.bias"})
+        for precision in ("fp32", "bf16"):
+            with self.subTest(precision):
+                self.graph(f"weights: first/last.pt, freeze_backbone: true, learning_rate: 0.01, precision: {precision}", epochs=1)
+                self.run_graph(out=precision)
+                last = torch.load(self.at / precision / "last.pt")
+                changed = {name for name in before if not torch.equal(before[name], last["model"][name])}
+                self.assertEqual(changed, {"fc.weight", "fc.bias"})
+                self.assertEqual({name.rsplit(".", 1)[0] for name in last["optimizer"]}, {"fc.weight", "fc.bias"})
 
     def test_early_stopping(self):
         self.graph("patience: 1, learning_rate: 1e-12, metric: accuracy, optimizer: sgd, freeze_backbone: true", epochs=5)

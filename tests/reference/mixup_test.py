@@ -115,6 +115,12 @@ class Mixup(Trainings):
         self.run_graph(expect=2)
         self.assertRegex(self.said, r"graph\.yaml:\d+:\d+.*mixup.*so near to 0")
 
+    def test_one_image_has_none_to_be_mixed_with(self):
+        self.module()
+        self.write_graph("mixup: 0.4", batch=1)
+        self.run_graph(expect=2)
+        self.assertRegex(self.said, r"graph\.yaml:\d+:\d+.*mixup.*batches of one image have no other one to mix it with")
+
 
 if __name__ == "__main__":
     main()

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
 
 #include <cstdint>
 #include <map>
@@ -43,6 +44,10 @@ class Network {
   /// For one that trains no more: convolutions do what batch normalisation did behind them, in less time; the
   /// same outputs but for their last digits. Does nothing where these are not known.
   virtual void fold_batch_norms() {}
+  /// For one that trains no more, on the CPU: convolutions keep their weights as `type` in the layout that
+  /// oneDNN likes best, and hand on what they compute in it. Weights can no longer be read then, nor
+  /// converted. False where it was not measured to gain, or is not known: nothing is changed.
+  virtual bool use_onednn(c10::ScalarType /*type*/) { return false; }
 
   /// The file of a TorchScript module, as it was before training: bytes. Undefined of other networks.
   virtual at::Tensor code() const { return {}; }
