@@ -53,7 +53,9 @@ class Server:
                 client.sendall(text)
                 client.shutdown(socket.SHUT_WR)
                 return client.recv(65536)
-            except (ConnectionResetError, BrokenPipeError):
+            except TimeoutError:
+                raise
+            except OSError:  # whichever call finds first that the connection is cut
                 return b""
 
     def rss(self):
