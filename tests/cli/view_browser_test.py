@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The viewer in a real browser: pixels and layers lie where the slide and the run's files have them."""
+import accessibility
 import browser
 from support import DONE, flowrun
 from view_page import (BLOCK, COLUMNS, PREDICTED, ROWS, ViewerPageTest, add_predictions, add_region, color_of,
                        write_blocks)
 from view_server import Server
+
+ENTER = "\ue007"
 
 GRAPH = """\
 flowrun: 1
@@ -81,6 +84,34 @@ class ViewInBrowser(ViewerPageTest):
         self.switch()
         self.browser.click("#map")
         self.assertEqual(self.values(), {})
+
+    def test_it_can_be_read_by_everybody(self):
+        self.click(2300, 500)
+        self.assertEqual(accessibility.problems(self.browser), [])
+
+    def test_what_keeps_people_from_reading_is_found(self):
+        """The check itself, by mistakes that a page may have."""
+        self.show()
+        for mistake, told in (("document.documentElement.lang = ''", "no lang"),
+                              ("document.querySelector('label[for]').remove();"
+                               "document.getElementById('search').placeholder = ''", "searchbox has no name"),
+                              ("document.body.append(document.createElement('button'))", "button has no name"),
+                              ("document.querySelector('#layers [type=range]').removeAttribute('aria-label')", "slider has no name"),
+                              ("document.getElementById('facts').style.color = '#999'", "contrast of 2."),
+                              ("document.getElementById('facts').style.opacity = 0.4", "contrast of"),
+                              ("document.getElementById('name').outerHTML = '<h3>x</h3>'", "headings of level 1"),
+                              ("document.getElementById('more').id = 'name'", "name is there twice")):
+            self.show()
+            self.browser.run(mistake)
+            said = accessibility.problems(self.browser)
+            self.assertTrue(any(told in problem for problem in said), (told, said))
+
+    def test_the_slide_is_asked_by_the_keyboard(self):
+        """Enter on the slide shows the values of its middle, as a click there does."""
+        self.show(x=2300, y=500)
+        self.browser.run("document.getElementById('map').focus()")
+        self.browser.press(ENTER)
+        self.assertEqual({name: self.values().get(name) for name in ("x", "y")}, {"x": "2200", "y": "400"})
 
     def test_keys_and_links_lead_to_slides(self):
         self.show()
