@@ -10,6 +10,7 @@ import unittest
 import openslide
 import support
 from mirax import write_mirax
+from view_server import Server
 
 MOST_BYTES = 55 * 2**20
 
@@ -36,11 +37,14 @@ class Tarball(support.ProgramTest):
         for folder in ("proc", "tmp", "slides"):
             (cls.bare / folder).mkdir()
 
-    def in_bare(self, *arguments):
-        """Runs the unpacked program where nothing else is."""
+    def entering(self, *arguments):
+        """The command that runs the unpacked program where nothing else is."""
         enter = 'mount --rbind /proc "$0/proc" && exec chroot "$0" "/some where/bin/flowrun" "$@"'
-        return subprocess.run(["unshare", "--map-root-user", "--mount", "sh", "-c", enter, self.bare, *arguments],
-                              capture_output=True, text=True, env={"PATH": os.environ["PATH"]}, timeout=180)
+        return ["unshare", "--map-root-user", "--mount", "sh", "-c", enter, self.bare, *arguments]
+
+    def in_bare(self, *arguments):
+        return subprocess.run(self.entering(*arguments), capture_output=True, text=True,
+                              env={"PATH": os.environ["PATH"]}, timeout=180)
 
     def setUp(self):
         if subprocess.run(["unshare", "--map-root-user", "--mount", "true"], capture_output=True).returncode != 0:
@@ -65,10 +69,18 @@ class Tarball(support.ProgramTest):
         for name in ("bmp", "jpeg"):
             self.assertTrue([path for path in found if f"{name}_x" in str(path)], found.keys())
 
+    def test_a_slide_is_looked_at_in_a_bare_root(self):
+        support.synth(self.bare / "slides/looked_at.svs", 2000, 1500)
+        with Server(command=self.entering("view", "--no-browser", "/slides/looked_at.svs")) as server:
+            self.assertEqual(server.get("/leaflet.js")[2], pathlib.Path("/usr/share/javascript/leaflet/leaflet.js").read_bytes())
+            self.assertEqual(server.json("/slides/0.json")["width"], 2000)
+            self.assertEqual(server.get("/slides/0/0/1/1.jpg")[0], 200)
+        (self.bare / "slides/looked_at.svs").unlink()
+
     def test_licences(self):
         folder = self.unpacked / "share/doc/flowrun"
         listed = (folder / "LICENCES").read_text()
-        for package in ("libopenslide0", "libstdc++6", "libopencv-core406"):
+        for package in ("libopenslide0", "libstdc++6", "libopencv-core406", "libjs-leaflet"):
             if f"licences/{package}:" not in listed:
                 continue
             self.assertEqual((folder / "licences" / package).read_bytes(),
@@ -76,7 +88,8 @@ class Tarball(support.ProgramTest):
         self.assertEqual({path.name for path in (folder / "licences").iterdir()},
                          {line.split(":")[0].removeprefix("licences/") for line in listed.splitlines()
                           if line.startswith("licences/")})
-        self.assertIn("licences/libopenslide0: libopenslide0 ", listed)
+        for package in ("libopenslide0", "libjs-leaflet"):
+            self.assertIn(f"licences/{package}: {package} ", listed)
 
 
 if __name__ == "__main__":
