@@ -67,16 +67,16 @@ bench: tests
 	@tests/bench/train.py --build $(BUILD) --memory
 
 # A folder that runs on any Linux with this glibc or a later one, packed as build/flowrun-VERSION-linux-x86_64.tar.zst.
-tarball: build/.packages-build build/.packages-tarball
-	@grep -qs '^FLOWRUN_PLUGINS:.*wsi' $(CACHE) || $(call configure,wsi,OFF)
-	@cmake --build $(BUILD) --target flowrun flowrun_plugin_wsi manual
+tarball: build/.packages-build build/.packages-view build/.packages-tarball
+	@grep -qs '^FLOWRUN_PLUGINS:.*wsi.*view' $(CACHE) || $(call configure,wsi view,OFF)
+	@cmake --build $(BUILD) --target flowrun flowrun_plugin_wsi flowrun_plugin_view manual
 	@cpack --config $(BUILD)/CPackConfig.cmake -G TZST -B build/pack
 	@mv build/pack/*.tar.zst build/ && rm -rf build/pack
 
-# Debian's packages flowrun, flowrun-torch and flowrun-dev, in build/.
-package: build/.packages-build build/.packages-torch build/.packages-package
-	@grep -qs '^FLOWRUN_PLUGINS:.*wsi;torch' $(CACHE) || $(call configure,wsi torch,OFF)
-	@cmake --build $(BUILD) --target flowrun flowrun_plugin_wsi flowrun_plugin_torch manual
+# Debian's packages flowrun, flowrun-torch, flowrun-view and flowrun-dev, in build/.
+package: build/.packages-build build/.packages-torch build/.packages-view build/.packages-package
+	@grep -qs '^FLOWRUN_PLUGINS:.*wsi;torch;view' $(CACHE) || $(call configure,wsi torch view,OFF)
+	@cmake --build $(BUILD) --target flowrun flowrun_plugin_wsi flowrun_plugin_torch flowrun_plugin_view manual
 	@cpack --config $(BUILD)/CPackConfig.cmake -G DEB -B build/pack
 	@mv build/pack/*.deb build/ && rm -rf build/pack
 

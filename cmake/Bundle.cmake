@@ -16,7 +16,7 @@ if(missing)
   message(FATAL_ERROR "These libraries are needed, and not found: ${missing}")
 endif()
 file(MAKE_DIRECTORY ${prefix}/lib ${prefix}/share/doc/flowrun/licences)
-set(files ${BUNDLE_HEADERS})
+set(files ${BUNDLE_HEADERS} ${BUNDLE_INSTALLED})
 foreach(library ${needed} ${BUNDLE_OPENED})
   file(REAL_PATH ${library} file)
   get_filename_component(name ${library} NAME)  # the name that it is asked for by

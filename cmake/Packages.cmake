@@ -2,6 +2,14 @@
 # packages of Debian. Components:
 #   program  the program, the core and the slide stages     dev     headers, CMake package, templates
 #   torch    the stages with models                         bundle  what the program needs of others, for the folder
+#   view     `flowrun view`, where the plugin is built
+set(packaged program torch dev)
+set(bundled_plugins $<TARGET_FILE:flowrun_plugin_wsi>)
+if("view" IN_LIST FLOWRUN_PLUGINS)
+  list(APPEND packaged view)
+  list(APPEND bundled_plugins $<TARGET_FILE:flowrun_plugin_view>)
+  set(bundled_page ${FLOWRUN_LEAFLET}/leaflet.js ${FLOWRUN_LEAFLET}/leaflet.css)
+endif()
 find_library(FLOWRUN_TBBMALLOC libtbbmalloc.so.2)  # which TBB opens, where it is
 find_program(FLOWRUN_QUERY_LOADERS gdk-pixbuf-query-loaders
              PATHS /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/gdk-pixbuf-2.0)
@@ -26,7 +34,8 @@ endforeach()
 install(CODE "set(BUNDLE_VERSION ${PROJECT_VERSION})
 set(BUNDLE_PROGRAM $<TARGET_FILE:flowrun>)
 set(BUNDLE_LIBRARIES $<TARGET_FILE:flowrun_core> $<TARGET_FILE:flowrun_wsi>)
-set(BUNDLE_PLUGINS $<TARGET_FILE:flowrun_plugin_wsi>)
+set(BUNDLE_PLUGINS ${bundled_plugins})
+set(BUNDLE_INSTALLED ${bundled_page})
 set(BUNDLE_OPENED ${opened})
 set(BUNDLE_LOADERS ${loaders})
 set(BUNDLE_QUERY_LOADERS ${FLOWRUN_QUERY_LOADERS})
@@ -52,6 +61,8 @@ install(FILES cli/completion.bash DESTINATION share/bash-completion/completions 
 set(program_files bin/flowrun lib/libflowrun.so.${PROJECT_VERSION} lib/libflowrun_wsi.so.${PROJECT_VERSION}
                   lib/flowrun/wsi.so)
 set(torch_files lib/libflowrun_torch.so.${PROJECT_VERSION} lib/flowrun/torch.so)
+set(view_files lib/flowrun/view.so)
+set(view_package flowrun-view)
 set(program_package flowrun)
 set(torch_package flowrun-torch)
 set(dev_package flowrun-dev)
@@ -59,7 +70,7 @@ set(package_maintainer "The authors of flowrun <flowrun@packages.invalid>")
 configure_file(cmake/debian/changelog.in debian/changelog)
 execute_process(COMMAND gzip -9nc ${CMAKE_BINARY_DIR}/debian/changelog OUTPUT_FILE ${CMAKE_BINARY_DIR}/debian/changelog.gz
                 COMMAND_ERROR_IS_FATAL ANY)
-foreach(component program torch dev)
+foreach(component ${packaged})
   install(FILES cmake/debian/copyright ${CMAKE_BINARY_DIR}/debian/changelog.gz
           DESTINATION share/doc/${${component}_package} COMPONENT ${component})
   list(JOIN ${component}_files " " files)
@@ -77,7 +88,7 @@ set(CPACK_ARCHIVE_FILE_NAME ${CPACK_PACKAGE_FILE_NAME})
 set(CPACK_VERBATIM_VARIABLES ON)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_THREADS 0)
-set(CPACK_COMPONENTS_ALL program torch dev)
+set(CPACK_COMPONENTS_ALL ${packaged})
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
@@ -92,7 +103,7 @@ endforeach()
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${CMAKE_BINARY_DIR}/lib)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME flowrun)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PROGRAM_PACKAGE_SUGGESTS "flowrun-torch, flowrun-dev, graphviz")
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_SUGGESTS "flowrun-torch, flowrun-view, flowrun-dev, graphviz")
 set(CPACK_DEBIAN_PROGRAM_DESCRIPTION "dataflow for whole-slide images, in bounded memory
 Turns whole-slide images into tissue masks, tiles and stain-normalised tiles,
 as a graph of stages in a YAML file says.")
@@ -102,6 +113,12 @@ set(CPACK_DEBIAN_TORCH_PACKAGE_DEPENDS "flowrun (= ${PROJECT_VERSION}), plplot-d
 set(CPACK_DEBIAN_TORCH_PACKAGE_RECOMMENDS libopenblas0-openmp)
 set(CPACK_DEBIAN_TORCH_DESCRIPTION "training and prediction for flowrun
 The stages of flowrun that train networks on tiles, and predict with them.")
+set(CPACK_DEBIAN_VIEW_PACKAGE_NAME flowrun-view)
+set(CPACK_DEBIAN_VIEW_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_VIEW_PACKAGE_DEPENDS "flowrun (= ${PROJECT_VERSION}), libjs-leaflet")
+set(CPACK_DEBIAN_VIEW_DESCRIPTION "slides and results in the browser, for flowrun
+The command flowrun view, which shows slides and what runs of flowrun made of
+them.")
 set(CPACK_DEBIAN_DEV_PACKAGE_NAME flowrun-dev)
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "flowrun (= ${PROJECT_VERSION}), libopencv-core-dev, libopencv-imgproc-dev")

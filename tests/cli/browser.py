@@ -117,6 +117,10 @@ class Browser:
         """A PNG of what the window shows."""
         return base64.b64decode(self.of_session("GET", "screenshot"))
 
+    def devtools(self, command, **parameters):
+        """What a command of Chromium's DevTools protocol (https://chromedevtools.github.io/devtools-protocol) gives."""
+        return self.of_session("POST", "goog/cdp/execute", {"cmd": command, "params": parameters})
+
     def console(self):
         """What was said since the last call: "SEVERE: message"."""
         return [f"{entry['level']}: {entry['message']}" for entry in self.of_session("POST", "se/log", {"type": "browser"})]

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian's packages: what is in which, on what they depend. With FLOWRUN_LONG the steps of the Containerfile are run in
 bare systems, which needs root, debootstrap and the network, and takes an hour."""
+import itertools
 import os
 import pathlib
 import re
@@ -48,23 +49,32 @@ class Packages(support.ProgramTest):
                                if not path.is_dir() or path.is_symlink()}
 
     def test_what_is_in_which(self):
-        self.assertEqual(set(self.debs), {"flowrun", "flowrun-torch", "flowrun-dev"})
+        self.assertEqual(set(self.debs), {"flowrun", "flowrun-torch", "flowrun-view", "flowrun-dev"})
         for name, files in (("flowrun", ("bin/flowrun", "lib/flowrun/wsi.so", "lib/flowrun/wsi.json",
                                          "share/flowrun/graphs/extract.yaml", "share/man/man1/flowrun.1.gz",
                                          "share/bash-completion/completions/flowrun")),
                             ("flowrun-torch", ("lib/flowrun/torch.so", "lib/flowrun/torch.json")),
+                            ("flowrun-view", ("lib/flowrun/view.so", "lib/flowrun/view.json", "share/flowrun/view/index.html",
+                                              "share/flowrun/view/leaflet.js", "share/flowrun/view/leaflet.css")),
                             ("flowrun-dev", ("include/flowrun/plugin.h", "include/flowrun/wsi/tile.h", "lib/libflowrun.so",
                                              "lib/cmake/flowrun/flowrunConfig.cmake",
                                              "share/flowrun/templates/plugin/plugin.cpp"))):
             for file in files:
                 self.assertIn(f"usr/{file}", self.files[name])
             self.assertIn(f"usr/share/doc/{name}/copyright", self.files[name])
-        for one, other in (("flowrun", "flowrun-torch"), ("flowrun", "flowrun-dev"), ("flowrun-torch", "flowrun-dev")):
+        for one, other in itertools.combinations(self.files, 2):
             self.assertEqual(self.files[one] & self.files[other], set())
+
+    def test_leaflet_is_debians(self):
+        """A link that leads to a file of the package that flowrun-view depends on."""
+        listed = call("dpkg", "-L", "libjs-leaflet").splitlines()
+        for name in ("leaflet.js", "leaflet.css"):
+            self.assertIn(os.readlink(self.root / "flowrun-view/usr/share/flowrun/view" / name), listed)
 
     def test_dependencies(self):
         version = call("dpkg-deb", "-f", self.debs["flowrun"], "Version").strip()
-        for name, needed in (("flowrun", ("libopenslide", "libtbb")), ("flowrun-torch", ("libtorch",)), ("flowrun-dev", ())):
+        for name, needed in (("flowrun", ("libopenslide", "libtbb")), ("flowrun-torch", ("libtorch",)),
+                             ("flowrun-view", ("libjs-leaflet",)), ("flowrun-dev", ())):
             depends = call("dpkg-deb", "-f", self.debs[name], "Depends")
             if name != "flowrun":
                 self.assertIn(f"flowrun (= {version})", depends)
@@ -73,7 +83,7 @@ class Packages(support.ProgramTest):
             self.assertNotIn("-dev" if name != "flowrun-dev" else "libtorch", depends)
 
     def test_no_paths_of_their_own(self):
-        for name in ("flowrun", "flowrun-torch"):
+        for name in ("flowrun", "flowrun-torch", "flowrun-view"):
             for file in self.files[name]:
                 if re.search(r"\.so[.\d]*$|bin/", file):
                     self.assertNotIn("PATH)", call("readelf", "-d", self.root / name / file), file)

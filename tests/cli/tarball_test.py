@@ -1,67 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The packed folder runs in a root that has nothing but glibc, and gives what the program gives that was built."""
-import io
 import os
 import pathlib
 import shutil
-import struct
 import subprocess
 import unittest
 
 import openslide
 import support
+from mirax import write_mirax
+from view_server import Server
 
 MOST_BYTES = 55 * 2**20
-
-
-def mirax(path, image, side=256):
-    """A MIRAX slide in BMP, as OpenSlide's page on the format describes it, of an image in whole tiles."""
-    across, down = image.width // side, image.height // side
-    data, entries = b"", []
-    for number in range(across * down):
-        x, y = number % across * side, number // across * side
-        bytes_ = io.BytesIO()
-        image.crop((x, y, x + side, y + side)).save(bytes_, "BMP")
-        entries.append(struct.pack("<4i", number, len(data), len(bytes_.getvalue()), 0))
-        data += bytes_.getvalue()
-    start = len("01.02") + len("slide")
-    index = b"01.02slide" + struct.pack("<2i", start + 8, 0) + struct.pack("<i", start + 12)
-    index += struct.pack("<2i", 0, start + 20) + struct.pack("<2i", len(entries), 0) + b"".join(entries)
-    folder = path.with_suffix("")
-    folder.mkdir(parents=True)
-    path.write_bytes(b"a picture of the slide, which nobody looks at")
-    (folder / "Index.dat").write_bytes(index)
-    (folder / "Data0000.dat").write_bytes(data)
-    (folder / "Slidedat.ini").write_text(f"""\
-[GENERAL]
-SLIDE_VERSION = 01.02
-SLIDE_ID = slide
-IMAGENUMBER_X = {across}
-IMAGENUMBER_Y = {down}
-OBJECTIVE_MAGNIFICATION = 20
-CameraImageDivisionsPerSide = 1
-[HIERARCHICAL]
-HIER_COUNT = 1
-NONHIER_COUNT = 0
-INDEXFILE = Index.dat
-HIER_0_NAME = Slide zoom level
-HIER_0_COUNT = 1
-HIER_0_VAL_0_SECTION = LEVEL_0
-[DATAFILE]
-FILE_COUNT = 1
-FILE_0 = Data0000.dat
-[LEVEL_0]
-OVERLAP_X = 0
-OVERLAP_Y = 0
-MICROMETER_PER_PIXEL_X = 0.5
-MICROMETER_PER_PIXEL_Y = 0.5
-IMAGE_FORMAT = BMP24
-IMAGE_FILL_COLOR_BGR = 16777215
-DIGITIZER_WIDTH = {side}
-DIGITIZER_HEIGHT = {side}
-IMAGE_CONCAT_FACTOR = 0
-""")
 
 
 @unittest.skipIf(support.sanitized(), "sanitizers' libraries are not packed")
@@ -86,11 +37,14 @@ class Tarball(support.ProgramTest):
         for folder in ("proc", "tmp", "slides"):
             (cls.bare / folder).mkdir()
 
-    def in_bare(self, *arguments):
-        """Runs the unpacked program where nothing else is."""
+    def entering(self, *arguments):
+        """The command that runs the unpacked program where nothing else is."""
         enter = 'mount --rbind /proc "$0/proc" && exec chroot "$0" "/some where/bin/flowrun" "$@"'
-        return subprocess.run(["unshare", "--map-root-user", "--mount", "sh", "-c", enter, self.bare, *arguments],
-                              capture_output=True, text=True, env={"PATH": os.environ["PATH"]}, timeout=180)
+        return ["unshare", "--map-root-user", "--mount", "sh", "-c", enter, self.bare, *arguments]
+
+    def in_bare(self, *arguments):
+        return subprocess.run(self.entering(*arguments), capture_output=True, text=True,
+                              env={"PATH": os.environ["PATH"]}, timeout=180)
 
     def setUp(self):
         if subprocess.run(["unshare", "--map-root-user", "--mount", "true"], capture_output=True).returncode != 0:
@@ -103,7 +57,7 @@ class Tarball(support.ProgramTest):
         slides = self.bare / "slides"
         support.synth(slides / "jpeg.svs", 2000, 1500)
         with openslide.OpenSlide(str(slides / "jpeg.svs")) as slide:
-            mirax(slides / "bmp.mrxs", slide.read_region((256, 0), 0, (1536, 1280)).convert("RGB"))
+            write_mirax(slides / "bmp.mrxs", slide.read_region((256, 0), 0, (1536, 1280)).convert("RGB"))
         for slide in support.real_slides():
             shutil.copy(slide, slides)
         ran = self.in_bare("/some where/share/flowrun/graphs/extract.yaml", "--set", "slides=/slides", "--set", "out=/tmp/out")
@@ -115,10 +69,18 @@ class Tarball(support.ProgramTest):
         for name in ("bmp", "jpeg"):
             self.assertTrue([path for path in found if f"{name}_x" in str(path)], found.keys())
 
+    def test_a_slide_is_looked_at_in_a_bare_root(self):
+        support.synth(self.bare / "slides/looked_at.svs", 2000, 1500)
+        with Server(command=self.entering("view", "--no-browser", "/slides/looked_at.svs")) as server:
+            self.assertEqual(server.get("/leaflet.js")[2], pathlib.Path("/usr/share/javascript/leaflet/leaflet.js").read_bytes())
+            self.assertEqual(server.json("/slides/0.json")["width"], 2000)
+            self.assertEqual(server.get("/slides/0/0/1/1.jpg")[0], 200)
+        (self.bare / "slides/looked_at.svs").unlink()
+
     def test_licences(self):
         folder = self.unpacked / "share/doc/flowrun"
         listed = (folder / "LICENCES").read_text()
-        for package in ("libopenslide0", "libstdc++6", "libopencv-core406"):
+        for package in ("libopenslide0", "libstdc++6", "libopencv-core406", "libjs-leaflet"):
             if f"licences/{package}:" not in listed:
                 continue
             self.assertEqual((folder / "licences" / package).read_bytes(),
@@ -126,7 +88,8 @@ class Tarball(support.ProgramTest):
         self.assertEqual({path.name for path in (folder / "licences").iterdir()},
                          {line.split(":")[0].removeprefix("licences/") for line in listed.splitlines()
                           if line.startswith("licences/")})
-        self.assertIn("licences/libopenslide0: libopenslide0 ", listed)
+        for package in ("libopenslide0", "libjs-leaflet"):
+            self.assertIn(f"licences/{package}: {package} ", listed)
 
 
 if __name__ == "__main__":

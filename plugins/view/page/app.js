@@ -84,7 +84,7 @@ function addControl(entry, number) {
 }
 
 function scaleOf([low, high]) {
-  const bar = Object.assign(document.createElement("canvas"), {width: 128, height: 1, className: "scale"});
+  const bar = Object.assign(document.createElement("canvas"), {width: 128, height: 1, className: "scale", role: "img", ariaLabel: `Colours from ${low} to ${high}`});
   const context = bar.getContext("2d");
   for (let i = 0; i < 128; ++i) {
     context.fillStyle = turbo(i / 127);
@@ -162,8 +162,11 @@ async function open(number, view = {}) {
   showPlace(map.getCenter());
   keepLink();
   const shown = [];
-  map.on("click", ({latlng}) => showValues(Object.assign({}, ...shown.filter(({layer}) => map.hasLayer(layer))
-    .map((entry) => entry.at?.(latlng.lng, latlng.lat)))));
+  const showAt = ({lng, lat}) => showValues(Object.assign({}, ...shown.filter(({layer}) => map.hasLayer(layer))
+    .map((entry) => entry.at?.(lng, lat))));
+  map.on("click", ({latlng}) => showAt(latlng)).on("keydown", ({originalEvent: {key, target}}) => {
+    if (key === "Enter" && target === map.getContainer()) showAt(map.getCenter());
+  });
   for (const [i, file] of slide.layers.entries()) {
     try {
       const entries = await layersOf(`slides/${number}/layers/${i}`, file, slide);

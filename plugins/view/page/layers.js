@@ -137,7 +137,7 @@ function regionLayers(geojson, slide, name) {
  */
 export async function layersOf(url, file, slide) {
   if (file === "mask.png")
-    return [{name: "tissue", opacity: 0.4, off: true, layer: L.imageOverlay(url, [[0, 0], [slide.height, slide.width]])}];
+    return [{name: "tissue", opacity: 0.4, off: true, layer: L.imageOverlay(url, [[0, 0], [slide.height, slide.width]], {alt: "tissue, white on black"})}];
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${file}: ${await response.text()}`);
   if (file === "tiles.csv") return tileLayers(parseCsv(await response.text()), slide);
