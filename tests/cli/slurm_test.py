@@ -180,20 +180,18 @@ class OnSlurm(Submitting):
         self.assert_same(outputs(out), self.whole(graph))
 
     def test_the_time_limit(self):
-        """Shortly before it Slurm sends the script SIGUSR2, as here; the part goes on in the same job."""
+        """Shortly before it Slurm sends the script SIGUSR2, as here. Who goes on, the part or the job
+        that gathers, depends on when Slurm looks at the dependency."""
         graph, out = self.write(BOXES), self.fresh()
         parts, gather = self.jobs(graph, out, 1, microseconds=300000)
         self.wait_for_a_box(out)
         self.slurm.asked("scancel", "--batch", "--signal=USR2", f"{parts}_1", check=True)
         self.slurm.begin_now(f"{parts}_1")
-        self.assertEqual(self.slurm.job(gather)["JobState"], "PENDING")
         before = done_scopes(out, "boxes")
         self.assertLess(len(before), 12)
         self.assert_gathered(gather, out)
         self.assert_same(outputs(out), self.whole(graph))
-        part = json.loads((out / ".flowrun/parts/1-of-1/summary.json").read_text())
-        self.assertIn("done before", part["scope_counts"], self.logs(out))
-        self.assertEqual(json.loads((out / ".flowrun/summary.json").read_text())["scope_counts"], {"done before": 12})
+        self.assertIn("asked to start the job again", self.logs(out))
 
     def test_a_time_limit_that_is_too_short(self):
         """A part that gets nowhere within it is not begun again and again."""
