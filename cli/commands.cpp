@@ -7,12 +7,13 @@
 #include <sstream>
 
 #include "say.h"
+#include "submit_command.h"
 
 namespace flowrun::cli {
 namespace {
 
-const std::vector<std::string> own_commands{"run", "check", "doctor",  "draw",   "man",
-                                            "new", "nodes", "plugins", "report", "schema"};
+const std::vector<std::string> own_commands{"run",   "check",   "doctor", "draw",   "man",   "new",
+                                            "nodes", "plugins", "report", "schema", "submit"};
 
 /// CLI11 takes arguments in reverse.
 std::vector<std::string> reversed(std::vector<std::string> arguments) {
@@ -20,13 +21,14 @@ std::vector<std::string> reversed(std::vector<std::string> arguments) {
   return arguments;
 }
 
-void add_graph_options(CLI::App& app, RunArguments& arguments, std::vector<std::string>& settings) {
+void add_graph_options(CLI::App& app, RunArguments& arguments, std::vector<std::string>& settings,
+                       const std::string& threads = "--threads") {
   app.add_option("GRAPH", arguments.graph, "graph file (YAML)")->required();
   app.add_option("--set", settings, "parameter of the graph: --set name=value")
       ->take_all()
       ->expected(1)
       ->allow_extra_args(false);
-  app.add_option("--threads", arguments.plan.threads, "threads, instead of the graph's")->check(CLI::Number);
+  app.add_option(threads, arguments.plan.threads, "threads, instead of the graph's")->check(CLI::Number);
   app.add_option("--memory", arguments.plan.memory, "bytes in flight, instead of the graph's: '512 MiB'");
 }
 
@@ -126,6 +128,23 @@ int run_program(const std::vector<std::string>& given) {
                       "the share of the slides to do, e.g. 3/16; auto: that of this task of a job array (see "
                       "docs/clusters.md)");
   run_app->add_option("--trace", run.trace, "file for a Chrome trace of all calls, waits and leases");
+  CLI::App* submit_app = app.add_subcommand(
+      "submit", "Checks a graph and submits its run to Slurm: as an array of parts and a job that gathers.");
+  SubmitArguments submit;
+  add_graph_options(*submit_app, run, settings, "--threads,--cpus-per-task");
+  submit_app->add_option("--jobs", submit.jobs, "parts that the slides are shared out to")
+      ->required()
+      ->check(CLI::Range(1, 1000000));
+  std::string engine = "slurm";
+  submit_app->add_option("--engine", engine, "who starts the jobs")->check(CLI::IsMember({"slurm"}));
+  submit_app->add_option(
+      "--mem", submit.memory,
+      "bytes that a job may take: '8 GiB'; if not given, those in flight and a third of them");
+  submit_app->add_option("--time", submit.time, "time limit of a job, as sbatch takes it");
+  submit_app->add_option("--partition", submit.partition, "Slurm's partition");
+  submit_app->add_option("--gres", submit.gres, "what else a job needs of its machine: gpu:1");
+  submit_app->add_flag("--dry-run", submit.dry_run, "prints the scripts, submits nothing");
+  submit_app->add_option("OPTIONS", submit.more, "after --: any further options of sbatch");
   CLI::App* check_app = app.add_subcommand("check", "Checks a graph and prints its plan without running it.");
   add_graph_options(*check_app, run, settings);
   CLI::App* doctor_app =
@@ -188,6 +207,7 @@ int run_program(const std::vector<std::string>& given) {
     return 2;
   }
   if (*run_app) return run_graph(run);
+  if (*submit_app) return submit_graph(run, submit);
   if (*check_app) return check_graph(run);
   if (*doctor_app) return examine_machine(plugin_folders, folder);
   if (*draw_app) return draw_graph(run, dot);

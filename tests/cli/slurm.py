@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Slurm of three nodes on this machine, in a folder of its own."""
+import getpass
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+PROGRAMS = ("slurmctld", "slurmd", "sbatch", "sinfo", "squeue", "scontrol", "scancel", "munged")
+NODES = ("n1", "n2", "n3")
+CONFIGURATION = """\
+ClusterName=flowrun
+SlurmctldHost={host}(127.0.0.1)
+SlurmUser={user}
+SlurmdUser={user}
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge/socket
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool.%n
+SlurmctldPidFile={folder}/run/slurmctld.pid
+SlurmdPidFile={folder}/run/%n.pid
+SlurmctldLogFile={folder}/log/slurmctld
+SlurmdLogFile={folder}/log/%n
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+ReturnToService=2
+SlurmctldPort={ports[0]}
+MailProg=/bin/true
+AccountingStorageType=accounting_storage/none
+JobAcctGatherType=jobacct_gather/none
+MpiDefault=none
+SchedulerParameters=sched_interval=2
+{nodes}
+PartitionName=p Nodes=n[1-3] Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+def path_with_sbin():
+    return os.environ["PATH"] + ":/usr/sbin:/sbin"
+
+
+def reason_to_skip():
+    missing = [name for name in PROGRAMS if not shutil.which(name, path=path_with_sbin())]
+    return f"there is no {', '.join(missing)} (Debian: slurm-wlm, munge)" if missing else ""
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+class Slurm:
+    """To be begun by begin_all() and ended by stop()."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        for name in ("state", "run", "log", "munge", *(f"spool.{node}" for node in NODES)):
+            (self.folder / name).mkdir(parents=True)
+        ports = free_ports(4)
+        host = socket.gethostname().split(".")[0]
+        nodes = "\n".join(f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=8000"
+                          for node, port in zip(NODES, ports[1:]))
+        self.configuration = self.folder / "slurm.conf"
+        self.configuration.write_text(CONFIGURATION.format(host=host, user=getpass.getuser(), folder=self.folder,
+                                                           ports=ports, nodes=nodes))
+        self.variables = {"SLURM_CONF": str(self.configuration), "PATH": path_with_sbin()}
+        self.daemons = {}
+
+    def begin_all(self):
+        munge = self.folder / "munge"
+        key = munge / "key"
+        key.write_bytes(os.urandom(128))
+        key.chmod(0o600)
+        self.begin("munged", "--foreground", "--force", f"--socket={munge}/socket", f"--key-file={key}",
+                   f"--pid-file={munge}/pid", f"--log-file={munge}/log", f"--seed-file={munge}/seed")
+        self.wait_until(lambda: (munge / "socket").exists(), "munged")
+        self.begin("slurmctld", "-D", "-f", self.configuration)
+        for node in NODES:
+            self.begin_node(node)
+        self.wait_until(lambda: self.asked("sinfo", "-h", "-o", "%T %D").split() == ["idle", "3"], "the three nodes")
+
+    def begin(self, program, *arguments, name=None):
+        with open(self.folder / "log" / f"{name or program}.said", "ab") as output:
+            self.daemons[name or program] = subprocess.Popen(
+                [shutil.which(program, path=path_with_sbin()), *map(str, arguments)], stdout=output, stderr=output,
+                env={**os.environ, **self.variables}, start_new_session=True)
+
+    def begin_node(self, node):
+        self.begin("slurmd", "-D", "-N", node, "-f", self.configuration, name=node)
+
+    def asked(self, *command, check=False):
+        done = subprocess.run([str(part) for part in command], capture_output=True, text=True,
+                              env={**os.environ, **self.variables}, timeout=60)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{command} ended with {done.returncode}: {done.stderr}")
+        return done.stdout
+
+    def wait_until(self, holds, what, seconds=60):
+        end = time.monotonic() + seconds
+        while not holds():
+            if time.monotonic() > end:
+                raise AssertionError(f"{what} did not come within {seconds} s: {self.asked('squeue', '-a')}"
+                                     f"{self.asked('sinfo')}")
+            time.sleep(0.1)
+
+    def job(self, number):
+        """What Slurm knows of a job or of a task ("12_3")."""
+        shown = self.asked("scontrol", "show", "job", "-o", number)
+        return dict(word.split("=", 1) for word in shown.split() if "=" in word)
+
+    def begin_now(self, task):
+        """Slurm lets a job that it starts again wait for some minutes."""
+        self.wait_until(lambda: self.job(task)["JobState"] == "PENDING", f"{task} in the queue")
+        self.asked("scontrol", "update", f"jobid={task}", "StartTime=now")
+
+    def processes(self, *texts):
+        """The pids of this machine in whose command lines all these texts are."""
+        found = []
+        for place in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                line = (place / "cmdline").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if all(str(text) in line for text in texts):
+                found.append(int(place.name))
+        return found
+
+    def kill_node(self, node, *processes):
+        """As if its machine had lost power: the daemon, and what it began."""
+        daemon = self.daemons.pop(node)
+        daemon.kill()
+        daemon.wait()
+        self.asked("scontrol", "update", f"nodename={node}", "state=DOWN", "reason=killed")
+        for pid in processes:
+            os.kill(pid, signal.SIGKILL)
+
+    def bring_back(self, node):
+        self.begin_node(node)
+        self.asked("scontrol", "update", f"nodename={node}", "state=RESUME")
+
+    def stop(self, *texts):
+        """Also ends what jobs left: processes with these texts."""
+        for daemon in self.daemons.values():
+            daemon.kill()
+            daemon.wait()
+        for text in (self.folder, *texts):
+            for pid in self.processes(text):
+                os.kill(pid, signal.SIGKILL)
