@@ -66,7 +66,7 @@ class Slurm:
             (self.folder / name).mkdir(parents=True)
         ports = free_ports(4)
         host = socket.gethostname().split(".")[0]
-        nodes = "\n".join(f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=8000"
+        nodes = "\n".join(f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=2000"
                           for node, port in zip(NODES, ports[1:]))
         self.configuration = self.folder / "slurm.conf"
         self.configuration.write_text(CONFIGURATION.format(host=host, user=getpass.getuser(), folder=self.folder,
