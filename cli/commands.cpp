@@ -7,13 +7,14 @@
 #include <sstream>
 
 #include "say.h"
+#include "status_command.h"
 #include "submit_command.h"
 
 namespace flowrun::cli {
 namespace {
 
 const std::vector<std::string> own_commands{"run",   "check",   "doctor", "draw",   "man",   "new",
-                                            "nodes", "plugins", "report", "schema", "submit"};
+                                            "nodes", "plugins", "report", "schema", "status", "submit", "top"};
 
 /// CLI11 takes arguments in reverse.
 std::vector<std::string> reversed(std::vector<std::string> arguments) {
@@ -161,6 +162,14 @@ int run_program(const std::vector<std::string>& given) {
   std::string reported, report_file;
   report_app->add_option("FOLDER", reported, "output folder of a run")->required();
   report_app->add_option("--output", report_file, "where to; report.html in the folder, if not given");
+  CLI::App* status_app = app.add_subcommand(
+      "status", "Tells what the runs in an output folder are doing, or how they ended, of all parts.");
+  CLI::App* top_app = app.add_subcommand("top", "Follows the runs in an output folder until they end.");
+  std::string watched;
+  for (CLI::App* one : {status_app, top_app})
+    one->add_option("FOLDER", watched, "output folder of a run")->required();
+  bool status_json = false;
+  status_app->add_flag("--json", status_json, "for programs: a list with what each run told");
   CLI::App* schema_app = app.add_subcommand(
       "schema", "Prints the JSON Schema of graph files, by which editors complete and check them.");
   CLI::App* man_app = app.add_subcommand("man", "Prints the manual page, for man -l.");
@@ -212,6 +221,8 @@ int run_program(const std::vector<std::string>& given) {
   if (*doctor_app) return examine_machine(plugin_folders, folder);
   if (*draw_app) return draw_graph(run, dot);
   if (*report_app) return report_run(reported, report_file);
+  if (*status_app) return show_status(watched, status_json);
+  if (*top_app) return follow_status(watched);
   if (*schema_app) return print_schema(plugins);
   if (*man_app) return print_manual(app, plugins);
   if (*new_plugin_app) return new_plugin(plugins, new_name);

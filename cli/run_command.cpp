@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <flowrun/bytes.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <mutex>
 
 #include "commands.h"
+#include "progress.h"
 #include "report/report.h"
 #include "run/run.h"
 #include "say.h"
@@ -52,7 +51,8 @@ class Reporter {
   void progress(const RunStatus& status) {
     std::scoped_lock lock(mutex_);
     if (quiet_) return;
-    const std::string line = text(status);
+    const std::string line =
+        progress_text(status, terminal_) + (interrupted ? " (stopping; once more to end at once)" : "");
     if (terminal_)
       say("\r\x1b[K{}", line);
     else
@@ -75,33 +75,6 @@ class Reporter {
   }
 
  private:
-  static std::string bar(double share) {
-    constexpr int width = 20;
-    const int full = static_cast<int>(std::min(share, 1.0) * width);
-    return "[" + std::string(static_cast<std::size_t>(full), '#') +
-           std::string(static_cast<std::size_t>(width - full), '.') + "] ";
-  }
-
-  std::string text(const RunStatus& status) const {
-    std::string out;
-    if (status.scopes_expected) {
-      const double share =
-          static_cast<double>(status.scopes_ended) / static_cast<double>(*status.scopes_expected);
-      if (terminal_) out += bar(share);
-      out += fmt::format("{} {}s of {}, ", status.scopes_ended, status.scope_kind, *status.scopes_expected);
-    }
-    out += fmt::format("{} {}s, {:.1f}/s, {} of {} in flight", status.packets, status.packet_name,
-                       static_cast<double>(status.packets) / status.seconds, format_bytes(status.leased),
-                       format_bytes(status.memory));
-    const std::uint64_t made = status.scopes_ended - status.scopes_passed_over;  // by this run
-    if (status.scopes_expected && made > 0 && status.scopes_ended < *status.scopes_expected) {
-      const auto left = static_cast<double>(*status.scopes_expected - status.scopes_ended);
-      out += fmt::format(", {:.0f} s left", status.seconds / static_cast<double>(made) * left);
-    }
-    if (interrupted) out += " (stopping; once more to end at once)";
-    return out;
-  }
-
   void clear() {
     if (shown_) say("\r\x1b[K");
     shown_ = false;

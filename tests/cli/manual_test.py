@@ -43,7 +43,7 @@ class Manual(support.ProgramTest):
             self.assertEqual(said.stderr, "")
 
     def test_completion(self):
-        self.assertEqual(self.completed("flowrun", "s"), {"schema", "slide", "submit", "synth"})
+        self.assertEqual(self.completed("flowrun", "s"), {"schema", "slide", "status", "submit", "synth"})
         self.assertEqual(self.completed("flowrun", "d"), {"doctor", "draw"})
         self.assertEqual(self.completed("flowrun", "--p"), {"--plugin-dir"})
         self.assertEqual(self.completed("flowrun", "run", "--t"), {"--threads", "--trace"})

@@ -84,6 +84,26 @@ std::vector<std::uint64_t> Engine::packets() const {
   return in;
 }
 
+std::vector<NodeResult> Engine::nodes() const {
+  const double run_seconds = std::max(status().seconds, 1e-9);
+  std::vector<NodeResult> rows;
+  for (std::size_t i = 0; i < state_.nodes.size(); ++i) {
+    const PlanNode& node = *state_.nodes[i].plan;
+    const NodeTimes& times = log_.times(static_cast<int>(i));
+    const auto seconds = [](const std::atomic<std::uint64_t>& n) { return static_cast<double>(n) * 1e-9; };
+    const int calls = node.type->serial  ? 1
+                      : node.workers > 0 ? std::min(node.workers, state_.plan.threads)
+                                         : state_.plan.threads;
+    NodeResult row{state_.totals[i].get(), node.name, node.type->name};
+    row.working = seconds(times.working);
+    row.waiting_for_memory = seconds(times.waiting_for_memory);
+    row.waiting_for_order = seconds(times.waiting_for_order);
+    row.share = row.working / (run_seconds * calls);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
 RunResult Engine::result() {
   RunResult result;
   result.name = state_.plan.name;
@@ -92,21 +112,9 @@ RunResult Engine::result() {
   result.memory = state_.budget->total();
   result.peak_leased = state_.budget->peak();
   result.peak_rss = peak_rss();
-  for (std::size_t i = 0; i < state_.nodes.size(); ++i) {
-    const PlanNode& node = *state_.nodes[i].plan;
-    const NodeTimes& times = log_.times(static_cast<int>(i));
-    const auto seconds = [](const std::atomic<std::uint64_t>& n) { return static_cast<double>(n) * 1e-9; };
-    const int calls = node.type->serial  ? 1
-                      : node.workers > 0 ? std::min(node.workers, state_.plan.threads)
-                                         : state_.plan.threads;
-    if (result.part && (state_.nodes[i].left || node.type->finishes_run)) result.left.push_back(node.name);
-    NodeResult row{state_.totals[i].get(), node.name, node.type->name};
-    row.working = seconds(times.working);
-    row.waiting_for_memory = seconds(times.waiting_for_memory);
-    row.waiting_for_order = seconds(times.waiting_for_order);
-    row.share = row.working / (std::max(result.seconds, 1e-9) * calls);
-    result.nodes.push_back(std::move(row));
-  }
+  result.nodes = nodes();
+  for (const NodeRun& node : state_.nodes)
+    if (result.part && (node.left || node.plan->type->finishes_run)) result.left.push_back(node.plan->name);
   result.edges = edges_of(state_.plan);
   result.ended = std::chrono::system_clock::now();
   result.threads = state_.plan.threads;

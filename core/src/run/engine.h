@@ -38,7 +38,12 @@ class Engine final : RouterEvents {
   /// Runs to the end. Throws what a bug of the runtime itself threw; everything else is in the results.
   void run();
 
+  const std::string& name() const { return state_.plan.name; }
   RunStatus status() const;
+  Outcomes outcomes() const { return results_.outcomes(); }
+  /// What nodes have done so far.
+  std::vector<NodeResult> nodes() const;
+  std::vector<std::string> scopes_in_work(std::size_t most) const { return scopes_->names_of_open(most); }
   /// That have come to each node so far.
   std::vector<std::uint64_t> packets() const;
   RunResult result();

@@ -34,6 +34,8 @@ void Results::fail(RunFailure failure) {
     ++failure_count_;
     any_failed_ |= failure.policy != OnError::skip;
     if (failures_.size() < most_listed) failures_.push_back(failure);
+    latest_.push_back(failure);
+    if (latest_.size() > Outcomes::most_latest) latest_.pop_front();
   }
   if (options_.on_failure) options_.on_failure(failure);
 }
@@ -48,6 +50,11 @@ void Results::end_scope(ScopeResult result) {
   if (result.status == ScopeStatus::done_before) ++passed_over_;
   for (const auto& file : lines_) std::fwrite(line.data(), 1, line.size(), file.get());
   if (scopes_.size() < most_listed) scopes_.push_back(std::move(result));
+}
+
+Outcomes Results::outcomes() const {
+  std::scoped_lock lock(mutex_);
+  return {counts_, failure_count_, {latest_.begin(), latest_.end()}};
 }
 
 void Results::move_to(RunResult& result) {

@@ -10,6 +10,7 @@
 
 #include "run/engine.h"
 #include "run/series.h"
+#include "run/status_file.h"
 
 namespace flowrun {
 namespace {
@@ -87,12 +88,14 @@ RunResult run(Plan& plan, const RunOptions& options) {
   OutputFolders folders(plan.output_folders, options.part, {.on_wait = options.on_report});
   Engine engine(plan, &folders, options, budget_of(plan));
   SeriesRecorder series(engine);
+  StatusFile status(engine, folders, options);
   {
     const Watch watch(engine, options);
     engine.run();
   }
   RunResult result = engine.result();
   write_summary(result, series.end(), folders, options);
+  status.end(result);
   return result;
 }
 

@@ -255,6 +255,20 @@ std::vector<ScopePtr> ScopeKeeper::open_scopes() {
   return {open_.begin(), open_.end()};
 }
 
+std::vector<std::string> ScopeKeeper::names_of_open(std::size_t most) const {
+  std::vector<std::pair<std::uint64_t, std::string>> by_age;
+  {
+    std::scoped_lock lock(mutex_);
+    for (const ScopePtr& scope : open_)
+      if (!scope->is_run()) by_age.emplace_back(scope->age(), scope->name());
+  }
+  std::sort(by_age.begin(), by_age.end());
+  std::vector<std::string> names;
+  for (auto& [age, name] : by_age)
+    if (names.size() < most) names.push_back(std::move(name));
+  return names;
+}
+
 std::vector<std::string> ScopeKeeper::done(int opener) {
   std::vector<std::string> names;
   if (opener < 0) return names;

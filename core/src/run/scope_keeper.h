@@ -35,6 +35,8 @@ class ScopeKeeper {
   /// Names of the scopes of an opener that are done.
   std::vector<std::string> done(int opener);
   std::vector<ScopePtr> open_scopes();
+  /// Names of those that are open, but for the run itself; the oldest, at most so many.
+  std::vector<std::string> names_of_open(std::size_t most) const;
   bool run_ended() const { return run_ended_; }
 
  private:
@@ -61,7 +63,7 @@ class ScopeKeeper {
   std::vector<std::vector<PointOfNode>> points_;  // by opener, the run first
   std::atomic<std::uint64_t> ages_ = 0;
   std::atomic<bool> run_ended_ = false;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::set<ScopePtr> open_;
   Publisher publisher_;
 };

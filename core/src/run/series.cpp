@@ -12,14 +12,14 @@ namespace {
 
 constexpr auto first_interval = std::chrono::milliseconds(50);
 
+}  // namespace
+
 std::size_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
   std::size_t size = 0, resident = 0;
   file >> size >> resident;
   return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
-
-}  // namespace
 
 void Series::add(const Sample& sample) {
   samples_.push_back(sample);

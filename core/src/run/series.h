@@ -40,6 +40,9 @@ class Series {
   std::uint64_t every_ = 1;
 };
 
+/// Of the process, as it is now.
+std::size_t resident_bytes();
+
 /// Takes samples of a run on a thread of its own, from its beginning to end().
 class SeriesRecorder {
  public:
