@@ -48,11 +48,13 @@ install(FILES LICENSE DESTINATION share/doc/flowrun COMPONENT bundle EXCLUDE_FRO
 
 # The manual page, of the descriptions that --help prints; and completion by bash, which asks --help.
 set(manual ${CMAKE_BINARY_DIR}/flowrun.1.gz)
+set(asked ${FLOWRUN_PLUGINS})  # for the commands that they bring
+list(TRANSFORM asked PREPEND flowrun_plugin_)
 add_custom_command(
   OUTPUT ${manual}
   COMMAND flowrun man > ${CMAKE_BINARY_DIR}/flowrun.1
   COMMAND gzip -9nf ${CMAKE_BINARY_DIR}/flowrun.1
-  DEPENDS flowrun flowrun_plugin_wsi)
+  DEPENDS flowrun ${asked})
 add_custom_target(manual ALL DEPENDS ${manual})
 install(FILES ${manual} DESTINATION share/man/man1 COMPONENT program)
 install(FILES cli/completion.bash DESTINATION share/bash-completion/completions RENAME flowrun COMPONENT program)

@@ -44,12 +44,12 @@ int main(int argc, char** argv) {
   exact.exact = true;
   vahadane.method = "vahadane";
   reinhard.method = "reinhard";
-  const auto change = macenko.change(tile, published);
+  const auto change = macenko.change(macenko.start_of(tile).value(), published);
   if (!change) return fmt::print(stderr, "the tile has no stain\n"), 1;
   const auto whole = [&](const StainMethod& method) {
     return milliseconds(repetitions, [&] {
       std::memcpy(work.data, tile.data, bytes);
-      method.change(work, published)(work);
+      method.change(method.start_of(work).value(), published)(work);
     });
   };
   fmt::print(
