@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/status_file.h"
 
+#include <flowrun/error.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
@@ -23,8 +24,14 @@ std::string in_utc(std::chrono::system_clock::time_point time) {
 void replace(const std::filesystem::path& file, const std::string& text) {
   std::filesystem::path next = file;
   next += ".tmp";
-  write_unsynced(next, text);
-  rename_or_throw(next, file);
+  try {
+    write_unsynced(next, text);
+    rename_or_throw(next, file);
+  } catch (const Error&) {
+    std::error_code none;
+    std::filesystem::remove(next, none);
+    throw;
+  }
 }
 
 nlohmann::json nodes_json(const std::vector<NodeResult>& nodes) {
