@@ -41,4 +41,9 @@ std::string progress_text(const RunStatus& status, bool drawn) {
   return out;
 }
 
+std::string failure_text(const std::string& scope, const std::string& node, const std::string& message) {
+  const std::string place = scope + (scope.empty() || node.empty() ? "" : ": ") + node;
+  return fmt::format("error: {}{}{}\n", place, place.empty() ? "" : ": ", message);
+}
+
 }  // namespace flowrun::cli

@@ -11,4 +11,7 @@ namespace flowrun::cli {
 /// flight, 30 s left". `drawn`: with the bar.
 std::string progress_text(const RunStatus& status, bool drawn);
 
+/// "error: slide: node: message", a line.
+std::string failure_text(const std::string& scope, const std::string& node, const std::string& message);
+
 }  // namespace flowrun::cli

@@ -69,9 +69,7 @@ class Reporter {
   void failure(const RunFailure& failure) {
     std::scoped_lock lock(mutex_);
     clear();
-    const std::string place =
-        failure.scope + (failure.scope.empty() || failure.node.empty() ? "" : ": ") + failure.node;
-    say("error: {}{}{}\n", place, place.empty() ? "" : ": ", failure.message);
+    say_text(failure_text(failure.scope, failure.node, failure.message));
   }
 
  private:

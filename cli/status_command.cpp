@@ -43,45 +43,6 @@ struct Told {
   }
 };
 
-/// By room, the run of all first. Throws Error.
-std::map<std::string, Told> read_all(const fs::path& output_folder) {
-  std::map<std::string, Told> all;
-  const fs::path reports = output_folder / ".flowrun";
-  std::vector<fs::path> rooms{""};
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(reports / "parts", none))
-    rooms.push_back(fs::path("parts") / entry.path().filename());
-  for (const fs::path& room : rooms) {
-    const fs::path file = reports / room / "status.json";
-    const auto text = read_text(file);
-    if (!text) continue;
-    try {
-      Told told{json::parse(*text)};
-      told.dead = told.runs() && told.lives() == false;
-      all.emplace(room.string(), std::move(told));
-    } catch (const json::exception& problem) {
-      throw Error(fmt::format("{}: it is not as a run writes it: {}", file.string(), problem.what()));
-    }
-  }
-  if (all.empty())
-    throw Error(fmt::format("{}: no run told its status there: give the output folder of a run",
-                            output_folder.string()));
-  return all;
-}
-
-/// The same once it is known of the runs of other machines whether they still tell something.
-std::map<std::string, Told> read_surely(const fs::path& output_folder) {
-  const auto before = read_all(output_folder);
-  const auto is_elsewhere = [](const auto& of) { return of.second.runs() && !of.second.lives(); };
-  if (std::none_of(before.begin(), before.end(), is_elsewhere)) return before;
-  std::this_thread::sleep_for(patience);
-  auto now = read_all(output_folder);
-  for (auto& [room, told] : now)
-    if (const auto old = before.find(room); is_elsewhere(std::pair(room, told)) && old != before.end())
-      told.dead = told.beats() == old->second.beats();
-  return now;
-}
-
 RunStatus status_of(const json& told) {
   RunStatus status;
   status.seconds = told.at("seconds");
@@ -112,21 +73,59 @@ std::string text_of(const Told& told, bool drawn) {
                   told.dead ? "it is gone without a word; the same command goes on with what is not done"
                             : status.at("state").get<std::string>(),
                   progress_text(status_of(status), drawn));
-  const auto in_work = status.at("scopes_in_work").get<std::vector<std::string>>();
-  if (told.runs() && !in_work.empty())
-    out += fmt::format(
-        "  in work: {}{}\n",
-        fmt::join(in_work.begin(),
-                  in_work.begin() + static_cast<std::ptrdiff_t>(std::min(in_work.size(), most_shown)), ", "),
-        in_work.size() > most_shown ? fmt::format(" and {} more", in_work.size() - most_shown) : "");
+  auto in_work = status.at("scopes_in_work").get<std::vector<std::string>>();
+  if (told.runs() && !in_work.empty()) {
+    in_work.resize(std::min(in_work.size(), most_shown));
+    const std::size_t more = status.at("scopes_in_work_count").get<std::size_t>() - in_work.size();
+    out += fmt::format("  in work: {}{}\n", fmt::join(in_work, ", "),
+                       more > 0 ? fmt::format(" and {} more", more) : "");
+  }
   const json& failures = status.at("failures");
   const std::uint64_t count = status.at("failure_count");
   for (std::size_t i = failures.size() - std::min(failures.size(), most_shown); i < failures.size(); ++i)
-    out +=
-        fmt::format("  error: {}: {}: {}\n", failures[i].at("scope").get<std::string>(),
-                    failures[i].at("node").get<std::string>(), failures[i].at("message").get<std::string>());
+    out += "  " + failure_text(failures[i].at("scope"), failures[i].at("node"), failures[i].at("message"));
   if (count > most_shown) out += fmt::format("  {} failures in all\n", count);
   return out;
+}
+
+/// By room, the run of all first. Throws Error.
+std::map<std::string, Told> read_all(const fs::path& output_folder) {
+  std::map<std::string, Told> all;
+  const fs::path reports = output_folder / ".flowrun";
+  std::vector<fs::path> rooms{""};
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(reports / "parts", none))
+    rooms.push_back(fs::path("parts") / entry.path().filename());
+  for (const fs::path& room : rooms) {
+    const fs::path file = reports / room / "status.json";
+    const auto text = read_text(file);
+    if (!text) continue;
+    try {
+      Told told{json::parse(*text)};
+      told.dead = told.runs() && told.lives() == false;
+      all.emplace(room.string(), std::move(told));
+      text_of(all.at(room.string()), false);  // asks for all of it
+    } catch (const json::exception& problem) {
+      throw Error(fmt::format("{}: it is not as a run writes it: {}", file.string(), problem.what()));
+    }
+  }
+  if (all.empty())
+    throw Error(fmt::format("{}: no run told its status there: give the output folder of a run",
+                            output_folder.string()));
+  return all;
+}
+
+/// The same once it is known of the runs of other machines whether they still tell something.
+std::map<std::string, Told> read_surely(const fs::path& output_folder) {
+  const auto before = read_all(output_folder);
+  const auto is_elsewhere = [](const auto& of) { return of.second.runs() && !of.second.lives(); };
+  if (std::none_of(before.begin(), before.end(), is_elsewhere)) return before;
+  std::this_thread::sleep_for(patience);
+  auto now = read_all(output_folder);
+  for (auto& [room, told] : now)
+    if (const auto old = before.find(room); is_elsewhere(std::pair(room, told)) && old != before.end())
+      told.dead = told.beats() == old->second.beats();
+  return now;
 }
 
 std::string text_of(const std::map<std::string, Told>& all, bool drawn) {
@@ -188,6 +187,7 @@ int follow_status(const fs::path& output_folder) {
     while (true) {
       for (auto& [room, told] : all) {
         auto& [beats, times] = stands[room];
+        if (told.dead) times = patient;  // as it was found at first
         times = std::exchange(beats, told.beats()) == told.beats() ? times + 1 : 0;
         if (told.runs() && !told.lives()) told.dead = times > patient;
       }

@@ -255,7 +255,7 @@ std::vector<ScopePtr> ScopeKeeper::open_scopes() {
   return {open_.begin(), open_.end()};
 }
 
-std::vector<std::string> ScopeKeeper::names_of_open(std::size_t most) const {
+std::vector<std::string> ScopeKeeper::names_of_open() const {
   std::vector<std::pair<std::uint64_t, std::string>> by_age;
   {
     std::scoped_lock lock(mutex_);
@@ -264,8 +264,7 @@ std::vector<std::string> ScopeKeeper::names_of_open(std::size_t most) const {
   }
   std::sort(by_age.begin(), by_age.end());
   std::vector<std::string> names;
-  for (auto& [age, name] : by_age)
-    if (names.size() < most) names.push_back(std::move(name));
+  for (auto& [age, name] : by_age) names.push_back(std::move(name));
   return names;
 }
 

@@ -35,8 +35,8 @@ class ScopeKeeper {
   /// Names of the scopes of an opener that are done.
   std::vector<std::string> done(int opener);
   std::vector<ScopePtr> open_scopes();
-  /// Names of those that are open, but for the run itself; the oldest, at most so many.
-  std::vector<std::string> names_of_open(std::size_t most) const;
+  /// Names of those that are open, but for the run itself, the oldest first.
+  std::vector<std::string> names_of_open() const;
   bool run_ended() const { return run_ended_; }
 
  private:

@@ -87,20 +87,22 @@ void StatusFile::end(const RunResult& result) {
 }
 
 void StatusFile::write(const std::string& state) {
-  try {
-    const std::string text = json(state).dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-    for (const OutputFolder& folder : folders_) replace(folder.reports() / "status.json", text);
-  } catch (const std::exception& problem) {
-    if (!told_ && options_.on_report)
-      options_.on_report(fmt::format("warning: what the run is doing is not told: {}\n", problem.what()));
-    told_ = true;
-  }
+  const std::string text = json(state).dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  for (const OutputFolder& folder : folders_) try {
+      replace(folder.reports() / "status.json", text);
+    } catch (const Error& problem) {
+      if (!told_ && options_.on_report)
+        options_.on_report(fmt::format("warning: what the run is doing is not told: {}\n", problem.what()));
+      told_ = true;
+    }
 }
 
 nlohmann::json StatusFile::json(const std::string& state) {
   const RunStatus status = engine_.status();
   const Outcomes outcomes = engine_.outcomes();
-  const std::vector<std::string> in_work = engine_.scopes_in_work(most_in_work);
+  std::vector<std::string> in_work = engine_.scopes_in_work();
+  const std::size_t in_work_count = in_work.size();
+  in_work.resize(std::min(in_work_count, most_in_work));
   const LockOwner owner = LockOwner::this_process();
   const double seconds = status.seconds - seconds_before_;
   const auto packets = static_cast<double>(status.packets - std::min(status.packets, packets_before_));
@@ -121,6 +123,7 @@ nlohmann::json StatusFile::json(const std::string& state) {
       {"scopes_ended", status.scopes_ended},
       {"scopes_done_before", status.scopes_passed_over},
       {"scopes_in_work", in_work},
+      {"scopes_in_work_count", in_work_count},
       {"packet_name", status.packet_name},
       {"packets", status.packets},
       {"packets_per_second", seconds > 0 ? packets / seconds : 0},
