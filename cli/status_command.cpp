@@ -14,6 +14,7 @@
 #include "output/part.h"
 #include "progress.h"
 #include "report/html.h"
+#include "report/run_record.h"
 #include "say.h"
 
 namespace flowrun::cli {
@@ -106,7 +107,7 @@ std::map<std::string, Told> read_all(const fs::path& output_folder) {
       all.emplace(room.string(), std::move(told));
       text_of(all.at(room.string()), false);  // asks for all of it
     } catch (const json::exception& problem) {
-      throw Error(fmt::format("{}: it is not as a run writes it: {}", file.string(), problem.what()));
+      throw Error(fmt::format("{}: it is not as a run writes it: {}", file.string(), in_words(problem)));
     }
   }
   if (all.empty())
