@@ -13,8 +13,8 @@
 namespace flowrun::cli {
 namespace {
 
-const std::vector<std::string> own_commands{"run",   "check",   "doctor", "draw",   "man",   "new",
-                                            "nodes", "plugins", "report", "schema", "status", "submit", "top"};
+const std::vector<std::string> own_commands{"run",     "check",  "doctor", "draw",   "man",    "new", "nodes",
+                                            "plugins", "report", "schema", "status", "submit", "top"};
 
 /// CLI11 takes arguments in reverse.
 std::vector<std::string> reversed(std::vector<std::string> arguments) {

@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <flowrun/bytes.h>
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 #include "commands.h"
+#include "other_program.h"
 #include "report/html.h"
 #include "say.h"
 
@@ -66,56 +59,17 @@ std::string in_dot(const Plan& plan) {
   return out + "}\n";
 }
 
-/// A file that is closed with its owner.
-class File {
- public:
-  explicit File(int descriptor) : descriptor_(descriptor) {
-    if (descriptor < 0) throw Error(fmt::format("no temporary file can be made: {}", std::strerror(errno)));
-  }
-  ~File() { ::close(descriptor_); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int descriptor() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
-
-/// Lays a graph out by Graphviz's program: what its library would bring is needed by nothing else. Both ends
-/// are files in memory, so that neither side waits for the other. Throws Error.
+/// Lays a graph out by Graphviz's program: what its library would bring is needed by nothing else. Throws
+/// Error.
 std::string svg_of(const std::string& dot) {
-  const File in(::memfd_create("dot", MFD_CLOEXEC)), out(::memfd_create("svg", MFD_CLOEXEC));
-  for (std::size_t done = 0; done < dot.size();) {
-    const ::ssize_t written =
-        ::pwrite(in.descriptor(), dot.data() + done, dot.size() - done, static_cast<::off_t>(done));
-    if (written < 0) throw Error(fmt::format("the graph cannot be given to dot: {}", std::strerror(errno)));
-    done += static_cast<std::size_t>(written);
-  }
-  ::posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, in.descriptor(), STDIN_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions, out.descriptor(), STDOUT_FILENO);
-  std::string name = "dot", as = "-Tsvg";
-  char* const arguments[] = {name.data(), as.data(), nullptr};
-  ::pid_t child = 0;
-  const int problem = ::posix_spawnp(&child, "dot", &actions, nullptr, arguments, environ);
-  ::posix_spawn_file_actions_destroy(&actions);
-  if (problem == ENOENT)
+  const auto drawn = run_other({"dot", "-Tsvg"}, dot);
+  if (!drawn)
     throw Error(
         "drawing needs Graphviz's program dot, which is not in PATH; install it (Debian: graphviz), or say "
         "--dot and lay the text out elsewhere");
-  if (problem != 0)
-    throw Error(fmt::format("Graphviz's program dot cannot be run: {}", std::strerror(problem)));
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+  if (!drawn->succeeded)
     throw Error("Graphviz's program dot did not lay the graph out; say --dot to see what it was given");
-  std::string svg(static_cast<std::size_t>(std::max<::off_t>(0, ::lseek(out.descriptor(), 0, SEEK_END))),
-                  '\0');
-  if (::pread(out.descriptor(), svg.data(), svg.size(), 0) != static_cast<::ssize_t>(svg.size()))
-    throw Error("what Graphviz's program dot drew cannot be read");
-  return svg;
+  return drawn->printed;
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ using nlohmann::json;
 constexpr std::size_t most_shown = 5;  // slides in work, failures
 /// A run tells its status every two seconds; of another machine's process nothing else can be seen.
 constexpr std::chrono::seconds patience{6};
+using Clock = std::chrono::steady_clock;
 
 /// What one run told last.
 struct Told {
@@ -89,23 +90,27 @@ std::string text_of(const Told& told, bool drawn) {
   return out;
 }
 
-/// By room, the run of all first. Throws Error.
-std::map<std::string, Told> read_all(const fs::path& output_folder) {
-  std::map<std::string, Told> all;
+/// By the count of parts and the part's number, the run of all (0, 0) first.
+using Runs = std::map<std::pair<int, int>, Told>;
+
+/// Throws Error.
+Runs read_all(const fs::path& output_folder) {
+  Runs all;
   const fs::path reports = output_folder / ".flowrun";
-  std::vector<fs::path> rooms{""};
+  std::vector<Room> rooms{""};
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(reports / "parts", none))
-    rooms.push_back(fs::path("parts") / entry.path().filename());
-  for (const fs::path& room : rooms) {
+    rooms.push_back(Room("parts") / entry.path().filename());
+  for (const Room& room : rooms) {
     const fs::path file = reports / room / "status.json";
+    const auto part = part_in(room);
     const auto text = read_text(file);
-    if (!text) continue;
+    if (!text || part.has_value() == room.empty()) continue;
     try {
       Told told{json::parse(*text)};
       told.dead = told.runs() && told.lives() == false;
-      all.emplace(room.string(), std::move(told));
-      text_of(all.at(room.string()), false);  // asks for all of it
+      (void)text_of(told, false);  // which asks for all of it
+      all.emplace(part ? std::pair(part->count, part->number) : std::pair(0, 0), std::move(told));
     } catch (const json::exception& problem) {
       throw Error(fmt::format("{}: it is not as a run writes it: {}", file.string(), in_words(problem)));
     }
@@ -116,27 +121,46 @@ std::map<std::string, Told> read_all(const fs::path& output_folder) {
   return all;
 }
 
-/// The same once it is known of the runs of other machines whether they still tell something.
-std::map<std::string, Told> read_surely(const fs::path& output_folder) {
-  const auto before = read_all(output_folder);
-  const auto is_elsewhere = [](const auto& of) { return of.second.runs() && !of.second.lives(); };
-  if (std::none_of(before.begin(), before.end(), is_elsewhere)) return before;
-  std::this_thread::sleep_for(patience);
-  auto now = read_all(output_folder);
-  for (auto& [room, told] : now)
-    if (const auto old = before.find(room); is_elsewhere(std::pair(room, told)) && old != before.end())
-      told.dead = told.beats() == old->second.beats();
-  return now;
-}
+/// Reads runs again and again, and so knows of those of other machines which are dead.
+class Reader {
+ public:
+  explicit Reader(fs::path output_folder) : folder_(std::move(output_folder)) {}
 
-std::string text_of(const std::map<std::string, Told>& all, bool drawn) {
-  std::string out;
-  std::uint64_t running = 0, gone = 0, ended = 0, failures = 0;
+  /// Throws Error.
+  Runs read() {
+    Runs all = read_all(folder_);
+    unsure_ = false;
+    for (auto& [which, told] : all) {
+      if (!told.runs() || told.lives()) continue;
+      const auto now = Clock::now();
+      Seen& seen = seen_.try_emplace(which, Seen{told.beats(), now}).first->second;
+      if (seen.beats != told.beats()) seen = {told.beats(), now};
+      told.dead = now - seen.changed >= patience;
+      unsure_ |= now == seen.changed;
+    }
+    return all;
+  }
+  /// Of some it is not known yet, having read them once.
+  bool is_unsure() const { return unsure_; }
+
+ private:
+  struct Seen {
+    std::uint64_t beats;
+    Clock::time_point changed;
+  };
+  const fs::path folder_;
+  std::map<std::pair<int, int>, Seen> seen_;
+  bool unsure_ = false;
+};
+
+/// What the parts of one count come to together.
+std::string total_of(const Runs& all, int count) {
+  std::uint64_t parts = 0, running = 0, gone = 0, ended = 0, failures = 0;
   double speed = 0;
   std::string kind;
-  for (const auto& [room, told] : all) {
-    out += text_of(told, drawn);
-    if (room.empty()) continue;
+  for (const auto& [which, told] : all) {
+    if (which.first != count) continue;
+    ++parts;
     running += told.runs();
     gone += told.dead;
     ended += told.status.at("scopes_ended").get<std::uint64_t>();
@@ -144,11 +168,18 @@ std::string text_of(const std::map<std::string, Told>& all, bool drawn) {
     if (told.runs()) speed += told.status.at("packets_per_second").get<double>();
     kind = told.status.at("scope_kind");
   }
-  const std::uint64_t parts = all.size() - all.count("");
-  if (parts > 1)
-    out +=
-        fmt::format("{} parts: {} running, {} gone, {} ended; {} {} ended, {} failures, {:.1f} packets/s\n",
-                    parts, running, gone, parts - running - gone, ended, plural(kind), failures, speed);
+  return fmt::format(
+      "{} of {} parts: {} running, {} gone, {} ended; {} {} ended, {} failures, {:.1f} packets/s\n", parts,
+      count, running, gone, parts - running - gone, ended, plural(kind), failures, speed);
+}
+
+std::string text_of(const Runs& all, bool drawn) {
+  std::string out;
+  for (auto run = all.begin(); run != all.end();) {
+    const int count = run->first.first;
+    for (; run != all.end() && run->first.first == count; ++run) out += text_of(run->second, drawn);
+    if (count > 0) out += total_of(all, count);
+  }
   return out;
 }
 
@@ -161,10 +192,15 @@ int failed(const std::exception& problem) {
 
 int show_status(const fs::path& output_folder, bool as_json) {
   try {
-    const auto all = read_surely(output_folder);
+    Reader reader(output_folder);
+    Runs all = reader.read();
+    if (reader.is_unsure()) {
+      std::this_thread::sleep_for(patience);
+      all = reader.read();
+    }
     if (as_json) {
       json out = json::array();
-      for (const auto& [room, told] : all) {
+      for (const auto& [which, told] : all) {
         out.push_back(told.status);
         if (told.dead) out.back()["state"] = "gone";
       }
@@ -180,23 +216,14 @@ int show_status(const fs::path& output_folder, bool as_json) {
 
 int follow_status(const fs::path& output_folder) {
   const bool drawn = ::isatty(STDOUT_FILENO) == 1;
-  const std::chrono::seconds pause(drawn ? 1 : 10);
   try {
-    auto all = read_surely(output_folder);
-    std::map<std::string, std::pair<std::uint64_t, int>> stands;  // beats, and how often they were the same
-    const int patient = static_cast<int>(patience / pause) + 1;
+    Reader reader(output_folder);
     while (true) {
-      for (auto& [room, told] : all) {
-        auto& [beats, times] = stands[room];
-        if (told.dead) times = patient;  // as it was found at first
-        times = std::exchange(beats, told.beats()) == told.beats() ? times + 1 : 0;
-        if (told.runs() && !told.lives()) told.dead = times > patient;
-      }
+      const Runs all = reader.read();
       print("{}{}", drawn ? "\x1b[H\x1b[J" : "", text_of(all, drawn));
       if (!all_printed()) return 1;
-      if (std::none_of(all.begin(), all.end(), [](const auto& of) { return of.second.runs(); })) return 0;
-      std::this_thread::sleep_for(pause);
-      all = read_all(output_folder);
+      if (std::none_of(all.begin(), all.end(), [](const auto& run) { return run.second.runs(); })) return 0;
+      std::this_thread::sleep_for(std::chrono::seconds(drawn ? 1 : 10));
     }
   } catch (const std::exception& problem) {
     return failed(problem);

@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "submit_command.h"
 
-#include <fcntl.h>
 #include <flowrun/bytes.h>
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cctype>
-#include <cerrno>
-#include <cstring>
 
+#include "other_program.h"
 #include "output/files.h"
 #include "run/run.h"
 #include "say.h"
@@ -25,40 +20,15 @@ namespace fs = std::filesystem;
 /// Submits a script; returns the job's number. What sbatch has to say it says on standard error. Throws
 /// Error.
 std::string sbatch(std::vector<std::string> words) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    throw Error(fmt::format("no pipe to sbatch can be made: {}", std::strerror(errno)));
   words.insert(words.begin(), {"sbatch", "--parsable"});
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  ::posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  ::pid_t child = 0;
-  const int problem = ::posix_spawnp(&child, "sbatch", &actions, nullptr, arguments.data(), environ);
-  ::posix_spawn_file_actions_destroy(&actions);
-  ::close(ends[1]);
-  std::string printed;
-  char buffer[256];
-  for (::ssize_t read = 1; problem == 0 && read != 0;) {
-    read = ::read(ends[0], buffer, sizeof buffer);
-    if (read > 0) printed.append(buffer, static_cast<std::size_t>(read));
-    if (read < 0 && errno != EINTR) break;
-  }
-  ::close(ends[0]);
-  if (problem == ENOENT)
+  const auto ended = run_other(words);
+  if (!ended)
     throw Error(
         "Slurm's program sbatch is not in PATH: submit on a machine of the cluster, or say --dry-run to see "
         "the scripts");
-  if (problem != 0) throw Error(fmt::format("sbatch cannot be run: {}", std::strerror(problem)));
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
   // "NUMBER" or "NUMBER;CLUSTER"
-  const std::string number = printed.substr(0, printed.find_first_not_of("0123456789"));
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || number.empty())
-    throw Error(fmt::format("sbatch did not take {}", words.back()));
+  const std::string number = ended->printed.substr(0, ended->printed.find_first_not_of("0123456789"));
+  if (!ended->succeeded || number.empty()) throw Error(fmt::format("sbatch did not take {}", words.back()));
   return number;
 }
 

@@ -7,13 +7,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <boost/container_hash/hash.hpp>
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <type_traits>
-#include <unordered_set>
 
 #include "h5_file.h"
 
@@ -103,28 +102,26 @@ std::string receive_from(Isolated& process, const std::filesystem::path& path) {
   return *std::move(message);
 }
 
-/// Which file it is and when it was changed last; 0 when that cannot be told.
-std::uint64_t state_of(const std::filesystem::path& path) {
+/// Which file it is and when it was changed last; nothing when that cannot be told.
+std::optional<H5Features::FileState> state_of(const std::filesystem::path& path) {
   struct ::stat now {};
-  if (::stat(path.c_str(), &now) != 0) return 0;
-  std::size_t state = 0;
-  for (const auto part :
-       {static_cast<std::uint64_t>(now.st_dev), static_cast<std::uint64_t>(now.st_ino),
-        static_cast<std::uint64_t>(now.st_size), static_cast<std::uint64_t>(now.st_mtim.tv_sec),
-        static_cast<std::uint64_t>(now.st_mtim.tv_nsec), static_cast<std::uint64_t>(now.st_ctim.tv_sec),
-        static_cast<std::uint64_t>(now.st_ctim.tv_nsec)})
-    boost::hash_combine(state, part);
-  return state;
+  if (::stat(path.c_str(), &now) != 0) return {};
+  const auto number = [](auto value) { return static_cast<std::uint64_t>(value); };
+  return H5Features::FileState{number(now.st_dev),          number(now.st_ino),
+                               number(now.st_size),         number(now.st_mtim.tv_sec),
+                               number(now.st_mtim.tv_nsec), number(now.st_ctim.tv_sec),
+                               number(now.st_ctim.tv_nsec)};
 }
 
-/// States of files that libhdf5 has read from first to last without a crash; a few MiB at most.
+/// Files that libhdf5 has read from first to last without a crash, in the state that they had; 10 MiB at
+/// most.
 class Sound {
  public:
-  bool has(std::uint64_t state) {
+  bool has(const H5Features::FileState& state) {
     const std::scoped_lock lock(mutex_);
     return states_.contains(state);
   }
-  void add(std::uint64_t state) {
+  void add(const H5Features::FileState& state) {
     const std::scoped_lock lock(mutex_);
     if (states_.size() >= most) states_.clear();
     states_.insert(state);
@@ -133,7 +130,7 @@ class Sound {
  private:
   static constexpr std::size_t most = 100'000;
   std::mutex mutex_;
-  std::unordered_set<std::uint64_t> states_;
+  std::set<H5Features::FileState> states_;
 };
 
 Sound& sound_files() {
@@ -145,7 +142,7 @@ Sound& sound_files() {
 
 H5Features::H5Features(const std::filesystem::path& file, const std::vector<std::uint64_t>* selected)
     : path_(file), whole_(selected == nullptr), state_of_file_(state_of(file)) {
-  if (whole_ && state_of_file_ != 0 && sound_files().has(state_of_file_)) {
+  if (whole_ && state_of_file_ && sound_files().has(*state_of_file_)) {
     file_.emplace(path_);
     name_ = name_in(path_, *file_);
     facts_ = facts_of(path_, *file_, name_);
@@ -160,8 +157,8 @@ H5Features::H5Features(const std::filesystem::path& file, const std::vector<std:
 void H5Features::read(float* to, std::uint64_t rows) {
   file_ ? read_here(to, rows) : read_by_process(to, rows);
   done_ += rows;
-  if (process_ && whole_ && done_ == facts_.rows && state_of(path_) == state_of_file_)
-    sound_files().add(state_of_file_);
+  if (process_ && whole_ && done_ == facts_.rows && state_of_file_ && state_of(path_) == state_of_file_)
+    sound_files().add(*state_of_file_);
 }
 
 void H5Features::read_here(float* to, std::uint64_t rows) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -29,6 +30,9 @@ class H5Features {
   static constexpr std::uint64_t most_dimensions = 65536;
   static constexpr std::uint64_t most_rows = 100'000'000;  ///< no slide has more tiles
 
+  /// Device, inode, size and times of a file.
+  using FileState = std::array<std::uint64_t, 7>;
+
   /// `selected`: rows to read, sorted; those that the file does not have are refused. Null: all of them.
   explicit H5Features(const std::filesystem::path& file,
                       const std::vector<std::uint64_t>* selected = nullptr);
@@ -43,7 +47,7 @@ class H5Features {
 
   std::filesystem::path path_;
   bool whole_;
-  std::uint64_t state_of_file_;
+  std::optional<FileState> state_of_file_;
   FeatureFacts facts_;
   std::uint64_t done_ = 0;  // rows
   std::string message_;     // rows received

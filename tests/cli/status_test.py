@@ -153,7 +153,7 @@ class Status(support.ProgramTest):
         for number in (1, 2):
             self.assertIn(f"part {number}/2 of slowly", text)
             self.assertEqual(told(out, f"parts/{number}-of-2")["state"], "done")
-        self.assertIn("2 parts: 0 running, 0 gone, 2 ended; 3 slides ended, 0 failures", text)
+        self.assertIn("2 of 2 parts: 0 running, 0 gone, 2 ended; 3 slides ended, 0 failures", text)
 
     def test_there_is_none(self):
         out = self.fresh()

@@ -123,5 +123,9 @@ std::string summary_text(const RunResult& result);
 nlohmann::json summary_json(const RunResult& result);
 nlohmann::json to_json(const ScopeCounts& counts);
 nlohmann::json to_json(const ScopeResult& scope);
+nlohmann::json to_json(const NodeResult& node);
+nlohmann::json to_json(const RunFailure& failure);
+/// "2026-01-31T23:59:59Z".
+std::string in_utc(std::chrono::system_clock::time_point time);
 
 }  // namespace flowrun

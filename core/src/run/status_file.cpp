@@ -2,7 +2,6 @@
 #include "run/status_file.h"
 
 #include <flowrun/error.h>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,10 +15,6 @@
 namespace flowrun {
 namespace {
 
-std::string in_utc(std::chrono::system_clock::time_point time) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
-}
-
 /// Not synced: after a crash of the machine there is nobody whose status it would be.
 void replace(const std::filesystem::path& file, const std::string& text) {
   std::filesystem::path next = file;
@@ -32,25 +27,6 @@ void replace(const std::filesystem::path& file, const std::string& text) {
     std::filesystem::remove(next, none);
     throw;
   }
-}
-
-nlohmann::json nodes_json(const std::vector<NodeResult>& nodes) {
-  nlohmann::json out = nlohmann::json::array();
-  for (const NodeResult& node : nodes)
-    out.push_back({{"name", node.name},
-                   {"in", node.in},
-                   {"working_seconds", node.working},
-                   {"waiting_for_memory_seconds", node.waiting_for_memory},
-                   {"waiting_for_order_seconds", node.waiting_for_order},
-                   {"share", node.share}});
-  return out;
-}
-
-nlohmann::json failures_json(const std::vector<RunFailure>& failures) {
-  nlohmann::json out = nlohmann::json::array();
-  for (const RunFailure& failure : failures)
-    out.push_back({{"scope", failure.scope}, {"node", failure.node}, {"message", failure.message}});
-  return out;
 }
 
 std::string state_of(const RunResult& result) {
@@ -130,10 +106,15 @@ nlohmann::json StatusFile::json(const std::string& state) {
       {"memory_bytes", status.memory},
       {"leased_bytes", status.leased},
       {"rss_bytes", resident_bytes()},
-      {"nodes", nodes_json(engine_.nodes())},
+      {"nodes", nlohmann::json::array()},
       {"failure_count", outcomes.failures},
-      {"failures", failures_json(outcomes.latest)},
+      {"failures", nlohmann::json::array()},
   };
+  for (const NodeResult& node : engine_.nodes()) {
+    out["nodes"].push_back(to_json(node));
+    out["nodes"].back()["share"] = node.share;
+  }
+  for (const RunFailure& failure : outcomes.latest) out["failures"].push_back(to_json(failure));
   if (options_.part) out["part"] = to_string(*options_.part);
   if (status.scopes_expected) out["scopes_expected"] = *status.scopes_expected;
   seconds_before_ = status.seconds;

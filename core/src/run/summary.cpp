@@ -141,12 +141,35 @@ nlohmann::json to_json(const ScopeResult& scope) {
           {"counts", by_node(scope.counts)}};
 }
 
+nlohmann::json to_json(const NodeResult& node) {
+  return {{"name", node.name},
+          {"type", node.type},
+          {"in", node.in},
+          {"out", node.out},
+          {"dropped", node.dropped},
+          {"failed", node.failed},
+          {"reasons", node.reasons},
+          {"working_seconds", node.working},
+          {"waiting_for_memory_seconds", node.waiting_for_memory},
+          {"waiting_for_order_seconds", node.waiting_for_order}};
+}
+
+nlohmann::json to_json(const RunFailure& failure) {
+  return {{"scope", failure.scope},
+          {"node", failure.node},
+          {"message", failure.message},
+          {"effect", policy_effect(failure.policy)}};
+}
+
+std::string in_utc(std::chrono::system_clock::time_point time) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+}
+
 nlohmann::json summary_json(const RunResult& result) {
   nlohmann::json out{{"name", result.name},
                      {"exit", static_cast<int>(result.exit)},
                      {"seconds", result.seconds},
-                     {"ended", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                                           fmt::gmtime(std::chrono::system_clock::to_time_t(result.ended)))},
+                     {"ended", in_utc(result.ended)},
                      {"threads", result.threads},
                      {"memory_bytes", result.memory},
                      {"peak_leased_bytes", result.peak_leased},
@@ -161,19 +184,7 @@ nlohmann::json summary_json(const RunResult& result) {
                      {"failures", nlohmann::json::array()},
                      {"output_folders", nlohmann::json::array()}};
   if (result.part) out.update({{"part", to_string(*result.part)}, {"left", result.left}});
-  for (const NodeResult& n : result.nodes) {
-    nlohmann::json node{{"name", n.name},
-                        {"type", n.type},
-                        {"in", n.in},
-                        {"out", n.out},
-                        {"dropped", n.dropped},
-                        {"failed", n.failed},
-                        {"reasons", n.reasons},
-                        {"working_seconds", n.working},
-                        {"waiting_for_memory_seconds", n.waiting_for_memory},
-                        {"waiting_for_order_seconds", n.waiting_for_order}};
-    out["nodes"].push_back(std::move(node));
-  }
+  for (const NodeResult& node : result.nodes) out["nodes"].push_back(to_json(node));
   for (const EdgeResult& e : result.edges)
     out["edges"].push_back({{"from", e.from},
                             {"output", e.output},
@@ -184,9 +195,7 @@ nlohmann::json summary_json(const RunResult& result) {
                             {"bytes", e.bytes}});
   for (const auto& [status, count] : result.scope_counts) out["scope_counts"][to_string(status)] = count;
   for (const ScopeResult& scope : result.scopes) out["scopes"].push_back(to_json(scope));
-  for (const RunFailure& f : result.failures)
-    out["failures"].push_back(
-        {{"scope", f.scope}, {"node", f.node}, {"message", f.message}, {"effect", policy_effect(f.policy)}});
+  for (const RunFailure& failure : result.failures) out["failures"].push_back(to_json(failure));
   for (const auto& folder : result.output_folders) out["output_folders"].push_back(folder.string());
   return out;
 }
