@@ -36,7 +36,7 @@ std::string progress_text(const RunStatus& status, bool drawn) {
   const std::uint64_t made = status.scopes_ended - std::min(status.scopes_ended, status.scopes_passed_over);
   if (status.scopes_expected && made > 0 && status.scopes_ended < *status.scopes_expected) {
     const auto left = static_cast<double>(*status.scopes_expected - status.scopes_ended);
-    out += fmt::format(", {} left", in_time(status.seconds / static_cast<double>(made) * left));
+    out += fmt::format(", {:.0f} s left", status.seconds / static_cast<double>(made) * left);
   }
   return out;
 }
