@@ -8,10 +8,11 @@ set_target_properties(flowrun_torch PROPERTIES EXPORT_NAME torch ${flowrun_sonam
 target_include_directories(
   flowrun_torch PUBLIC $<BUILD_INTERFACE:${tree}/nodes/torch/include> $<INSTALL_INTERFACE:include>
                        $<BUILD_INTERFACE:${tree}>)
+# torch comes last: beside the headers of PyTorch's wheels lie those of another fmt.
 target_link_libraries(
   flowrun_torch
-  PUBLIC flowrun::wsi torch
-  PRIVATE warnings fmt::fmt nlohmann_json::nlohmann_json gomp)
+  PRIVATE warnings fmt::fmt nlohmann_json::nlohmann_json gomp
+  PUBLIC flowrun::wsi torch)
 # Whether libtorch has CUDA is what its own CMake package says: headers of CUDA may lie beside one without.
 if(TARGET torch_cuda)
   target_compile_definitions(flowrun_torch PRIVATE FLOWRUN_TORCH_CUDA)
@@ -29,8 +30,8 @@ add_library(torch_nodes STATIC ${torch_stage_sources})
 target_include_directories(torch_nodes PUBLIC ${tree})
 target_link_libraries(
   torch_nodes
-  PUBLIC flowrun_torch
-  PRIVATE warnings fmt::fmt nlohmann_json::nlohmann_json)
+  PRIVATE warnings fmt::fmt nlohmann_json::nlohmann_json
+  PUBLIC flowrun_torch)
 # Pictures of a training are drawn where there is PLplot.
 if(NOT PLPLOT_FOUND)
   foreach(source picture curves judged_pictures)

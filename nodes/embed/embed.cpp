@@ -155,7 +155,8 @@ void Embed::plan(Costs& costs) {
   costs.keeps_for_run = weight_bytes;
   if (costs.on_device) {
     costs.on_device->fixed = weight_bytes;
-    costs.on_device->per_sample = activations + image_copies(static_cast<std::size_t>(side * side));
+    costs.on_device->per_sample =
+        with_gaps(activations) + image_copies(static_cast<std::size_t>(side * side));
     costs.on_device->batch = images;
   } else {
     loaded_ = std::move(on_host);
@@ -204,7 +205,7 @@ void Embed::process(Inputs& in, Outputs& out) {
     if (auto features = features_of(std::exchange(gathered.tiles, {}), in.scope()))
       out.emit("features", *std::move(features));
   } catch (const std::exception& problem) {
-    gathered.problem = problem.what();
+    gathered.problem = first_line(problem);
     throw;
   }
 }

@@ -91,7 +91,7 @@ void Predict::plan(Costs& costs) {
     if (on_cpu) predictor_ = std::move(on_host);
   }
   if (costs.on_device) {
-    costs.on_device->per_sample = activations / of_thread + image_copies(pixels);
+    costs.on_device->per_sample = with_gaps(activations / of_thread) + image_copies(pixels);
     costs.on_device->batch = images;
   }
   const std::size_t wanted = std::min(costs.threads, (images + of_thread - 1) / of_thread);
@@ -171,7 +171,7 @@ void Predict::predict(const Predictor& with, Gathered& gathered, const Scope& sc
       row += all.size(1);
     }
   } catch (const std::exception& problem) {
-    gathered.problem = problem.what();
+    gathered.problem = first_line(problem);
     throw;
   }
 }

@@ -95,7 +95,8 @@ void Segment::plan(Costs& costs) {
       const auto pixels = static_cast<std::size_t>(input_size * input_size);
       const std::size_t maps = pixels * static_cast<std::size_t>(segmenter.classes) * sizeof(float);
       costs.on_device->fixed = segmenter.inference.weight_bytes;
-      costs.on_device->per_sample = with_surroundings(segmenter.bytes_an_image + maps) + image_copies(pixels);
+      costs.on_device->per_sample =
+          with_gaps(with_surroundings(segmenter.bytes_an_image + maps)) + image_copies(pixels);
       costs.on_device->batch = static_cast<std::size_t>(batch);
       queue->run([&] { segmenter = read_segmenter(model, output, input_size, with.device, with.half); });
     }

@@ -2,6 +2,7 @@
 #include "device.h"
 
 #include <ATen/Context.h>
+#include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
 #include <flowrun/error.h>
@@ -62,6 +63,8 @@ Computing measuring(Computing computing) {
 std::optional<DeviceMemory> device_memory(c10::Device device) {
   if (!device.is_cuda()) return {};
   const c10::DeviceGuard on(device);
+  // libtorch's allocator knows a device from its first tensor on.
+  at::empty({0}, at::TensorOptions().device(device));
   DeviceMemory memory;
   C10_CUDA_CHECK(cudaMemGetInfo(&memory.free, &memory.all));
   const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(device.index());
@@ -105,9 +108,13 @@ bool is_of_device(const std::exception& problem) {
       [&](auto words) { return what.find(words) != std::string_view::npos; });
 }
 
+std::string first_line(const std::exception& problem) {
+  const std::string what = problem.what();
+  return what.substr(0, what.find('\n'));
+}
+
 void throw_of_device(const std::string& device, const std::exception& problem) {
-  const std::string_view what = problem.what();
-  throw Error(fmt::format("{} failed: {}", device, what.substr(0, what.find('\n'))));
+  throw Error(fmt::format("{} failed: {}", device, first_line(problem)));
 }
 
 bool is_out_of_memory(const std::exception& problem) {

@@ -2,6 +2,8 @@
 #include "model_queue.h"
 
 #include <ATen/ATen.h>
+#include <flowrun/error.h>
+#include <fmt/format.h>
 
 #include <utility>
 
@@ -45,10 +47,18 @@ ModelQueue::Tensors ModelQueue::compute(const at::Tensor& images,
   if (!thread_) return compute(images);
   const Place place(places_);
   std::vector<Arriving> arriving;
-  run([&] {
-    for (const at::Tensor& made : compute(copies_.to_device(images)))
-      arriving.push_back(copies_.to_host(made));
-  });
+  try {
+    run([&] {
+      for (const at::Tensor& made : compute(copies_.to_device(images)))
+        arriving.push_back(copies_.to_host(made));
+    });
+  } catch (const std::exception& problem) {
+    if (!is_out_of_memory(problem)) throw;
+    throw Error(
+        fmt::format("the memory of {} is not enough for {} images at once: {}; lower batch, or raise "
+                    "device_memory",
+                    device_, images.size(0), first_line(problem)));
+  }
   Tensors out;
   for (const Arriving& one : arriving) out.push_back(one.get());
   return out;

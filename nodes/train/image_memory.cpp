@@ -12,15 +12,6 @@
 #include "nodes/torch/device.h"
 
 namespace flowrun::torch_nodes {
-namespace {
-
-std::string first_line(const std::exception& problem) {
-  const std::string what = problem.what();
-  return what.substr(0, what.find('\n'));
-}
-
-}  // namespace
-
 void ImageTrainer::split_after(const std::exception& problem, const at::Tensor& images,
                                const MixedTargets& targets) {
   forget_gradients();

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <tuple>
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -19,10 +20,13 @@ constexpr double second_beta = 0.999, epsilon = 1e-8;
 /// Elements. Four arrays of float32 and what is computed of them stay in a core's second cache, and torch
 /// does not divide an operation on them between threads.
 constexpr std::int64_t piece = std::int64_t{16} << 10;
+/// On a device, where to begin an operation takes longer than small tensors take: so many elements have it
+/// together. More would need more memory for what is computed of them.
+constexpr std::int64_t most_together = std::int64_t{16} << 20;
 
-/// The same places of a parameter, its gradient and its averages, which may be undefined.
-struct Piece {
-  at::Tensor parameter, gradient, average, square;
+/// Parameters, or the same places of each, their gradients and their averages: of each there may be none.
+struct Part {
+  std::vector<at::Tensor> parameters, gradients, averages, squares;
 };
 
 /// Tensors of which one walk through memory meets the same places at the same time.
@@ -33,47 +37,52 @@ bool lie_alike(const at::Tensor& a, const at::Tensor& b) {
   return true;
 }
 
-at::Tensor part_of(const at::Tensor& all, std::int64_t begin, std::int64_t count) {
-  return all.defined() ? all.as_strided({count}, {1}, all.storage_offset() + begin) : all;
+std::vector<at::Tensor> cut(const std::vector<at::Tensor>& all, std::int64_t begin, std::int64_t count) {
+  std::vector<at::Tensor> cut;
+  for (const at::Tensor& one : all) cut.push_back(one.as_strided({count}, {1}, one.storage_offset() + begin));
+  return cut;
 }
 
-using Update = std::function<void(const Piece&)>;
+using Update = std::function<void(const Part&)>;
 
-/// One parameter's, and what is done with each piece of it.
+/// Parameters that are learnt in one way, and what is done with them.
 struct Work {
-  Piece all;
   Update update;
-  std::int64_t pieces;
+  Part all{};
+  std::int64_t elements = 0;
+
+  /// That are done one by one.
+  std::int64_t pieces() const {
+    const bool can_be_cut = elements > piece && all.parameters.size() == 1 &&
+                            lie_alike(all.parameters[0], all.gradients[0]) &&
+                            (all.averages.empty() || lie_alike(all.parameters[0], all.averages[0])) &&
+                            (all.squares.empty() || lie_alike(all.parameters[0], all.squares[0]));
+    return can_be_cut ? (elements + piece - 1) / piece : 1;
+  }
+  void do_piece(std::int64_t i, std::int64_t of) const {
+    if (of == 1) return update(all);
+    const std::int64_t begin = i * piece, count = std::min(piece, elements - begin);
+    update({cut(all.parameters, begin, count), cut(all.gradients, begin, count),
+            cut(all.averages, begin, count), cut(all.squares, begin, count)});
+  }
 };
 
-Work work_of(Piece all, Update update) {
-  const bool alike = lie_alike(all.parameter, all.gradient) &&
-                     (!all.average.defined() || lie_alike(all.parameter, all.average)) &&
-                     (!all.square.defined() || lie_alike(all.parameter, all.square));
-  const std::int64_t pieces = alike ? (all.parameter.numel() + piece - 1) / piece : 1;
-  return {std::move(all), std::move(update), pieces};
-}
-
-void do_piece(const Work& work, std::int64_t i) {
-  const auto& [parameter, gradient, average, square] = work.all;
-  if (work.pieces == 1) return work.update(work.all);
-  const std::int64_t begin = i * piece, count = std::min(piece, parameter.numel() - begin);
-  work.update({part_of(parameter, begin, count), part_of(gradient, begin, count),
-               part_of(average, begin, count), part_of(square, begin, count)});
-}
-
 void do_all(const std::vector<Work>& all) {
-  std::vector<std::pair<const Work*, std::int64_t>> pieces;
+  struct Piece {
+    const Work* work;
+    std::int64_t number, of;
+  };
+  std::vector<Piece> pieces;
   for (const Work& work : all)
-    for (std::int64_t i = 0; i < work.pieces; ++i) pieces.emplace_back(&work, i);
+    for (std::int64_t i = 0, count = work.pieces(); i < count; ++i) pieces.push_back({&work, i, count});
   const auto count = static_cast<std::int64_t>(pieces.size());
   // Another device has threads of its own, and its queue may be this thread's.
-  const bool on_cpu = count == 0 || all.front().all.parameter.is_cpu();
+  const bool on_cpu = count == 0 || all.front().all.parameters.front().is_cpu();
   at::parallel_for(0, count, on_cpu ? 1 : count, [&](std::int64_t begin, std::int64_t end) {
     const c10::NoGradGuard no_grad;  // each thread has its own
     for (std::int64_t i = begin; i < end; ++i) {
-      const auto& [work, number] = pieces[static_cast<std::size_t>(i)];
-      do_piece(*work, number);
+      const Piece& one = pieces[static_cast<std::size_t>(i)];
+      one.work->do_piece(one.number, one.of);
     }
   });
 }
@@ -81,19 +90,29 @@ void do_all(const std::vector<Work>& all) {
 Update adamw(double rate, double decay, double first_beta, double steps) {
   const double size = rate / (1 - std::pow(first_beta, steps));
   const double unbias = std::sqrt(1 - std::pow(second_beta, steps));
-  return [=](const Piece& of) {
-    if (decay != 0) of.parameter.mul_(1 - rate * decay);
-    of.average.mul_(first_beta).add_(of.gradient, 1 - first_beta);
-    of.square.mul_(second_beta).addcmul_(of.gradient, of.gradient, 1 - second_beta);
-    of.parameter.addcdiv_(of.average, of.square.sqrt().div_(unbias).add_(epsilon), -size);
+  return [=](const Part& of) {
+    if (decay != 0) at::_foreach_mul_(of.parameters, 1 - rate * decay);
+    at::_foreach_mul_(of.averages, first_beta);
+    at::_foreach_add_(of.averages, of.gradients, 1 - first_beta);
+    at::_foreach_mul_(of.squares, second_beta);
+    at::_foreach_addcmul_(of.squares, of.gradients, of.gradients, 1 - second_beta);
+    const std::vector<at::Tensor> roots = at::_foreach_sqrt(of.squares);
+    at::_foreach_div_(roots, unbias);
+    at::_foreach_add_(roots, epsilon);
+    at::_foreach_addcdiv_(of.parameters, of.averages, roots, -size);
   };
 }
 
 Update sgd(double rate, double decay, double momentum) {
-  return [=](const Piece& of) {
-    at::Tensor change = decay != 0 ? of.gradient.add(of.parameter, decay) : of.gradient;
-    if (of.average.defined()) change = of.average.mul_(momentum).add_(change);
-    of.parameter.add_(change, -rate);
+  return [=](const Part& of) {
+    std::vector<at::Tensor> changes = of.gradients;
+    if (decay != 0) changes = at::_foreach_add(changes, of.parameters, decay);
+    if (!of.averages.empty()) {
+      at::_foreach_mul_(of.averages, momentum);
+      at::_foreach_add_(of.averages, changes);
+      changes = of.averages;
+    }
+    at::_foreach_add_(of.parameters, changes, -rate);
   };
 }
 
@@ -114,6 +133,7 @@ void Optimizer::step(double learning_rate, std::optional<double> momentum) {
   const c10::NoGradGuard no_grad;
   momentum_ = momentum.value_or(momentum_);
   std::vector<Work> all;
+  std::map<std::tuple<double, double, std::int64_t>, std::size_t> last;  // of those that are learnt alike
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const at::Tensor& parameter = parameters_[i].second;
     if (!parameter.grad().defined()) continue;
@@ -121,9 +141,20 @@ void Optimizer::step(double learning_rate, std::optional<double> momentum) {
     if (!of.average.defined() && (adamw_ || momentum_ != 0)) of.average = at::zeros_like(parameter);
     if (!of.square.defined() && adamw_) of.square = at::zeros_like(parameter);
     const double rate = learning_rate * of.rate;
-    all.push_back(work_of({parameter, parameter.grad(), of.average, of.square},
-                          adamw_ ? adamw(rate, of.decay, momentum_, static_cast<double>(++of.steps))
-                                 : sgd(rate, of.decay, momentum_)));
+    const auto [found, is_first] =
+        last.try_emplace({rate, of.decay, adamw_ ? ++of.steps : of.average.defined()}, all.size());
+    const std::int64_t elements = parameter.numel(), most = parameter.is_cpu() ? piece : most_together;
+    if (is_first || all[found->second].elements + elements > most) {
+      found->second = all.size();
+      all.push_back({adamw_ ? adamw(rate, of.decay, momentum_, static_cast<double>(of.steps))
+                            : sgd(rate, of.decay, momentum_)});
+    }
+    Work& work = all[found->second];
+    work.elements += elements;
+    work.all.parameters.push_back(parameter);
+    work.all.gradients.push_back(parameter.grad());
+    if (of.average.defined()) work.all.averages.push_back(of.average);
+    if (of.square.defined()) work.all.squares.push_back(of.square);
   }
   do_all(all);
   ++steps_;

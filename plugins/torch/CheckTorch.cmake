@@ -7,16 +7,18 @@ if(TORCH_CXX_FLAGS MATCHES "_GLIBCXX_USE_CXX11_ABI=0")
                       "flowrun with 1: neither can pass strings to the other. Take a libtorch with the present ABI: "
                       "Debian's libtorch-dev, a 'cxx11-abi' archive, or a wheel of PyTorch 2.7 or later")
 endif()
-# All of libtorch's targets by name: try_run of CMake 3.31 does not find those that only another one links.
-set(torch_targets torch)
-foreach(target torch_library torch_cpu torch_cpu_library torch_cuda torch_cuda_library c10 c10_cuda)
+# By its files: try_run finds its targets only where all that they name are named as well, and wheels name many.
+set(torch_files)
+foreach(target torch torch_cpu c10)
   if(TARGET ${target})
-    list(APPEND torch_targets ${target})
+    get_target_property(file ${target} LOCATION)
+    list(APPEND torch_files ${file})
   endif()
 endforeach()
 try_run(
   probe_ended probe_compiled ${CMAKE_BINARY_DIR}/probe SOURCES ${CMAKE_CURRENT_LIST_DIR}/probe.cpp
-  LINK_LIBRARIES flowrun::core ${torch_targets}
+  CMAKE_FLAGS "-DINCLUDE_DIRECTORIES:STRING=${TORCH_INCLUDE_DIRS}"
+  LINK_LIBRARIES flowrun::core ${torch_files}
   CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON
   COMPILE_OUTPUT_VARIABLE probe_compiler_said
   RUN_OUTPUT_VARIABLE probe_said)

@@ -21,6 +21,7 @@ import json
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -34,13 +35,15 @@ params: {slide: , out: , size: 224}
 nodes:
   slides: {type: read, path: "${slide}"}
   tissue: {type: detect, from: slides, mpp: 8}
-  tiles: {type: extract, from: {slide: slides, mask: tissue}, size: "${size}", level: 0, min_coverage: 0.5}
+  tiles: {type: extract, from: {slide: slides, mask: tissue}, size: "${size}", stride: 112, level: 0, min_coverage: 0.5}
   files: {type: save, from: tiles, dir: "${out}"}
 """
 
 TRAIN = """
 flowrun: 1
-params: {table: , out: , size: 224, batch: 16, epochs: 1, model: resnet18, checkpointing: false, optimizer: adamw}
+params:
+  {table: , out: , size: 224, batch: 16, epochs: 1, model: resnet18, checkpointing: false, optimizer: adamw,
+   precision: fp32, threads: 2}
 nodes:
   epochs: {type: epochs, train_csv: "${table}", count: "${epochs}", seed: 1}
   samples: {type: load, from: epochs, size: "${size}"}
@@ -64,23 +67,25 @@ nodes:
     optimizer: "${optimizer}"
     momentum: 0
     schedule: constant
-    threads: %d
+    precision: "${precision}"
+    threads: "${threads}"
     dir: "${out}"
-""" % THREADS
+"""
 
 
 class Bench:
-    """A folder with tiles of a synthetic slide and the graphs."""
+    """A folder with tiles of a synthetic slide, so many pixels a side, and the graphs."""
 
-    def __init__(self, build, folder):
-        self.program = os.path.join(build, "bin", "flowrun")
+    def __init__(self, program, folder, side=8000, threads=THREADS):
+        self.program = program
         self.folder = folder
+        self.threads = threads
         self.runs = 0
         for name, text in (("cut", CUT), ("train", TRAIN)):
             with open(os.path.join(folder, name + ".yaml"), "w", encoding="utf-8") as file:
                 file.write(text)
-        subprocess.run([self.program, "synth", os.path.join(folder, "slide.svs"), "--width", "8000", "--height", "8000"],
-                       check=True)
+        subprocess.run([self.program, "synth", os.path.join(folder, "slide.svs"), "--width", str(side),
+                        "--height", str(side)], check=True)
 
     def table(self, size, count):
         """A table of so many tiles, of two classes that mean nothing."""
@@ -98,7 +103,7 @@ class Bench:
     def start(self, graph, **parameters):
         settings = [word for name, value in parameters.items() for word in ("--set", f"{name}={value}")]
         command = [self.program, "run", os.path.join(self.folder, graph + ".yaml"), "--json", "--quiet"]
-        return subprocess.Popen([*command, "--threads", str(THREADS), *settings], stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen([*command, "--threads", str(self.threads), *settings], stdout=subprocess.PIPE, text=True)
 
     def fresh(self):
         """A folder never used before, when what the run before has written is on disk."""
@@ -109,7 +114,7 @@ class Bench:
     def train(self, at_epoch=lambda pid: None, **parameters):
         """Trains, calls at_epoch as each epoch is done, and returns what it gave, and the run's summary."""
         out = self.fresh()
-        run = self.start("train", out=out, **parameters)
+        run = self.start("train", out=out, threads=self.threads, **parameters)
         found = []
         while run.poll() is None:
             if rows(os.path.join(out, "metrics.csv")) > len(found):
@@ -132,8 +137,8 @@ def waiting(summary):
     return next(note for note in summary["counts"]["model"]["notes"] if "waiting" in note)
 
 
-def loop(bench, table, *options):
-    command = [os.path.join(HERE, "train_loop.py"), table, bench.fresh(), str(EPOCHS), str(THREADS), *options]
+def loop(bench, table, epochs, *options):
+    command = [sys.executable, os.path.join(HERE, "train_loop.py"), table, bench.fresh(), str(epochs), *options]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -145,7 +150,7 @@ def compare_speed(bench, repeat):
         ours.append(images / (ends[-1] - ends[0]))
         notes.append(waiting(summary))
         for option, rates in loops.items():
-            rates.append(images / loop(bench, table, *option.split()))
+            rates.append(images / loop(bench, table, EPOCHS, *option.split()))
     print(f"training, ResNet-18, 224 x 224, batch 16, {THREADS} threads: images a second, loading included")
     print(f"  flowrun                       {max(ours):6.1f} (median {statistics.median(ours):.1f}); "
           f"{notes[ours.index(max(ours))]}")
@@ -190,7 +195,7 @@ def main():
     parser.add_argument("--memory", action="store_true")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="flowrun-bench-") as folder:
-        bench = Bench(os.path.abspath(args.build), folder)
+        bench = Bench(os.path.join(os.path.abspath(args.build), "bin/flowrun"), folder)
         if args.memory:
             measure_epochs(bench)
             measure_checkpointing(bench)

@@ -90,4 +90,10 @@ TEST_CASE("a batch that fails leaves room for the next ones; a device that fails
           device_failure();
           return ModelQueue::Tensors{};
         }) == "fake:0 failed: CUDA error: an illegal memory access was encountered");
+  CHECK(
+      told([](const at::Tensor&) -> ModelQueue::Tensors {
+        throw std::runtime_error("CUDA out of memory. Tried to allocate 2 GiB\nframe #0: malloc");
+      }) ==
+      "the memory of fake:0 is not enough for 2 images at once: CUDA out of memory. Tried to allocate 2 GiB; "
+      "lower batch, or raise device_memory");
 }
