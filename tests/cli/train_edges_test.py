@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+import small_network
 import support
 
 GRAPH = """
@@ -24,7 +25,7 @@ nodes:
   epochs:  {type: epochs, train_csv: train.csv, count: 1, %(epochs)s}
   samples: {type: load, from: epochs, size: 32}
   batches: {type: to_tensor, from: samples, %(batches)s}
-  model:   {type: train, from: batches, dir: "${out}", threads: 1, %(train)s}
+  model:   {type: train, from: batches, dir: "${out}", threads: 1, model: %(model)s, %(train)s}
 """
 
 
@@ -34,6 +35,7 @@ class Edges(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.at = Path(folder.name)
         self.rng = np.random.default_rng(1)
+        small_network.save(self.at / "small.pt")
 
     def table(self, name, rows, columns="path,label"):
         """Writes an image of noise for each path that there is none of yet."""
@@ -42,8 +44,9 @@ class Edges(unittest.TestCase):
             if not (self.at / row[0]).exists():
                 Image.fromarray(self.rng.integers(0, 255, (32, 32, 3), np.uint8)).save(self.at / row[0])
 
-    def train(self, expect=0, epochs="seed: 1", batches="batch: 8", train="seed: 1", out="out"):
-        (self.at / "graph.yaml").write_text(GRAPH % {"epochs": epochs, "batches": batches, "train": train if "learning_rate" in train else f"learning_rate: 0.0001, {train}"})
+    def train(self, expect=0, epochs="seed: 1", batches="batch: 8", train="seed: 1", out="out", model="small.pt"):
+        train = train if "learning_rate" in train else f"learning_rate: 0.0001, {train}"
+        (self.at / "graph.yaml").write_text(GRAPH % {"epochs": epochs, "batches": batches, "model": model, "train": train})
         done = subprocess.run([support.program(), "graph.yaml", "--set", f"out={out}"], cwd=self.at, capture_output=True, text=True, timeout=120)
         self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
         return done.stdout + done.stderr
@@ -61,8 +64,8 @@ class Edges(unittest.TestCase):
         for on_error, code in (("fail", 1), ("skip", 3)):
             with self.subTest(on_error):
                 self.table("train.csv", self.numbered("t", 12))
-                text = GRAPH % {"epochs": "seed: 1", "batches": "batch: 4", "train": "seed: 1, learning_rate: 0.0001"}
-                text = text.replace("count: 1", "count: 20").replace("size: 32", f"size: 32, on_error: {on_error}")
+                text = GRAPH % {"epochs": "seed: 1", "batches": "batch: 4", "model": "small.pt", "train": "seed: 1, learning_rate: 0.0001"}
+                text = text.replace("count: 1", "count: 60").replace("size: 32", f"size: 32, on_error: {on_error}")
                 (self.at / "graph.yaml").write_text(text)
                 running = subprocess.Popen([support.program(), "graph.yaml", "--set", f"out={on_error}"], cwd=self.at, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
                 while running.poll() is None and not (self.at / on_error / "metrics.csv").exists():
@@ -81,19 +84,19 @@ class Edges(unittest.TestCase):
         self.table("train.csv", self.numbered("t", 9))
         for accumulate in (1, 2, 3):
             with self.subTest(accumulate=accumulate):
-                text = self.train(batches="batch: 4", train=f"accumulate: {accumulate}", out=f"a{accumulate}")
+                text = self.train(batches="batch: 4", train=f"accumulate: {accumulate}", out=f"a{accumulate}", model="resnet18")
                 self.assertEqual(text.count("batches of one image of 32 x 32 pixels are left out"), 1)
                 weights = self.finite_weights(f"a{accumulate}")
                 self.assertEqual(weights["bn1.num_batches_tracked"].item(), 2)
                 self.assertEqual(weights["layer4.1.bn2.num_batches_tracked"].item(), 2)
-        self.assertIn("each batch has one image of 32 x 32 pixels", self.train(1, batches="batch: 1", out="one"))
+        self.assertIn("each batch has one image of 32 x 32 pixels", self.train(1, batches="batch: 1", out="one", model="resnet18"))
         self.assertFalse((self.at / "one/last.pt").exists())
 
     def test_batches_without_variance_are_taken(self):
         self.table("train.csv", self.numbered("t", 4))
         for i in range(4):
             Image.new("RGB", (32, 32), (200, 100, 150)).save(self.at / f"t{i}.png")
-        self.train()
+        self.train(model="resnet18")
         self.finite_weights()
 
     def test_no_model_that_is_not_finite_is_published(self):
@@ -155,48 +158,51 @@ class Edges(unittest.TestCase):
         self.assertIn("patient", self.train(epochs="validation: 0.1, seed: 1", out="split"))
         self.assertNotIn(said, self.train(epochs="validation: 0.25, split_by: patient", out="whole"))
 
-    def predict(self, expect=0, **options):
-        given = "".join(f", {name}: {value}" for name, value in options.items())
+    def predict(self, models, expect=0):
+        """By the names of their files, with options; each into a folder of its name."""
+        nodes = "".join(f"""
+  of_{i}: {{type: predict, from: tiles, classes: [red, blue], batch: 1, model: {file}{options}}}
+  files_{i}: {{type: save, from: of_{i}, dir: out/{file}}}""" for i, (file, options) in enumerate(models.items()))
         (self.at / "graph.yaml").write_text(f"""flowrun: 1
 nodes:
-  slides:    {{type: read, path: s.svs}}
-  tiles:     {{type: extract, from: slides, size: 96, stride: 96}}
-  predicted: {{type: predict, from: tiles, classes: [red, blue]{given}}}
-  files:     {{type: save, from: predicted, dir: out}}
+  slides: {{type: read, path: s.svs}}
+  tiles: {{type: extract, from: slides, size: 96, stride: 96}}{nodes}
 """)
         done = subprocess.run([support.program(), "graph.yaml", "--force"], cwd=self.at, capture_output=True, text=True)
         self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
         return done.stdout + done.stderr
 
-    def check_red(self):
+    def check_red(self, file):
         """Column p_red is the softmax of what RedOrBlue makes of the saved tiles, by NumPy."""
-        with open(self.at / "out/s/tiles.csv", newline="") as file:
-            rows = list(csv.DictReader(file))
+        with open(self.at / f"out/{file}/s/tiles.csv", newline="") as table:
+            rows = list(csv.DictReader(table))
         self.assertGreater(len(rows), 20)
         for row in rows:
-            pixels = np.asarray(Image.open(self.at / "out/s" / row["path"]).convert("RGB")) / 255
+            pixels = np.asarray(Image.open(self.at / f"out/{file}/s" / row["path"]).convert("RGB")) / 255
             mean = (pixels.mean((0, 1)) - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
             self.assertAlmostEqual(float(row["p_red"]), 1 / (1 + math.exp(-4 * (mean[0] - mean[2]))), 3)
 
     def test_probabilities_of_a_module_are_its_own(self):
         done = subprocess.run([support.program(), "synth", "s.svs", "--width", "1200", "--height", "900"], cwd=self.at)
         self.assertEqual(done.returncode, 0)
+        taken = {}
         for name, end in ENDS.items():
             module = torch.nn.Sequential(RedOrBlue(), end).eval()
             torch.jit.trace(module, torch.rand(1, 3, 96, 96)).save(self.at / f"{name}.pt")
             torch.jit.script(module).save(self.at / f"{name}-scripted.pt")
             for file in (f"{name}.pt", f"{name}-scripted.pt"):
                 with self.subTest(file):
-                    if name in ("logits", "log", "softmax", "function", "shaped"):
-                        self.predict(model=file)
-                        self.check_red()
-                    elif name == "by hand":
-                        self.assertIn("gives numbers that look like probabilities", self.predict(1, model=file))
-                        self.predict(model=file, output="probabilities")
-                        self.check_red()
-                    else:
-                        self.assertIn("ends in sigmoid, which gives each class a number by itself", self.predict(2, model=file))
-        self.assertIn("does not give probabilities: its numbers are negative", self.predict(1, model="logits.pt", output="probabilities"))
+                    if name == "sigmoid":
+                        self.assertIn("ends in sigmoid, which gives each class a number by itself", self.predict({file: ""}, 2))
+                        continue
+                    taken[file] = ", output: probabilities" if name == "by_hand" else ""
+                    if name == "by_hand":
+                        self.assertIn("gives numbers that look like probabilities", self.predict({file: ""}, 1))
+        self.assertIn("does not give probabilities: its numbers are negative", self.predict({"logits.pt": ", output: probabilities"}, 1))
+        self.predict(taken)
+        for file in taken:
+            with self.subTest(file):
+                self.check_red(file)
 
     def test_a_module_that_gives_probabilities_trains_as_one_that_gives_logits(self):
         self.table("train.csv", self.numbered("t", 8))
@@ -206,7 +212,7 @@ nodes:
         torch.jit.script(torch.nn.Sequential(*layers, torch.nn.Softmax(1))).save(self.at / "softmax.pt")
         weights = []
         for name in ("logits", "softmax"):
-            self.train(train=f"model: {self.at}/{name}.pt, learning_rate: 0.01, optimizer: sgd", batches="batch: 2", out=name)
+            self.train(train="learning_rate: 0.01, optimizer: sgd", batches="batch: 2", out=name, model=f"{name}.pt")
             weights.append(self.finite_weights(name))
         for name, weight in weights[0].items():
             torch.testing.assert_close(weights[1][name], weight, rtol=1e-5, atol=1e-6)
@@ -223,7 +229,7 @@ nodes:
 
         self.table("train.csv", self.numbered("t", 8))
         torch.jit.script(Masked()).save(self.at / "masked.pt")
-        self.train(train=f"model: {self.at}/masked.pt")
+        self.train(model="masked.pt")
         self.assertTrue((self.at / "out/last.pt").exists())
 
 
@@ -254,7 +260,7 @@ ENDS = {
     "softmax": torch.nn.Softmax(1),
     "function": Function(),
     "shaped": Shaped(),
-    "by hand": ByHand(),
+    "by_hand": ByHand(),
     "sigmoid": torch.nn.Sigmoid(),
 }
 

@@ -20,23 +20,14 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 REAL = os.path.join(os.path.dirname(ROOT), "shared", "slides")
 PROGRAM = None
 
-GRAPH = """
-flowrun: 1
-nodes:
-  slides: {{type: read, path: "{slide}"}}
-{masks}
-  tiles: {{type: extract, from: {{slide: slides, mask: tissue}}, level: {level}, size: 64, min_coverage: 0}}
-  files: {{type: save, from: {{tile: tiles, mask: tissue}}, dir: "{out}"}}
-"""
-
 
 def detect(options, name="tissue"):
     return f"  {name}: {{type: detect, from: slides, level: 2, {options}}}\n"
 
 
 def combined(method):
-    return (detect("method: otsu", "a") + detect("method: hsv", "b") +
-            f"  tissue: {{type: combine, from: {{a: a, b: b}}, {method}}}\n")
+    return (detect("method: otsu", "tissue_a") + detect("method: hsv", "tissue_b") +
+            f"  tissue: {{type: combine, from: {{a: tissue_a, b: tissue_b}}, {method}}}\n")
 
 
 def clean(mask, kernel=5):
@@ -95,15 +86,14 @@ def without_glass(rgb, white, grey):
 def cleaned_areas(mask, min_object, max_hole):
     """Objects and holes by connected components, in pixels."""
     mask = mask.copy()
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    for i in range(1, count):
-        if stats[i, cv2.CC_STAT_AREA] < min_object:
-            mask[labels == i] = 0
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(255 - mask, connectivity=4)
-    edge = set(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-    for i in range(1, count):
-        if stats[i, cv2.CC_STAT_AREA] < max_hole and i not in edge:
-            mask[labels == i] = 255
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    small = stats[:, cv2.CC_STAT_AREA] < min_object
+    small[0] = False
+    mask[small[labels]] = 0
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(255 - mask, connectivity=4)
+    small = stats[:, cv2.CC_STAT_AREA] < max_hole
+    small[np.concatenate([[0], labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = False
+    mask[small[labels]] = 255
     return mask
 
 
@@ -130,31 +120,35 @@ CASES = {
 
 
 class Detect(unittest.TestCase):
-    def mask(self, slide, masks):
+    def masks(self, slide, cases):
+        """Of several cases, made in one run; each case is nodes, the last of which is `tissue`."""
         with tempfile.TemporaryDirectory() as folder:
-            graph, out = os.path.join(folder, "graph.yaml"), os.path.join(folder, "out")
-            level = openslide.OpenSlide(slide).level_count - 1
+            nodes = [f"  slides: {{type: read, path: {slide}}}\n"]
+            for i, case in enumerate(cases):
+                nodes += [case.replace("tissue", f"tissue{i}"),
+                          f"  file{i}: {{type: save_mask, from: {{slide: slides, mask: tissue{i}}}, dir: {folder}/{i}, format: png}}\n"]
+            graph = os.path.join(folder, "graph.yaml")
             with open(graph, "w") as file:
-                file.write(GRAPH.format(slide=slide, masks=masks, out=out, level=level))
+                file.write("flowrun: 1\nmemory: 2 GiB\nnodes:\n" + "".join(nodes))
             subprocess.run([PROGRAM, graph, "--quiet"], check=True)
             name = os.path.splitext(os.path.basename(slide))[0]
-            return cv2.imread(os.path.join(out, name, "mask.png"), cv2.IMREAD_UNCHANGED)
+            return [cv2.imread(os.path.join(folder, str(i), f"{name}.mask.png"), cv2.IMREAD_UNCHANGED) for i in range(len(cases))]
 
     def compare(self, path):
         slide = openslide.OpenSlide(path)
         level = min(2, slide.level_count - 1)
         rgb = np.array(slide.read_region((0, 0), level, slide.level_dimensions[level]).convert("RGB"))
-        for name, (masks, expected) in CASES.items():
+        cases = dict(CASES)
+        if openslide.PROPERTY_NAME_MPP_X in slide.properties:
+            pixel = (float(slide.properties[openslide.PROPERTY_NAME_MPP_X]) * slide.level_downsamples[level]) ** 2
+            cleaned = cleaned_areas(otsu(rgb, 1), 2000 / pixel, 500 / pixel)
+            self.assertTrue((cleaned != otsu(rgb, 1)).any())
+            cases["areas"] = (detect("method: otsu, kernel: 0, min_object_area: 2000, max_hole_area: 500"),
+                              lambda rgb: cleaned)
+        found = self.masks(path, [nodes for nodes, _ in cases.values()])
+        for mask, (name, (_, expected)) in zip(found, cases.items(), strict=True):
             with self.subTest(slide=os.path.basename(path), case=name):
-                np.testing.assert_array_equal(self.mask(path, masks), expected(rgb))
-        if openslide.PROPERTY_NAME_MPP_X not in slide.properties:
-            return
-        pixel = (float(slide.properties[openslide.PROPERTY_NAME_MPP_X]) * slide.level_downsamples[level]) ** 2
-        with self.subTest(slide=os.path.basename(path), case="areas"):
-            areas = detect("method: otsu, kernel: 0, min_object_area: 2000, max_hole_area: 500")
-            expected = cleaned_areas(otsu(rgb, 1), 2000 / pixel, 500 / pixel)
-            self.assertTrue((expected != otsu(rgb, 1)).any())
-            np.testing.assert_array_equal(self.mask(path, areas), expected)
+                np.testing.assert_array_equal(mask, expected(rgb))
 
     def test_synthetic_slide(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 import mil_training
-from mil_training import GRAPH, MilTest, Slide
+from mil_training import MilTest, Slide
 
 
 class MilTasks(MilTest):
@@ -93,8 +93,9 @@ class MilTasks(MilTest):
         """A step with all slides, as check() has it: the whole set's gradients."""
         options = f"task: survival, loss: cox, block_tiles: {block}, patience: 99, metric: loss{options}"
         bags = ", targets: [age, event], seed: 3"
-        before, _ = self.train(f"{name}_1", 1, options, bags)
-        after, rows = self.train(f"{name}_2", 2, options, bags)
+        self.run_graph("".join(self.training(f"{name}_{epochs}", epochs, options, bags) for epochs in (1, 2)))
+        before, _ = self.trained(f"{name}_1")
+        after, rows = self.trained(f"{name}_2")
         slide = Slide("gated_attention", 1)
         slide.load_state_dict(before)
         said = self.said(f"{name}_2")
@@ -147,14 +148,11 @@ class MilTasks(MilTest):
         held = [name for name in self.bags if name not in names]
         (self.folder / "splits_0.csv").write_text("train,val\n" + "".join(f"{name},\n" for name in names)
                                                   + "".join(f",{name}\n" for name in held))
-        graph = GRAPH.replace("folds: 1, validation: 0.25", "splits: splits_0.csv").replace("accumulate: 1000", "accumulate: 2")
-        weights = []
-        for epochs in (1, 2):
-            (self.folder / "graph.yaml").write_text(graph % {
-                "epochs": epochs, "out": f"steps{epochs}", "bags": ", targets: [age, event]",
-                "model": "task: survival, loss: cox, patience: 99, metric: loss"})
-            self.run_graph()
-            weights.append(torch.load(self.folder / f"steps{epochs}/fold_0/last.pt")["model"])
+        nodes = "".join(self.training(f"steps{epochs}", epochs, "task: survival, loss: cox, patience: 99, metric: loss",
+                                      ", targets: [age, event]") for epochs in (1, 2))
+        self.run_graph(nodes.replace("folds: 1, validation: 0.25", "splits: splits_0.csv")
+                       .replace("accumulate: 1000", "accumulate: 2"))
+        weights = [self.trained(f"steps{epochs}")[0] for epochs in (1, 2)]
         self.assertEqual([row["steps"] for row in self.table("steps2/fold_0/metrics.csv")], ["2", "4"])
         differences = []
         for first in itertools.combinations(names, 2):

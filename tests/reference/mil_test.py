@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Models of slides against PyTorch: gradients and losses of each model, whole and in blocks, and what they predict."""
 import json
-import subprocess
 
 import h5py
 import numpy as np
@@ -10,27 +9,23 @@ import torch
 import torch.nn.functional as F
 
 import mil_training
-from mil_training import DIMENSIONS, GRAPH, MilTest, Slide
+from mil_training import DIMENSIONS, MilTest, Slide
 
 
 class Mil(MilTest):
     def test_models_whole_and_in_blocks(self):
-        for kind in ("attention", "gated_attention", "mean", "max"):
-            for block in (4096, 7):
-                with self.subTest(model=kind, block=block):
-                    self.check(f"{kind}_{block}", kind, block=block,
-                               loss_of=lambda slide, x, label, _: F.cross_entropy(slide(x)[None], torch.tensor([label])))
+        loss_of = lambda slide, x, label, _: F.cross_entropy(slide(x)[None], torch.tensor([label]))
+        self.check_all({f"{kind}_{block}": (kind, loss_of, {"block": block})
+                        for kind in ("attention", "gated_attention", "mean", "max") for block in (4096, 7)})
 
     def test_clam_sb(self):
-        for subtyping in (False, True):
-            for block in (4096, 7):
-                with self.subTest(subtyping=subtyping, block=block):
-                    def loss_of(slide, x, label, _):
-                        bag = F.cross_entropy(slide(x)[None], torch.tensor([label]))
-                        return 0.6 * bag + 0.4 * slide.instance_loss(label, 5, subtyping)
+        def loss_of(subtyping):
+            return lambda slide, x, label, _: (0.6 * F.cross_entropy(slide(x)[None], torch.tensor([label]))
+                                               + 0.4 * slide.instance_loss(label, 5, subtyping))
 
-                    self.check(f"clam{subtyping}{block}", "clam_sb", loss_of, block=block,
-                               options=f", bag_weight: 0.6, k_sample: 5, subtyping: {str(subtyping).lower()}")
+        self.check_all({f"clam{subtyping}{block}": ("clam_sb", loss_of(subtyping), {
+            "block": block, "options": f", bag_weight: 0.6, k_sample: 5, subtyping: {str(subtyping).lower()}"})
+            for subtyping in (False, True) for block in (4096, 7)})
 
     def test_class_weights_weigh_slides(self):
         """A mean over one slide, divided by its weight again, would forget them."""
@@ -60,8 +55,10 @@ class Mil(MilTest):
     def test_the_average_of_weights_is_what_says_something(self):
         """Of three steps, an epoch each; trained weights are those of a training without an average."""
         options = "model: mean, metric: loss, patience: 99"
-        trained = [self.train(f"plain{epochs}", epochs, options)[0] for epochs in (1, 2, 3)]
-        model, _ = self.train("average", 3, f"{options}, ema: 0.6")
+        self.run_graph(self.training("average", 3, f"{options}, ema: 0.6")
+                       + "".join(self.training(f"plain{epochs}", epochs, options) for epochs in (1, 2, 3)))
+        trained = [self.trained(f"plain{epochs}")[0] for epochs in (1, 2, 3)]
+        model, _ = self.trained("average")
         last = torch.load(self.folder / "average/fold_0/last.pt")["trained"]
         best = torch.load(self.folder / "average/fold_0/best.pt")["model"]
         for name, tensor in model.items():
@@ -93,19 +90,16 @@ class Mil(MilTest):
 
     def test_what_models_say_and_attend_to(self):
         """The mean of the folds' models, and of their attention, in the order of the tiles."""
-        for kind in ("gated_attention", "mean"):
-            (self.folder / "graph.yaml").write_text(f"""
-flowrun: 1
-nodes:
-  bags: {{type: bags, features: features, labels: labels.csv, folds: 3, count: 2}}
-  model: {{type: train_mil, from: bags, model: {kind}, hidden: 9, attention: 7, dimensions: 16, dir: two_{kind}}}
-  slides: {{type: read_features, features: features}}
-  said: {{type: predict_mil, from: {{slide: slides, models: model}}, block_tiles: 7, dir: said_{kind}}}
-""")
-            for more in ([], ["--force"]):
-                done = subprocess.run([str(mil_training.BUILD / "bin/flowrun"), "run", "graph.yaml", *more], capture_output=True,
-                                      text=True, cwd=self.folder)
-                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        kinds = ("gated_attention", "mean")
+        nodes = "".join(f"""\
+  bags_{kind}: {{type: bags, features: features, labels: labels.csv, folds: 3, count: 2}}
+  model_{kind}: {{type: train_mil, from: bags_{kind}, model: {kind}, hidden: 9, attention: 7, dimensions: 16, dir: two_{kind}}}
+  slides_{kind}: {{type: read_features, features: features}}
+  said_{kind}: {{type: predict_mil, from: {{slide: slides_{kind}, models: model_{kind}}}, block_tiles: 7, dir: said_{kind}}}
+""" for kind in kinds)
+        for more in ([], ["--force"]):
+            self.run_graph(nodes, *more)
+        for kind in kinds:
             models = []
             for fold in range(3):
                 models.append(Slide(kind, 3).eval())
@@ -131,8 +125,8 @@ nodes:
 
     def test_files_of_others_are_read_alike(self):
         """CLAM's pt_files, TRIDENT's and STAMP's HDF5: the same weights as of CLAM's HDF5."""
-        expected, _ = self.train("clam", 2, "block_tiles: 7")
-        for layout in ("pt", "trident", "stamp", "half"):
+        layouts = ("pt", "trident", "stamp", "half")
+        for layout in layouts:
             folder = self.folder / f"of_{layout}"
             folder.mkdir()
             for name, (x, _, _) in self.bags.items():
@@ -145,12 +139,11 @@ nodes:
                                         chunks=(1, DIMENSIONS) if layout == "trident" else None,
                                         compression="gzip" if layout == "trident" else None)
                     file["coords"] = np.zeros((len(x), 2), np.int64)
-            graph = GRAPH % {"epochs": 2, "out": f"out_{layout}", "model": "block_tiles: 7", "bags": ""}
-            (self.folder / "graph.yaml").write_text(graph.replace("features: features", f"features: of_{layout}"))
-            done = subprocess.run([str(mil_training.BUILD / "bin/flowrun"), "graph.yaml"], capture_output=True, text=True,
-                                  cwd=self.folder)
-            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-            found = torch.load(self.folder / f"out_{layout}/fold_0/last.pt")["model"]
+        self.run_graph(self.training("clam", 2, "block_tiles: 7") + "".join(
+            self.training(layout, 2, "block_tiles: 7", features=f"of_{layout}") for layout in layouts))
+        expected, _ = self.trained("clam")
+        for layout in layouts:
+            found, _ = self.trained(layout)
             for parameter, tensor in expected.items():
                 if layout == "half":
                     self.assertLess(float((found[parameter] - tensor).abs().max()), 1e-2)

@@ -17,12 +17,10 @@ from torch import nn
 BUILD = None
 DIMENSIONS, HIDDEN, ATTENTION = 12, 9, 7
 
-GRAPH = """
-flowrun: 1
-nodes:
-  bags: {type: bags, features: features, labels: labels.csv, folds: 1, validation: 0.25, count: %(epochs)d%(bags)s}
-  model: {type: train_mil, from: bags, hidden: 9, attention: 7, dropout: 0, dimensions: 16, threads: 1, dir: %(out)s, optimizer: sgd,
-          momentum: 0, weight_decay: 0, schedule: constant, learning_rate: 1, accumulate: 1000, %(model)s}
+TRAINING = """\
+  bags_%(out)s: {type: bags, features: %(features)s, labels: labels.csv, folds: 1, validation: 0.25, count: %(epochs)d%(bags)s}
+  model_%(out)s: {type: train_mil, from: bags_%(out)s, hidden: 9, attention: 7, dropout: 0, dimensions: 16, threads: 1, dir: %(out)s,
+                  optimizer: sgd, momentum: 0, weight_decay: 0, schedule: constant, learning_rate: 1, accumulate: 1000, %(model)s}
 """
 
 
@@ -103,19 +101,24 @@ class MilTest(unittest.TestCase):
     def tearDownClass(cls):
         cls.holder.cleanup()
 
-    def run_graph(self, *more):
+    def run_graph(self, nodes, *more):
+        (self.folder / "graph.yaml").write_text(f"flowrun: 1\nnodes:\n{nodes}")
         done = subprocess.run([str(BUILD / "bin/flowrun"), "run", "graph.yaml", *more], capture_output=True, text=True,
                               cwd=self.folder)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        return done.stdout + done.stderr
 
-    def train(self, out, epochs, model, bags=""):
-        graph = self.folder / "graph.yaml"
-        graph.write_text(GRAPH % {"epochs": epochs, "out": out, "model": model, "bags": bags})
-        done = subprocess.run([str(BUILD / "bin/flowrun"), str(graph)], capture_output=True, text=True, cwd=self.folder)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        last = torch.load(self.folder / out / "fold_0/last.pt")
-        return last["model"], self.table(f"{out}/fold_0/metrics.csv")
+    @staticmethod
+    def training(out, epochs, model, bags="", features="features"):
+        """Nodes of a training into the folder `out`."""
+        return TRAINING % {"out": out, "epochs": epochs, "model": model, "bags": bags, "features": features}
+
+    def trained(self, out):
+        """Weights after the last epoch, and the table of epochs."""
+        return torch.load(self.folder / out / "fold_0/last.pt")["model"], self.table(f"{out}/fold_0/metrics.csv")
+
+    def train(self, out, *training, **more):
+        self.run_graph(self.training(out, *training, **more))
+        return self.trained(out)
 
     def table(self, name):
         return list(csv.DictReader((self.folder / name).read_text().splitlines()))
@@ -123,11 +126,27 @@ class MilTest(unittest.TestCase):
     def said(self, out):
         return self.table(f"{out}/predictions.csv")
 
-    def check(self, name, kind, loss_of, outputs=3, options="", bags="", block=4096):
-        """Of a step of the second epoch with all slides: the gradients, the loss, what is said of validation."""
+    def check(self, name, kind, loss_of, **options):
+        return self.check_all({name: (kind, loss_of, options)})
+
+    def check_all(self, checks):
+        """By name the kind of model, its loss and options. Trains all in one run; returns the last one's module, and slides
+        of validation."""
+        self.run_graph("".join(self.two_epochs(name, kind, **options) for name, (kind, _, options) in checks.items()))
+        for name, (kind, loss_of, options) in checks.items():
+            with self.subTest(name):
+                last = self.check_step(name, kind, loss_of, options.get("outputs", 3))
+        return last
+
+    def two_epochs(self, name, kind, outputs=3, options="", bags="", block=4096):
+        """A training that ends after the first, and one after the second."""
         options = f"model: {kind}, block_tiles: {block}, patience: 99, metric: loss{options}"
-        before, _ = self.train(f"{name}_1", 1, options, bags)
-        after, rows = self.train(f"{name}_2", 2, options, bags)
+        return "".join(self.training(f"{name}_{epochs}", epochs, options, bags) for epochs in (1, 2))
+
+    def check_step(self, name, kind, loss_of, outputs):
+        """Of a step of the second epoch with all slides: the gradients, the loss, what is said of validation."""
+        before, _ = self.trained(f"{name}_1")
+        after, rows = self.trained(f"{name}_2")
         slide = Slide(kind, outputs)
         slide.load_state_dict(before)
         self.assertEqual(set(before), set(slide.state_dict()))
