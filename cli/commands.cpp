@@ -144,7 +144,11 @@ int run_program(const std::vector<std::string>& given) {
   submit_app->add_option("--time", submit.time, "time limit of a job, as sbatch takes it");
   submit_app->add_option("--partition", submit.partition, "Slurm's partition");
   submit_app->add_option("--gres", submit.gres, "what else a job needs of its machine: gpu:1");
-  submit_app->add_flag("--dry-run", submit.dry_run, "prints the scripts, submits nothing");
+  submit_app->add_option("--retries", submit.retries, "how often parts that failed are done once more")
+      ->check(CLI::Range(0, 100));
+  CLI::Option* wait =
+      submit_app->add_flag("--wait", submit.wait, "follows the jobs; ends as the one that gathers does");
+  submit_app->add_flag("--dry-run", submit.dry_run, "prints the scripts, submits nothing")->excludes(wait);
   submit_app->add_option("OPTIONS", submit.more, "after --: any further options of sbatch");
   CLI::App* check_app = app.add_subcommand("check", "Checks a graph and prints its plan without running it.");
   add_graph_options(*check_app, run, settings);

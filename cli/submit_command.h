@@ -14,10 +14,13 @@ struct SubmitArguments {
   std::string time, partition, gres;
   std::string memory;             ///< that a job may take, as "8 GiB"; empty: as much as the graph's needs
   std::vector<std::string> more;  ///< further options of sbatch
+  int retries = 0;                ///< how often parts that failed are done once more
+  bool wait = false;              ///< until all has ended
   bool dry_run = false;
 };
 
-/// `flowrun submit`: checks a graph and submits its parts and what gathers from them as jobs. Throws Error.
+/// `flowrun submit`: checks a graph and submits its parts and what gathers from them as jobs. Returns the
+/// exit code. Throws Error.
 int submit_graph(RunArguments run, const SubmitArguments& submit);
 
 }  // namespace flowrun::cli

@@ -27,12 +27,15 @@ SlurmdLogFile={folder}/log/%n
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
-SelectTypeParameters=CR_CPU
+SelectTypeParameters=CR_CPU_Memory
+SlurmdParameters=config_overrides
 ReturnToService=2
 SlurmctldPort={ports[0]}
 MailProg=/bin/true
 AccountingStorageType=accounting_storage/none
-JobAcctGatherType=jobacct_gather/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=1
+JobAcctGatherParams=OverMemoryKill
 MpiDefault=none
 SchedulerParameters=sched_interval=2
 {nodes}
@@ -66,7 +69,7 @@ class Slurm:
             (self.folder / name).mkdir(parents=True)
         ports = free_ports(4)
         host = socket.gethostname().split(".")[0]
-        nodes = "\n".join(f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=2000"
+        nodes = "\n".join(f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=4000"
                           for node, port in zip(NODES, ports[1:]))
         self.configuration = self.folder / "slurm.conf"
         self.configuration.write_text(CONFIGURATION.format(host=host, user=getpass.getuser(), folder=self.folder,
@@ -118,8 +121,18 @@ class Slurm:
 
     def begin_now(self, task):
         """Slurm lets a job that it starts again wait for some minutes."""
-        self.wait_until(lambda: self.job(task)["JobState"] == "PENDING", f"{task} in the queue")
+        self.wait_until(lambda: self.is_held_back(task), f"{task} in the queue")
         self.asked("scontrol", "update", f"jobid={task}", "StartTime=now")
+
+    def is_held_back(self, task):
+        job = self.job(task)
+        return job["JobState"] == "PENDING" and job["Reason"] == "BeginTime"
+
+    def begin_all_now(self):
+        for line in self.asked("scontrol", "show", "job", "-o").splitlines():
+            job = dict(word.split("=", 1) for word in line.split() if "=" in word)
+            if job.get("JobState") == "PENDING" and job["Reason"] == "BeginTime":
+                self.asked("scontrol", "update", f"jobid={job['JobId']}", "StartTime=now")
 
     def processes(self, *texts):
         """The pids of this machine in whose command lines all these texts are."""
@@ -133,6 +146,21 @@ class Slurm:
                 found.append(int(place.name))
         return found
 
+    def processes_on(self, node):
+        """What a node runs: scripts, what they began, and what watches them."""
+        found = set()
+        for place in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                variables = (place / "environ").read_bytes().split(b"\0")
+                parent = pathlib.Path("/proc", (place / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                if {f"SLURMD_NODENAME={node}".encode(), f"SLURM_CONF={self.configuration}".encode()} <= set(variables):
+                    found.add(int(place.name))
+                    if (parent / "comm").read_text().startswith("slurmstepd"):
+                        found.add(int(parent.name))
+            except (OSError, IndexError):
+                continue
+        return found
+
     def kill_node(self, node, *processes):
         """As if its machine had lost power: the daemon, and what it began."""
         daemon = self.daemons.pop(node)
@@ -140,7 +168,10 @@ class Slurm:
         daemon.wait()
         self.asked("scontrol", "update", f"nodename={node}", "state=DOWN", "reason=killed")
         for pid in processes:
-            os.kill(pid, signal.SIGKILL)
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:  # it ended meanwhile
+                pass
 
     def bring_back(self, node):
         self.begin_node(node)
