@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* global L */
 import {layersOf, turbo} from "./layers.js";
+import {followRuns} from "./live.js";
 
 const element = (id) => document.getElementById(id);
 const side = 256;
 const mostListed = 500;
-let names = [], current = -1, map = null, opening = 0;
+let names = [], order = [], current = -1, map = null, opening = 0;
 
 function say(problem) {
   element("problem").textContent = problem;
@@ -21,7 +22,8 @@ const pixels = (finest) => L.extend({}, L.CRS.Simple, {
 
 function list() {
   const wanted = element("search").value.toLowerCase();
-  const found = names.flatMap((name, number) => (name.toLowerCase().includes(wanted) ? [number] : []));
+  const found = order.filter((number) => names[number].toLowerCase().includes(wanted));
+  const focused = document.activeElement?.closest("#slides a")?.hash;
   element("slides").replaceChildren(...found.slice(0, mostListed).map((number) => {
     const link = document.createElement("a");
     link.href = `#slide=${number}`;
@@ -31,6 +33,7 @@ function list() {
     item.append(link);
     return item;
   }));
+  if (focused) document.querySelector(`#slides a[href="${focused}"]`)?.focus();
   element("more").textContent = found.length > mostListed
     ? `The first ${mostListed} of ${found.length}: search for others.` : `${found.length} of ${names.length}`;
 }
@@ -181,7 +184,8 @@ async function open(number, view = {}) {
 document.addEventListener("keydown", (event) => {
   if (event.target.tagName === "INPUT" || event.ctrlKey || event.metaKey || event.altKey) return;
   const step = {n: 1, p: -1}[event.key];
-  if (step && names[current + step] !== undefined) open(current + step);
+  const next = order[order.indexOf(current) + step];
+  if (step && next !== undefined) open(next);
 });
 element("search").addEventListener("input", list);
 window.addEventListener("hashchange", () => {
@@ -189,6 +193,18 @@ window.addEventListener("hashchange", () => {
   if (names[slide] !== undefined) open(slide, view);
 });
 
-names = await (await fetch("slides.json")).json();
+/** Slides from a number on; runs finish them in any order. */
+function know(first, more) {
+  names = [...names.slice(0, first), ...more];
+  order = [...names.keys()].sort((a, b) => (names[a] < names[b] ? -1 : names[a] > names[b] ? 1 : a - b));
+  list();
+}
+
+know(0, await (await fetch("slides.json")).json());
 const {slide: first = 0, ...view} = fromLink();
-await open(names[first] === undefined ? 0 : first, view);
+if (names.length) open(names[first] === undefined ? 0 : first, view);
+else element("name").textContent = "No slide is done yet";
+followRuns(() => names.length, (from, more) => {
+  know(from, more);
+  if (current < 0) open(order[0]);
+});
