@@ -14,7 +14,9 @@
 #include <string_view>
 
 #include "nodes/image/jpeg.h"
+#include "nodes/image/png.h"
 #include "nodes/slide/picture.h"
+#include "nodes/slide/sampling.h"
 #include "nodes/table/slide_list.h"
 
 namespace flowrun::view {
@@ -23,6 +25,8 @@ namespace {
 using nlohmann::json;
 constexpr int tile_side = 256;
 constexpr std::size_t most_open = 4;
+constexpr int largest_cut = 1024;
+constexpr int largest_window = 16384;
 
 Answer not_found() {
   return {404, "text/plain; charset=utf-8", "there is nothing here\n"};
@@ -94,6 +98,10 @@ Answer Viewer::answer(const std::string& path) {
     return layer((*n)[0], (*n)[1]);
   if (const auto n = numbers_in<4>(path, "/slides/#/#/#/#.jpg"); n && known((*n)[0]))
     return tile((*n)[0], (*n)[1], (*n)[2], (*n)[3]);
+  if (const auto n = numbers_in<4>(path, "/slides/#/layers/#/tiles/#/#"); n && known((*n)[0]))
+    return saved_tile((*n)[0], (*n)[1], (*n)[2], (*n)[3]);
+  if (const auto n = numbers_in<6>(path, "/slides/#/cut/#/#/#/#/#.png"); n && known((*n)[0]))
+    return cut((*n)[0], (*n)[1], (*n)[2], (*n)[3], (*n)[4], (*n)[5]);
   return not_found();
 }
 
@@ -144,6 +152,33 @@ Answer Viewer::layer(std::size_t number, std::size_t which) {
                                       : "application/geo+json";
   answer.file = layers[which];
   return answer;
+}
+
+Answer Viewer::saved_tile(std::size_t number, std::size_t which, std::int64_t x, std::int64_t y) {
+  const auto layers = layers_of(catalog_.at(number));
+  if (which >= layers.size() || layers[which].filename() != "tiles.csv") return not_found();
+  const std::filesystem::path folder = layers[which].parent_path();
+  for (const char* const format : {"png", "jpg"}) {  // as `save` names them
+    Answer answer;
+    answer.type = std::string_view(format) == "png" ? "image/png" : "image/jpeg";
+    answer.file = folder / fmt::format("{}_x{}_y{}.{}", folder.filename().string(), x, y, format);
+    if (std::filesystem::is_regular_file(std::filesystem::symlink_status(answer.file))) return answer;
+  }
+  return not_found();
+}
+
+Answer Viewer::cut(std::size_t number, int level, std::int64_t x, std::int64_t y, int window, int side) {
+  if (side < 1 || side > largest_cut || window < 1 || window > largest_window) return not_found();
+  const auto slide = slides_.get(static_cast<std::uint32_t>(number));
+  if (level >= slide->level_count() || x >= slide->facts().width() || y >= slide->facts().height())
+    return not_found();
+  const wsi::LevelWindow at =
+      wsi::window_at(*slide, level, x, y, window * slide->level(level).downsample, window);
+  cv::Mat rgb(side, side, CV_8UC3);
+  wsi::read_scaled(*slide, level, at.column, at.row, {window, window}, rgb);
+  std::vector<std::uint8_t> png;
+  wsi::encode_png(rgb, png);
+  return {200, "image/png", std::string(png.begin(), png.end())};
 }
 
 Answer Viewer::live(std::size_t known) {

@@ -23,7 +23,10 @@ namespace flowrun::view {
 /// | `/slides/N.json` | size, MPP, levels, bounds, names of layers |
 /// | `/slides/N/K/X/Y.jpg` | 256 x 256 pixels from pixel (256 X, 256 Y) on of the slide scaled down 2^K times
 /// | `/slides/N/layers/I` | the file of a layer |
-/// | `/live/N` | server-sent events until no run goes on: what runs are doing, and names of slides from N on
+/// | `/slides/N/layers/I/tiles/X/Y` | of a layer tiles.csv: the tile's image that was saved beside it |
+/// | `/slides/N/cut/L/X/Y/W/S.png` | W x W pixels of level L from level-0 pixel (X, Y) on, S x S pixels large
+/// | | `/live/N` | server-sent events until no run goes on: what runs are doing, and names of slides from N
+/// on
 /// |
 ///
 /// At most 4 slides are open, with 32 MiB of decoded tiles each. Thread-safe.
@@ -39,6 +42,8 @@ class Viewer {
   Answer facts(std::size_t slide);
   Answer tile(std::size_t slide, int halvings, std::int64_t column, std::int64_t row);
   Answer layer(std::size_t slide, std::size_t number);
+  Answer saved_tile(std::size_t slide, std::size_t layer, std::int64_t x, std::int64_t y);
+  Answer cut(std::size_t slide, int level, std::int64_t x, std::int64_t y, int window, int side);
   Answer live(std::size_t known);
 
   Catalog catalog_;

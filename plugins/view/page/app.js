@@ -38,7 +38,8 @@ function list() {
     ? `The first ${mostListed} of ${found.length}: search for others.` : `${found.length} of ${names.length}`;
 }
 
-function showValues(row) {
+/** The values at a place, and the pictures of the tile there. */
+function showValues(row, pictures) {
   const table = document.createElement("table");
   for (const [name, value] of Object.entries(row)) {
     const head = document.createElement("th");
@@ -48,7 +49,14 @@ function showValues(row) {
     line.append(head);
     line.insertCell().textContent = value;
   }
-  element("values").replaceChildren(table);
+  element("values").replaceChildren(table, ...pictures.map(({name, source}) => {
+    const figure = document.createElement("figure"), caption = document.createElement("figcaption");
+    const picture = Object.assign(document.createElement("img"), {src: source, alt: `The tile ${name}`});
+    caption.textContent = name;
+    picture.addEventListener("error", () => { caption.textContent = `${name}: it cannot be read`; });
+    figure.append(picture, caption);
+    return figure;
+  }));
 }
 
 /** The switch, the opacity and the key of a layer. Each has a pane, which has its opacity. */
@@ -145,7 +153,7 @@ async function open(number, view = {}) {
   const text = await response.text();
   if (turn !== opening) return;
   if (!response.ok) return say(text);
-  const slide = JSON.parse(text);
+  const slide = {...JSON.parse(text), url: `slides/${number}`};
   slide.finest = Math.max(0, Math.ceil(Math.log2(Math.max(slide.width, slide.height) / side)));
   element("facts").textContent = `${slide.width} x ${slide.height} pixels, ` +
     (slide.mpp ? `${+slide.mpp.toPrecision(4)} µm a pixel` : "MPP not known") + `, ${slide.vendor}` +
@@ -165,14 +173,17 @@ async function open(number, view = {}) {
   showPlace(map.getCenter());
   keepLink();
   const shown = [];
-  const showAt = ({lng, lat}) => showValues(Object.assign({}, ...shown.filter(({layer}) => map.hasLayer(layer))
-    .map((entry) => entry.at?.(lng, lat))));
+  const showAt = ({lng, lat}) => {
+    const found = shown.filter(({layer}) => map.hasLayer(layer)).map((entry) => ({entry, row: entry.at?.(lng, lat)}));
+    showValues(Object.assign({}, ...found.map(({row}) => row)),
+      found.flatMap(({entry, row}) => (row && entry.pictures?.(row)) ?? []));
+  };
   map.on("click", ({latlng}) => showAt(latlng)).on("keydown", ({originalEvent: {key, target}}) => {
     if (key === "Enter" && target === map.getContainer()) showAt(map.getCenter());
   });
   for (const [i, file] of slide.layers.entries()) {
     try {
-      const entries = await layersOf(`slides/${number}/layers/${i}`, file, slide);
+      const entries = await layersOf(`${slide.url}/layers/${i}`, file, slide);
       if (turn !== opening) return;
       for (const entry of entries) addControl(entry, shown.push(entry));
     } catch (problem) {
