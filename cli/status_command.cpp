@@ -13,6 +13,7 @@
 #include "progress.h"
 #include "report/html.h"
 #include "say.h"
+#include "terminal.h"
 
 namespace flowrun::cli {
 namespace {
@@ -72,21 +73,37 @@ std::string text_of(const json& status, bool drawn) {
 
 /// What the parts of one count come to together.
 std::string total_of(const json& group) {
-  return fmt::format(
-      "{} of {} parts: {} running, {} gone, {} ended; {} {} ended, {} failures, {:.1f} packets/s\n",
-      group["runs"].size(), group["count"].get<int>(), group["running"].get<std::uint64_t>(),
-      group["gone"].get<std::uint64_t>(), group["ended"].get<std::uint64_t>(),
-      group["scopes_ended"].get<std::uint64_t>(), plural(group["scope_kind"]),
-      group["failure_count"].get<std::uint64_t>(), group["packets_per_second"].get<double>());
+  const std::string kind = group["scope_kind"];
+  return fmt::format("{} of {} parts: {} running, {} gone, {} ended; {} ended, {}, {:.1f} packets/s\n",
+                     group["runs"].size(), group["count"].get<int>(), group["running"].get<std::uint64_t>(),
+                     group["gone"].get<std::uint64_t>(), group["ended"].get<std::uint64_t>(),
+                     counted(group["scopes_ended"].get<std::uint64_t>(), kind.empty() ? "scope" : kind),
+                     counted(group["failure_count"].get<std::uint64_t>(), "failure"),
+                     group["packets_per_second"].get<double>());
 }
 
+/// Of parts all together first: of a terminal's lines the first are shown.
 std::string text_of_all(const json& seen, bool drawn) {
   std::string out;
   for (const json& group : seen["groups"]) {
-    for (const json& run : group["runs"]) out += text_of(run, drawn);
     if (group["count"] != 0) out += total_of(group);
+    for (const json& run : group["runs"]) out += text_of(run, drawn);
   }
   return out;
+}
+
+/// What fits on a terminal, drawn from its upper left corner on.
+std::string screen_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::size_t begin = 0, end = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1)
+    lines.push_back(text.substr(begin, end - begin));
+  const std::size_t most =
+      std::max<std::size_t>(lines_of_terminal(STDOUT_FILENO), 3) - 1;  // the cursor's is one
+  if (const std::size_t all = lines.size(); all > most) {
+    lines.resize(most - 1);
+    lines.push_back(fmt::format("and {} more, which flowrun status prints", counted(all - most + 1, "line")));
+  }
+  return "\x1b[H\x1b[J" + unwrapped(lines) + "\n";
 }
 
 /// Throws Error.
@@ -128,15 +145,16 @@ int show_status(const fs::path& output_folder, bool as_json) {
 }
 
 int follow_status(const fs::path& output_folder) {
-  const bool drawn = ::isatty(STDOUT_FILENO) == 1;
+  const bool terminal = can_be_drawn_on(STDOUT_FILENO);
   try {
     RunWatcher watcher(output_folder);
     while (true) {
       const json seen = read(watcher, output_folder);
-      print("{}{}", drawn ? "\x1b[H\x1b[J" : "", text_of_all(seen, drawn));
+      const std::string text = text_of_all(seen, terminal);
+      print_text(terminal ? screen_of(text) : text);
       if (!all_printed()) return 1;
       if (seen["running"] == 0) return 0;
-      std::this_thread::sleep_for(std::chrono::seconds(drawn ? 1 : 10));
+      std::this_thread::sleep_for(std::chrono::seconds(terminal ? 1 : 10));
     }
   } catch (const std::exception& problem) {
     return failed(problem);

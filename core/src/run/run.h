@@ -86,6 +86,12 @@ struct RunResult {
 };
 
 /// A moment of a run, for progress.
+/// A scope that is open.
+struct ScopeInWork {
+  std::string name;
+  std::uint64_t packets = 0;  ///< of those that RunStatus counts
+};
+
 struct RunStatus {
   double seconds = 0;
   std::string scope_kind;  ///< "slide"; empty: no node opens scopes
@@ -95,6 +101,7 @@ struct RunStatus {
   std::string packet_name;                      ///< "tile": what the busiest node at which packets end takes
   std::optional<std::size_t> packet_node = {};  ///< which that is
   std::uint64_t packets = 0;
+  std::vector<ScopeInWork> in_work = {};  ///< the oldest first
   std::size_t leased = 0;
   std::size_t memory = 0;
 };

@@ -255,17 +255,17 @@ std::vector<ScopePtr> ScopeKeeper::open_scopes() {
   return {open_.begin(), open_.end()};
 }
 
-std::vector<std::string> ScopeKeeper::names_of_open() const {
-  std::vector<std::pair<std::uint64_t, std::string>> by_age;
+std::vector<ScopeInWork> ScopeKeeper::in_work(std::optional<std::size_t> node) const {
+  std::vector<ScopePtr> by_age;
   {
     std::scoped_lock lock(mutex_);
     for (const ScopePtr& scope : open_)
-      if (!scope->is_run()) by_age.emplace_back(scope->age(), scope->name());
+      if (!scope->is_run()) by_age.push_back(scope);
   }
-  std::sort(by_age.begin(), by_age.end());
-  std::vector<std::string> names;
-  for (auto& [age, name] : by_age) names.push_back(std::move(name));
-  return names;
+  std::ranges::sort(by_age, {}, [](const ScopePtr& scope) { return scope->age(); });
+  std::vector<ScopeInWork> out;
+  for (const ScopePtr& scope : by_age) out.push_back({scope->name(), node ? scope->packets_at(*node) : 0});
+  return out;
 }
 
 std::vector<std::string> ScopeKeeper::done(int opener) {
