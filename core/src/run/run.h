@@ -26,6 +26,7 @@ struct RunFailure {
   std::string message;
   OnError policy;
   std::exception_ptr error = {};  ///< what was thrown, if anything was
+  std::string opener = {};        ///< the node that opens the scope: others may open one of that name, too
 };
 
 enum class ScopeStatus { done, failed, left_out, interrupted, done_before };
@@ -37,6 +38,7 @@ struct ScopeResult {
   std::string name;
   ScopeStatus status = ScopeStatus::done;
   std::map<std::string, ScopeCounts> counts;  ///< by node; empty when it was done before
+  std::string opener = {};                    ///< the node
 };
 
 struct NodeResult : PacketCounts {

@@ -69,7 +69,8 @@ ScopePtr ScopeKeeper::open(int opener, NewScope spec, const Lease& lease) {
       std::scoped_lock lock(node.mutex);
       node.scopes[spec.name] = true;
     }
-    state_.results.end_scope({state_.plan.kind_of(opener), spec.name, ScopeStatus::done_before, {}});
+    state_.results.end_scope(
+        {state_.plan.kind_of(opener), spec.name, ScopeStatus::done_before, {}, state_.plan_of(opener).name});
     return nullptr;
   }
   node.redoing = node.plan->type->successive;
@@ -102,11 +103,12 @@ void ScopeKeeper::refuse(int opener, const NewScope& spec, int node, const std::
   const PlanNode& plan = state_.plan_of(opener);
   const OnError policy = plan.on_error;
   if (policy == OnError::stop || (policy == OnError::fail && plan.type->successive)) state_.stopped = true;
-  state_.results.fail({state_.plan_of(node).name, spec.name, message_of(why), policy, why});
+  state_.results.fail({state_.plan_of(node).name, spec.name, message_of(why), policy, why, plan.name});
   state_.results.end_scope({state_.plan.kind_of(opener),
                             spec.name,
                             policy == OnError::skip ? ScopeStatus::left_out : ScopeStatus::failed,
-                            {}});
+                            {},
+                            plan.name});
 }
 
 void ScopeKeeper::give_up(ScopeRun& scope) {
@@ -247,7 +249,8 @@ void ScopeKeeper::tell(ScopeRun& scope) {
                              : scope.left_out ? ScopeStatus::left_out
                              : scope.said     ? ScopeStatus::failed
                                               : ScopeStatus::interrupted;
-  state_.results.end_scope({scope.kind(), scope.name(), status, scope.counts(state_.plan)});
+  state_.results.end_scope(
+      {scope.kind(), scope.name(), status, scope.counts(state_.plan), state_.opener_of(scope)});
 }
 
 std::vector<ScopePtr> ScopeKeeper::open_scopes() {
