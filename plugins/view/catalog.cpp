@@ -17,9 +17,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A name in the folder itself: the journal is a file that anybody may have written.
-bool is_plain_name(const std::string& name) {
-  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos;
+/// In the folder itself, or in one within it: the journal is a file that anybody may have written.
+bool is_within(const fs::path& folder, const fs::path& unit) {
+  const auto parts = std::distance(unit.begin(), unit.end());
+  return unit.is_relative() && std::ranges::find(unit, "..") == unit.end() &&
+         (parts == 1 || (parts == 2 && !fs::is_symlink(folder / *unit.begin())));
+}
+
+/// It is no slide that a scope was opened for.
+bool is_features(const fs::path& input) {
+  return input.extension() == ".h5";
 }
 
 std::optional<double> mpp_in(const nlohmann::json& input) {
@@ -56,6 +63,12 @@ Catalog::Catalog(const std::vector<fs::path>& places) {
     for (const wsi::ListedSlide& slide : wsi::list_slides({place}))
       add({slide.name, slide.path, slide.mpp}, nobody);
   }
+  if (entries_.empty() && !of_features_.empty())
+    throw Error(
+        fmt::format("{}: what is there was made of files of features; give the slides that they are of, too, "
+                    "which are looked "
+                    "for by name",
+                    places.front().string()));
   sort();
 }
 
@@ -66,7 +79,10 @@ std::size_t Catalog::size() const {
 
 Entry Catalog::at(std::size_t number) const {
   std::scoped_lock lock(mutex_);
-  return entries_.at(number);
+  Entry entry = entries_.at(number);
+  if (const auto more = of_features_.find(entry.name); more != of_features_.end())
+    entry.outputs.insert(entry.outputs.end(), more->second.begin(), more->second.end());
+  return entry;
 }
 
 std::vector<std::string> Catalog::names_from(std::size_t number) const {
@@ -112,8 +128,13 @@ void Catalog::read_journal(const fs::path& output_folder, const Found& found) {
       if (done.at("kind") == "slide") {
         Entry entry{done.at("scope"), done.at("input").at("path").get<std::string>(), mpp_in(done["input"])};
         for (const std::string output : done.at("outputs"))
-          if (is_plain_name(output)) entry.outputs.push_back(output_folder / output);
-        add(std::move(entry), found);
+          if (is_within(output_folder, output)) entry.outputs.push_back(output_folder / output);
+        if (is_features(entry.slide)) {
+          auto& outputs = of_features_[entry.name];
+          outputs.insert(outputs.end(), entry.outputs.begin(), entry.outputs.end());
+        } else {
+          add(std::move(entry), found);
+        }
       }
     } catch (const std::exception& problem) {
       throw Error(fmt::format("{} is no entry of a run's journal ({}); was it changed by hand?",
@@ -130,6 +151,11 @@ void Catalog::sort() {
     number = sorted.size() - 1;
   }
   entries_ = std::move(sorted);
+}
+
+std::string name_of_layer(const fs::path& layer) {
+  const fs::path folder = layer.parent_path().filename();
+  return folder == "attention" ? (folder / layer.filename()).string() : layer.filename().string();
 }
 
 std::vector<fs::path> layers_of(const Entry& entry) {

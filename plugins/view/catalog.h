@@ -27,9 +27,9 @@ struct Entry {
 /// Thread-safe.
 class Catalog {
  public:
-  /// An output folder of runs (one with .flowrun) stands for the slides that its journal has as done;
-  /// everything else is as list_slides() has it. Throws Error when a place stands for no slide and no run
-  /// tells its status there.
+  /// An output folder of runs (one with .flowrun) stands for the slides that its journal has as done; what
+  /// runs made of files of features goes to the slide of that name. Everything else is as list_slides() has
+  /// it. Throws Error when a place stands for no slide and no run tells its status there.
   explicit Catalog(const std::vector<std::filesystem::path>& places);
 
   std::size_t size() const;
@@ -51,6 +51,7 @@ class Catalog {
 
   mutable std::mutex mutex_;
   std::vector<Entry> entries_;
+  std::map<std::string, std::vector<std::filesystem::path>> of_features_;  // outputs, by the slide's name
   std::map<Key, std::size_t> numbers_;
   std::map<std::filesystem::path, std::set<std::string>> read_;  // files of the journal by output folder
 };
@@ -58,5 +59,7 @@ class Catalog {
 /// The files of an entry that can be shown over its slide: tiles.csv, predictions.csv, mask.png and
 /// *.geojson. Sorted; links are left out.
 std::vector<std::filesystem::path> layers_of(const Entry& entry);
+/// What the page knows it by: its file name, of attention "attention/NAME".
+std::string name_of_layer(const std::filesystem::path& layer);
 
 }  // namespace flowrun::view

@@ -111,7 +111,7 @@ Answer Viewer::facts(std::size_t number) {
   json downsamples = json::array(), layers = json::array();
   for (const wsi::Level& level : facts.levels) downsamples.push_back(level.downsample);
   for (const auto& layer : layers_of(catalog_.at(number)))
-    layers.push_back(wsi::printable(layer.filename().string()));
+    layers.push_back(wsi::printable(name_of_layer(layer)));
   json out = {{"name", wsi::printable(facts.name)},
               {"vendor", facts.vendor},
               {"width", facts.width()},

@@ -21,6 +21,7 @@ import PIL.Image
 
 import support
 from support import LONG, extract, flowrun, synth
+from view_page import add_attention
 from view_server import Server
 
 
@@ -233,6 +234,9 @@ nodes:
         nothing = self.fresh("nothing")
         (nothing / ".flowrun/done").mkdir(parents=True)
         self.assert_ended(flowrun("view", nothing), support.FAILED, f"{nothing}: no run has finished a slide")
+        add_attention(self.fresh("features"), "demo")
+        self.assert_ended(flowrun("view", self.root / f"features{self.number}"), support.FAILED,
+                          "what is there was made of files of features; give the slides")
         self.assert_ended(flowrun("view"), support.USAGE, "PATH is required")
         self.assert_ended(flowrun("view", "--host", "nowhere", self.slide), support.FAILED, "nowhere port 0 cannot be listened at")
 

@@ -112,6 +112,9 @@ function isWithin({type, coordinates}, x, y) {
   return within;
 }
 
+/** Attention as predict_mil draws it: squares in colours of their own, by the share of other tiles with less. */
+const isAttention = (name) => name.startsWith("attention/");
+
 function regionLayers(geojson, slide, name) {
   const classes = new Map();
   const classOf = (feature) => feature.properties?.classification?.name ?? "no class";
@@ -127,17 +130,21 @@ function regionLayers(geojson, slide, name) {
     const made = (dx, dy) => ({
       layer: L.geoJSON(features, {
         coordsToLatLng: ([x, y]) => L.latLng(y + dy, x + dx), renderer: L.canvas({padding: 0.2}), interactive: false,
-        style: {color, weight: 2, fillOpacity: 0.15}, pointToLayer: (_, at) => L.circleMarker(at, {radius: 4, interactive: false}),
+        style: isAttention(name) ? ({properties}) => ({stroke: false, fillOpacity: 1, fillColor: `rgb(${properties.color.join(",")})`})
+          : {color, weight: 2, fillOpacity: 0.15},
+        pointToLayer: (_, at) => L.circleMarker(at, {radius: 4, interactive: false}),
       }),
       at: (x, y) => {
         const found = features.find((feature) => isWithin(feature.geometry, x - dx, y - dy));
-        return found && {class: key, ...found.properties?.measurements};
+        return found && {...(isAttention(name) ? {} : {class: key}), ...found.properties?.measurements};
       },
     });
     // The file does not say from where it counts, which makes a difference only where bounds have a corner of their own.
-    if (left === 0 && top === 0) return [{name: `${name}: ${key}`, color, opacity: 0.8, ...made(0, 0)}];
-    return [{name: `${name}: ${key}, from the corner of the bounds`, color, opacity: 0.8, ...made(left, top)},
-      {name: `${name}: ${key}, from the corner of the slide`, color, opacity: 0.8, off: true, ...made(0, 0)}];
+    const shown = isAttention(name) ? {name: "attention (share of other tiles with less)", scale: [0, 1], opacity: 0.5}
+      : {name: `${name}: ${key}`, color, opacity: 0.8};
+    if (left === 0 && top === 0) return [{...shown, ...made(0, 0)}];
+    return [{...shown, name: `${shown.name}, from the corner of the bounds`, ...made(left, top)},
+      {...shown, name: `${shown.name}, from the corner of the slide`, off: true, ...made(0, 0)}];
   });
 }
 
