@@ -5,12 +5,14 @@
 #include <atomic>
 #include <csignal>
 #include <mutex>
+#include <utility>
 
 #include "commands.h"
 #include "progress.h"
 #include "report/report.h"
 #include "run/run.h"
 #include "say.h"
+#include "terminal.h"
 
 namespace flowrun::cli {
 namespace {
@@ -40,10 +42,10 @@ void catch_signals() {
   catch_signal(SIGUSR1, on_question);
 }
 
-/// Progress and failures on standard error: a line that is rewritten on a terminal, else a line now and then.
+/// Progress and failures on standard error: lines that are rewritten on a terminal, else one now and then.
 class Reporter {
  public:
-  explicit Reporter(bool quiet) : quiet_(quiet), terminal_(::isatty(STDERR_FILENO) == 1) {}
+  explicit Reporter(bool quiet) : quiet_(quiet), terminal_(can_be_drawn_on(STDERR_FILENO)) {}
   ~Reporter() { clear(); }
 
   double interval() const { return terminal_ ? 0.2 : 5; }
@@ -51,13 +53,12 @@ class Reporter {
   void progress(const RunStatus& status) {
     std::scoped_lock lock(mutex_);
     if (quiet_) return;
-    const std::string line =
-        progress_text(status, terminal_) + (interrupted ? " (stopping; once more to end at once)" : "");
-    if (terminal_)
-      say("\r\x1b[K{}", line);
-    else
-      say("{}\n", line);
-    shown_ = terminal_;
+    const char* const stopping = interrupted ? " (stopping; once more to end at once)" : "";
+    if (!terminal_) return say("{}{}\n", progress_text(status, false), stopping);
+    auto lines = progress_lines(status, lines_of_terminal(STDERR_FILENO) - 1);
+    lines.back() += stopping;
+    say("{}{}", erased(shown_), unwrapped(lines));
+    shown_ = lines.size();
   }
 
   void report(const std::string& text) {
@@ -73,14 +74,11 @@ class Reporter {
   }
 
  private:
-  void clear() {
-    if (shown_) say("\r\x1b[K");
-    shown_ = false;
-  }
+  void clear() { say_text(erased(std::exchange(shown_, 0))); }
 
   const bool quiet_;
   const bool terminal_;
-  bool shown_ = false;
+  std::size_t shown_ = 0;  // lines
   std::mutex mutex_;
 };
 

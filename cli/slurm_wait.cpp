@@ -3,6 +3,7 @@
 #include "slurm_wait.h"
 
 #include <flowrun/error.h>
+#include <flowrun/run_watcher.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <unistd.h>
@@ -20,12 +21,13 @@
 #include "run/run.h"
 #include "say.h"
 #include "slurm_script.h"
-#include "told_runs.h"
+#include "status_command.h"
 
 namespace flowrun::cli {
 namespace {
 
 using namespace std::chrono_literals;
+using nlohmann::json;
 using Clock = std::chrono::steady_clock;
 
 /// Slurm is asked so often, and may be silent for so long: its controller may be started anew.
@@ -103,7 +105,9 @@ class Line {
 
 class Wait {
  public:
-  explicit Wait(const SubmittedRun& run) : run_(run), reader_(run.output) { jobs_.push_back(run.parts); }
+  explicit Wait(const SubmittedRun& run) : run_(run), watcher_(run.output, number_in(run.parts)) {
+    jobs_.push_back(run.parts);
+  }
 
   int to_the_end() {
     auto answered = Clock::now();
@@ -146,17 +150,14 @@ class Wait {
   }
 
   std::string progress() try {
-    ToldRuns all = reader_.read();
-    // What earlier submissions left is not of this one; numbers of jobs grow.
-    std::erase_if(all, [&](const auto& told) {
-      return number_in(told.second.status.at("job")) < number_in(run_.parts);
-    });
-    const auto gathers = all.find({0, 0});
-    if (gathers != all.end() && gathers->second.runs())
-      return "gathers: " + progress_text(gathers->second.progress(), false);
-    std::erase_if(all, [&](const auto& told) { return told.first.first != run_.count; });
-    if (all.empty()) return fmt::format("0 of {} parts: none has begun", run_.count);
-    return total_of_parts(all, run_.count);
+    const json seen = json::parse(watcher_.read());
+    std::string of_parts = fmt::format("0 of {} parts: none has begun", run_.count);
+    for (const json& group : seen["groups"]) {
+      if (group["count"] == 0 && group["running"] != 0)
+        return "gathers: " + progress_text(status_of(group["runs"][0]), false);
+      if (group["count"] == run_.count) of_parts = total_of(group);
+    }
+    return of_parts;
   } catch (const Error& problem) {
     return problem.what();
   }
@@ -185,7 +186,7 @@ class Wait {
   }
 
   const SubmittedRun& run_;
-  ToldRunsReader reader_;
+  RunWatcher watcher_;
   std::vector<std::string> jobs_;  ///< by which parts are done
   Line line_;
 };

@@ -2,6 +2,10 @@
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "run/run.h"
 
 namespace flowrun::cli {
 
@@ -10,5 +14,11 @@ namespace flowrun::cli {
 int show_status(const std::filesystem::path& output_folder, bool as_json);
 /// `flowrun top`: the same anew each second on a terminal, elsewhere every ten, until all have ended.
 int follow_status(const std::filesystem::path& output_folder);
+
+// Of what a RunWatcher reads:
+/// A run, as it shows itself.
+RunStatus status_of(const nlohmann::json& told);
+/// What the parts of a group come to together, in a line without its end.
+std::string total_of(const nlohmann::json& group);
 
 }  // namespace flowrun::cli

@@ -157,7 +157,7 @@ Card lost_card_of(const json& line, const Kind& kind, std::size_t number, const 
   const std::string name = line.at("name"), status = line.at("status"), id = fmt::format("lost{}", number);
   std::string failures;
   for (const json& failure : summary.at("failures"))
-    if (failure.at("scope") == name)
+    if (failure.at("scope") == name && failure.value("opener", "") == line.value("opener", ""))
       failures += fmt::format("<li>{}: {}</li>", escaped(failure.at("node").get<std::string>()),
                               escaped(failure.at("message").get<std::string>()));
   bool notes = false;

@@ -62,6 +62,10 @@ std::string plural(const std::string& word) {
   return word + (hisses ? "es" : "s");
 }
 
+std::string counted(unsigned long long number, const std::string& word) {
+  return fmt::format("{} {}", number, number == 1 ? word : plural(word));
+}
+
 std::string in_time(double seconds) {
   if (seconds < 60) return fmt::format("{:.1f} s", seconds);
   const auto whole = static_cast<long long>(std::lround(seconds));

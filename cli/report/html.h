@@ -15,6 +15,8 @@ std::string in_digits(double number);
 std::string in_groups(unsigned long long number);
 /// "slide" -> "slides", "batch" -> "batches".
 std::string plural(const std::string& word);
+/// "1 slide", "2 slides".
+std::string counted(unsigned long long number, const std::string& word);
 /// "3 min 20 s".
 std::string in_time(double seconds);
 

@@ -5,11 +5,16 @@
 
 namespace flowrun::wsi {
 
+void OpenSlides::add(SlideFile file) {
+  std::scoped_lock lock(mutex_);
+  files_.push_back(std::move(file));
+}
+
 std::shared_ptr<const Slide> OpenSlides::get(std::uint32_t number) {
   Entry& entry = take(number);
   const std::shared_ptr<Entry> taken(&entry, [this](Entry* e) { let_go(*e); });
   std::scoped_lock lock(entry.opening);
-  const SlideFile& file = files_.at(number);
+  const SlideFile& file = *entry.file;
   if (!entry.slide) entry.slide = Slide::open(file.path, file.name, {.mpp = file.mpp, .color = file.color});
   return {taken, &*entry.slide};
 }
@@ -25,10 +30,14 @@ OpenSlides::Entry& OpenSlides::take(std::uint32_t number) {
     else
       became_idle_.wait(lock);
   }
-  if (entry() == entries_.end())
-    entries_.emplace_front().number = number;
-  else
+  if (entry() == entries_.end()) {
+    const SlideFile& file = files_.at(number);
+    Entry& opened = entries_.emplace_front();
+    opened.number = number;
+    opened.file = &file;
+  } else {
     entries_.splice(entries_.begin(), entries_, entry());
+  }
   ++entries_.front().users;
   return entries_.front();
 }

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <list>
 #include <memory>
@@ -28,7 +29,11 @@ struct SlideFile {
 class OpenSlides {
  public:
   /// Keeps at most `most` open, 1 or more.
-  OpenSlides(std::vector<SlideFile> files, std::size_t most) : files_(std::move(files)), most_(most) {}
+  OpenSlides(const std::vector<SlideFile>& files, std::size_t most)
+      : files_(files.begin(), files.end()), most_(most) {}
+
+  /// It gets the next number.
+  void add(SlideFile file);
 
   /// The slide with this number, opened if need be; waits while as many others are in use as may be open, so
   /// nobody asks for one who has another. It must not outlive these. Throws Error when it cannot be opened,
@@ -39,6 +44,7 @@ class OpenSlides {
   /// Opened by the first that asks; the others wait for that slide alone.
   struct Entry {
     std::uint32_t number = 0;
+    const SlideFile* file = nullptr;
     int users = 0;  // guarded by mutex_
     std::mutex opening;
     std::optional<Slide> slide;
@@ -46,7 +52,7 @@ class OpenSlides {
   Entry& take(std::uint32_t number);
   void let_go(Entry& entry);
 
-  const std::vector<SlideFile> files_;
+  std::deque<SlideFile> files_;  // guarded by mutex_; one that is there stays where it is
   const std::size_t most_;
   std::mutex mutex_;
   std::condition_variable became_idle_;

@@ -8,9 +8,7 @@
 #include <charconv>
 #include <cmath>
 #include <fstream>
-#include <map>
 #include <nlohmann/json.hpp>
-#include <tuple>
 
 #include "nodes/table/slide_list.h"
 
@@ -19,13 +17,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A name in the folder itself: the journal is a file that anybody may have written.
-bool is_plain_name(const std::string& name) {
-  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos;
+/// In the folder itself, or in one within it: the journal is a file that anybody may have written.
+bool is_within(const fs::path& folder, const fs::path& unit) {
+  const auto parts = std::distance(unit.begin(), unit.end());
+  return unit.is_relative() && std::ranges::find(unit, "..") == unit.end() &&
+         (parts == 1 || (parts == 2 && !fs::is_symlink(folder / *unit.begin())));
 }
 
-/// By what is looked at, as several nodes of a graph, or graphs, may have made parts of it.
-using Entries = std::map<std::tuple<std::string, fs::path, std::optional<double>>, Entry>;
+/// It is no slide that a scope was opened for.
+bool is_features(const fs::path& input) {
+  return input.extension() == ".h5";
+}
 
 std::optional<double> mpp_in(const nlohmann::json& input) {
   const auto said = input.find("mpp");
@@ -38,25 +40,6 @@ std::optional<double> mpp_in(const nlohmann::json& input) {
   return mpp;
 }
 
-void add_run(const fs::path& folder, Entries& all) {
-  for (const auto& file : fs::directory_iterator(folder / ".flowrun/done")) {
-    if (file.path().extension() != ".json") continue;
-    std::ifstream in(file.path());
-    const auto done = nlohmann::json::parse(in, nullptr, false);
-    try {
-      if (done.at("kind") != "slide") continue;
-      const std::string name = done.at("scope"), slide = done.at("input").at("path");
-      const std::optional<double> mpp = mpp_in(done["input"]);
-      Entry& entry = all.try_emplace({name, slide, mpp}, Entry{name, slide, mpp}).first->second;
-      for (const std::string output : done.at("outputs"))
-        if (is_plain_name(output)) entry.outputs.push_back(folder / output);
-    } catch (const std::exception& problem) {
-      throw Error(fmt::format("{} is no entry of a run's journal ({}); was it changed by hand?",
-                              file.path().string(), problem.what()));
-    }
-  }
-}
-
 bool is_layer(const fs::path& path) {
   const std::string name = path.filename().string();
   return name == "tiles.csv" || name == "predictions.csv" || name == "mask.png" ||
@@ -65,22 +48,114 @@ bool is_layer(const fs::path& path) {
 
 }  // namespace
 
-std::vector<Entry> catalog_of(const std::vector<fs::path>& places) {
-  Entries all;
+Catalog::Catalog(const std::vector<fs::path>& places) {
+  const Found nobody = [](const Entry&) {};
   for (const fs::path& place : places) {
-    if (std::error_code ignored; fs::is_directory(place / ".flowrun/done", ignored)) {
-      const std::size_t before = all.size();
-      add_run(place, all);
-      if (all.size() == before)
+    std::error_code none;
+    const fs::path reports = place / ".flowrun";
+    if (fs::is_directory(reports, none)) {
+      read_journal(place, nobody);
+      if (read_[place].empty() && !fs::exists(reports / "status.json", none) &&
+          !fs::exists(reports / "parts", none))
         throw Error(fmt::format("{}: no run has finished a slide in this output folder", place.string()));
       continue;
     }
     for (const wsi::ListedSlide& slide : wsi::list_slides({place}))
-      all.try_emplace({slide.name, slide.path, slide.mpp}, Entry{slide.name, slide.path, slide.mpp});
+      add({slide.name, slide.path, slide.mpp}, nobody);
   }
-  std::vector<Entry> entries;
-  for (auto& [key, entry] : all) entries.push_back(std::move(entry));
-  return entries;
+  if (entries_.empty() && !of_features_.empty())
+    throw Error(
+        fmt::format("{}: what is there was made of files of features; give the slides that they are of, too, "
+                    "which are looked "
+                    "for by name",
+                    places.front().string()));
+  sort();
+}
+
+std::size_t Catalog::size() const {
+  std::scoped_lock lock(mutex_);
+  return entries_.size();
+}
+
+Entry Catalog::at(std::size_t number) const {
+  std::scoped_lock lock(mutex_);
+  Entry entry = entries_.at(number);
+  if (const auto more = of_features_.find(entry.name); more != of_features_.end())
+    entry.outputs.insert(entry.outputs.end(), more->second.begin(), more->second.end());
+  return entry;
+}
+
+std::vector<std::string> Catalog::names_from(std::size_t number) const {
+  std::scoped_lock lock(mutex_);
+  std::vector<std::string> names;
+  for (; number < entries_.size(); ++number) names.push_back(entries_[number].name);
+  return names;
+}
+
+std::vector<fs::path> Catalog::output_folders() const {
+  std::scoped_lock lock(mutex_);
+  std::vector<fs::path> folders;
+  for (const auto& [folder, files] : read_) folders.push_back(folder);
+  return folders;
+}
+
+void Catalog::look_again(const Found& found) {
+  std::scoped_lock lock(mutex_);
+  for (const auto& [folder, files] : read_) read_journal(folder, found);
+}
+
+void Catalog::add(Entry entry, const Found& found) {
+  const auto [at, is_new] = numbers_.try_emplace({entry.name, entry.slide, entry.mpp}, entries_.size());
+  if (!is_new) {
+    auto& outputs = entries_[at->second].outputs;
+    outputs.insert(outputs.end(), entry.outputs.begin(), entry.outputs.end());
+    return;
+  }
+  found(entry);
+  entries_.push_back(std::move(entry));
+}
+
+void Catalog::read_journal(const fs::path& output_folder, const Found& found) {
+  std::set<std::string>& read = read_[output_folder];
+  std::error_code none;
+  for (const auto& file : fs::directory_iterator(output_folder / ".flowrun/done", none)) {
+    const std::string name = file.path().filename().string();
+    if (file.path().extension() != ".json" || read.contains(name)) continue;
+    std::ifstream in(file.path());
+    if (!in && !fs::exists(file.path(), none)) continue;  // it is being made anew
+    const auto done = nlohmann::json::parse(in, nullptr, false);
+    try {
+      if (done.at("kind") == "slide") {
+        Entry entry{done.at("scope"), done.at("input").at("path").get<std::string>(), mpp_in(done["input"])};
+        for (const std::string output : done.at("outputs"))
+          if (is_within(output_folder, output)) entry.outputs.push_back(output_folder / output);
+        if (is_features(entry.slide)) {
+          auto& outputs = of_features_[entry.name];
+          outputs.insert(outputs.end(), entry.outputs.begin(), entry.outputs.end());
+        } else {
+          add(std::move(entry), found);
+        }
+      }
+    } catch (const std::exception& problem) {
+      throw Error(fmt::format("{} is no entry of a run's journal ({}); was it changed by hand?",
+                              file.path().string(), problem.what()));
+    }
+    read.insert(name);
+  }
+}
+
+void Catalog::sort() {
+  std::vector<Entry> sorted;
+  for (auto& [key, number] : numbers_) {
+    sorted.push_back(std::move(entries_[number]));
+    number = sorted.size() - 1;
+  }
+  entries_ = std::move(sorted);
+}
+
+std::string name_of_layer(const fs::path& layer) {
+  const fs::path folder = layer.parent_path().filename();
+  return folder == "attention" ? (folder / layer.filename()).string() : layer.filename().string();
 }
 
 std::vector<fs::path> layers_of(const Entry& entry) {

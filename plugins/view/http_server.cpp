@@ -9,7 +9,9 @@
 #include <atomic>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <chrono>
@@ -27,12 +29,14 @@ namespace http = beast::http;
 using asio::ip::tcp;
 
 constexpr int most_connections = 128;
+constexpr int most_listeners = 16;
 constexpr std::uint32_t most_header_bytes = 8192;
 
 struct Service {
   const HttpOptions& options;
   const std::function<Answer(const std::string&)>& answer;
   std::atomic<int> connections = 0;
+  std::atomic<int> listeners = 0;  // of these connections
 };
 
 /// A page of another site that lets its name point here (DNS rebinding) has its own name as Host.
@@ -55,7 +59,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
       : stream_(std::move(socket)), service_(service), port_(stream_.socket().local_endpoint().port()) {
     ++service_.connections;
   }
-  ~Connection() { --service_.connections; }
+  ~Connection() {
+    --service_.connections;
+    if (listens_) --service_.listeners;
+  }
 
   void read() {
     parser_.emplace();
@@ -110,6 +117,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void send(Answer answer) {
+    if (answer.events) return send_events(std::move(answer));
     if (answer.file.empty()) return send_body(std::move(answer));
     // A link may have been put in the file's place since the folder was listed.
     const int descriptor = ::open(answer.file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -131,6 +139,62 @@ class Connection : public std::enable_shared_from_this<Connection> {
     auto message = header<http::file_body>(answer);
     message->body() = std::move(file);
     write(std::move(message), static_cast<std::uint64_t>(facts.st_size));
+  }
+
+  /// Their end is the connection's.
+  void send_events(Answer answer) {
+    keep_ = false;
+    listens_ = true;
+    if (++service_.listeners > most_listeners)
+      return send_body({503, "text/plain; charset=utf-8", "as many pages listen as are served\n"});
+    events_ = std::move(answer.events);
+    const auto message = header<http::empty_body>(answer);
+    stream_.expires_after(std::chrono::seconds(60));
+    http::async_write(stream_, *message,
+                      [self = shared_from_this(), message](beast::error_code problem, std::size_t) {
+                        if (problem || self->head_) return self->close();
+                        self->watch();
+                        self->next_event();
+                      });
+  }
+
+  /// A client that is gone is seen at once: it has nothing more to say.
+  void watch() {
+    stream_.expires_never();
+    stream_.async_read_some(buffer_.prepare(1), [self = shared_from_this()](beast::error_code, std::size_t) {
+      self->end_events();
+    });
+  }
+
+  void next_event() {
+    if (!events_) return;
+    std::optional<std::string> text;
+    try {
+      text = events_();
+    } catch (const std::exception&) {
+      // Ends as if there were no more: the status line has long been sent.
+    }
+    if (!text) return end_events();
+    if (text->empty()) return next_event_later();
+    const auto sent = std::make_shared<const std::string>(std::move(*text));
+    stream_.expires_after(std::chrono::seconds(60));
+    asio::async_write(stream_, asio::buffer(*sent),
+                      [self = shared_from_this(), sent](beast::error_code problem, std::size_t) {
+                        problem ? self->end_events() : self->next_event_later();
+                      });
+  }
+
+  void next_event_later() {
+    next_.expires_after(std::chrono::seconds(1));
+    next_.async_wait([self = shared_from_this()](beast::error_code problem) {
+      if (!problem) self->next_event();
+    });
+  }
+
+  void end_events() {
+    events_ = nullptr;
+    next_.cancel();
+    stream_.close();
   }
 
   void send_body(Answer answer) {
@@ -184,6 +248,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::optional<http::request_parser<http::empty_body>> parser_;
   unsigned version_ = 11;
   bool keep_ = false, head_ = false;
+  bool listens_ = false;
+  std::function<std::optional<std::string>()> events_;
+  asio::steady_timer next_{stream_.get_executor()};
 };
 
 void accept(asio::io_context& context, tcp::acceptor& acceptor, Service& service) {

@@ -11,7 +11,6 @@
 #include <boost/dll/runtime_symbol_info.hpp>
 #include <cstdlib>
 
-#include "catalog.h"
 #include "http_server.h"
 #include "nodes/base/say.h"
 #include "viewer.h"
@@ -59,8 +58,7 @@ int run(std::span<const std::string> arguments) {
   try {
     if (host->count() > 0) options.token = random_token();
     const std::filesystem::path library = boost::dll::this_line_location();  // PREFIX/lib/flowrun/view.so
-    Viewer viewer(catalog_of(places),
-                  library.parent_path().parent_path().parent_path() / "share/flowrun/view");
+    Viewer viewer(places, library.parent_path().parent_path().parent_path() / "share/flowrun/view");
     serve_http(
         options, [&](const std::string& path) { return viewer.answer(path); },
         [&](const std::string& link) {

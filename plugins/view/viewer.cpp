@@ -4,6 +4,7 @@
 #include <flowrun/error.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <fstream>
@@ -13,7 +14,9 @@
 #include <string_view>
 
 #include "nodes/image/jpeg.h"
+#include "nodes/image/png.h"
 #include "nodes/slide/picture.h"
+#include "nodes/slide/sampling.h"
 #include "nodes/table/slide_list.h"
 
 namespace flowrun::view {
@@ -22,6 +25,8 @@ namespace {
 using nlohmann::json;
 constexpr int tile_side = 256;
 constexpr std::size_t most_open = 4;
+constexpr int largest_cut = 1024;
+constexpr int largest_window = 16384;
 
 Answer not_found() {
   return {404, "text/plain; charset=utf-8", "there is nothing here\n"};
@@ -31,10 +36,14 @@ Answer as_json(const json& value) {
   return {200, "application/json", value.dump(-1, ' ', false, json::error_handler_t::replace)};
 }
 
-std::vector<wsi::SlideFile> files_of(const std::vector<Entry>& entries) {
-  std::vector<wsi::SlideFile> files;
-  for (const Entry& entry : entries) files.push_back({entry.slide, entry.name, entry.mpp, wsi::Color::stored});
-  return files;
+wsi::SlideFile file_of(const Entry& entry) {
+  return {entry.slide, entry.name, entry.mpp, wsi::Color::stored};
+}
+
+json printable(const std::vector<std::string>& names) {
+  json out = json::array();
+  for (const std::string& name : names) out.push_back(wsi::printable(name));
+  return out;
 }
 
 /// The numbers in `path` where `pattern` has #; nothing when it is not like it. Numbers have up to 9 digits.
@@ -66,27 +75,34 @@ std::string content(const std::filesystem::path& file) {
 
 }  // namespace
 
-Viewer::Viewer(std::vector<Entry> entries, const std::filesystem::path& page)
-    : entries_(std::move(entries)), slides_(files_of(entries_), most_open) {
+Viewer::Viewer(const std::vector<std::filesystem::path>& places, const std::filesystem::path& page)
+    : catalog_(places), slides_({}, most_open), runs_(catalog_.output_folders(), [this] {
+        catalog_.look_again([this](const Entry& found) { slides_.add(file_of(found)); });
+      }) {
+  for (std::size_t number = 0; number < catalog_.size(); ++number) slides_.add(file_of(catalog_.at(number)));
   const char *script = "text/javascript; charset=utf-8", *style = "text/css; charset=utf-8";
   fixed_["/"] = {200, "text/html; charset=utf-8", content(page / "index.html")};
-  for (const char* name : {"app.js", "layers.js", "leaflet.js"})
+  for (const char* name : {"app.js", "layers.js", "live.js", "leaflet.js"})
     fixed_[fmt::format("/{}", name)] = {200, script, content(page / name)};
+  fixed_["/favicon.ico"] = {200, "image/x-icon", ""};  // browsers ask for one
   for (const char* name : {"app.css", "leaflet.css"})
     fixed_[fmt::format("/{}", name)] = {200, style, content(page / name)};
-  json names = json::array();
-  for (const Entry& entry : entries_) names.push_back(wsi::printable(entry.name));
-  fixed_["/slides.json"] = as_json(names);
 }
 
 Answer Viewer::answer(const std::string& path) {
   if (const auto found = fixed_.find(path); found != fixed_.end()) return found->second;
-  const auto known = [&](int slide) { return static_cast<std::size_t>(slide) < entries_.size(); };
+  const auto known = [&](int slide) { return static_cast<std::size_t>(slide) < catalog_.size(); };
+  if (path == "/slides.json") return as_json(printable(catalog_.names_from(0)));
+  if (const auto n = numbers_in<1>(path, "/live/#")) return live((*n)[0]);
   if (const auto n = numbers_in<1>(path, "/slides/#.json"); n && known((*n)[0])) return facts((*n)[0]);
   if (const auto n = numbers_in<2>(path, "/slides/#/layers/#"); n && known((*n)[0]))
     return layer((*n)[0], (*n)[1]);
   if (const auto n = numbers_in<4>(path, "/slides/#/#/#/#.jpg"); n && known((*n)[0]))
     return tile((*n)[0], (*n)[1], (*n)[2], (*n)[3]);
+  if (const auto n = numbers_in<4>(path, "/slides/#/layers/#/tiles/#/#"); n && known((*n)[0]))
+    return saved_tile((*n)[0], (*n)[1], (*n)[2], (*n)[3]);
+  if (const auto n = numbers_in<6>(path, "/slides/#/cut/#/#/#/#/#.png"); n && known((*n)[0]))
+    return cut((*n)[0], (*n)[1], (*n)[2], (*n)[3], (*n)[4], (*n)[5]);
   return not_found();
 }
 
@@ -95,8 +111,8 @@ Answer Viewer::facts(std::size_t number) {
   const wsi::SlideFacts& facts = slide->facts();
   json downsamples = json::array(), layers = json::array();
   for (const wsi::Level& level : facts.levels) downsamples.push_back(level.downsample);
-  for (const auto& layer : layers_of(entries_[number]))
-    layers.push_back(wsi::printable(layer.filename().string()));
+  for (const auto& layer : layers_of(catalog_.at(number)))
+    layers.push_back(wsi::printable(name_of_layer(layer)));
   json out = {{"name", wsi::printable(facts.name)},
               {"vendor", facts.vendor},
               {"width", facts.width()},
@@ -128,7 +144,7 @@ Answer Viewer::tile(std::size_t number, int halvings, std::int64_t column, std::
 }
 
 Answer Viewer::layer(std::size_t number, std::size_t which) {
-  const auto layers = layers_of(entries_[number]);
+  const auto layers = layers_of(catalog_.at(number));
   if (which >= layers.size()) return not_found();
   const auto extension = layers[which].extension();
   Answer answer;
@@ -136,6 +152,53 @@ Answer Viewer::layer(std::size_t number, std::size_t which) {
                 : extension == ".csv" ? "text/csv; charset=utf-8"
                                       : "application/geo+json";
   answer.file = layers[which];
+  return answer;
+}
+
+Answer Viewer::saved_tile(std::size_t number, std::size_t which, std::int64_t x, std::int64_t y) {
+  const auto layers = layers_of(catalog_.at(number));
+  if (which >= layers.size() || layers[which].filename() != "tiles.csv") return not_found();
+  const std::filesystem::path folder = layers[which].parent_path();
+  for (const char* const format : {"png", "jpg"}) {  // as `save` names them
+    Answer answer;
+    answer.type = std::string_view(format) == "png" ? "image/png" : "image/jpeg";
+    answer.file = folder / fmt::format("{}_x{}_y{}.{}", folder.filename().string(), x, y, format);
+    if (std::filesystem::is_regular_file(std::filesystem::symlink_status(answer.file))) return answer;
+  }
+  return not_found();
+}
+
+Answer Viewer::cut(std::size_t number, int level, std::int64_t x, std::int64_t y, int window, int side) {
+  if (side < 1 || side > largest_cut || window < 1 || window > largest_window) return not_found();
+  const auto slide = slides_.get(static_cast<std::uint32_t>(number));
+  if (level >= slide->level_count() || x >= slide->facts().width() || y >= slide->facts().height())
+    return not_found();
+  const wsi::LevelWindow at =
+      wsi::window_at(*slide, level, x, y, window * slide->level(level).downsample, window);
+  cv::Mat rgb(side, side, CV_8UC3);
+  wsi::read_scaled(*slide, level, at.column, at.row, {window, window}, rgb);
+  std::vector<std::uint8_t> png;
+  wsi::encode_png(rgb, png);
+  return {200, "image/png", std::string(png.begin(), png.end())};
+}
+
+Answer Viewer::live(std::size_t known) {
+  known = std::min(known, catalog_.size());
+  Answer answer{200, "text/event-stream"};
+  answer.events = [this, known, last = std::uint64_t{0},
+                   over = false]() mutable -> std::optional<std::string> {
+    if (over) return {};
+    const auto moment = runs_.now();
+    if (!moment) return "";
+    const auto names = catalog_.names_from(known);
+    if (moment->number == last && names.empty()) return "";
+    const json event{
+        {"first", known}, {"slides", printable(names)}, {"folders", moment->folders}, {"over", moment->over}};
+    known += names.size();
+    last = moment->number;
+    over = moment->over;
+    return fmt::format("data: {}\n\n", event.dump(-1, ' ', false, json::error_handler_t::replace));
+  };
   return answer;
 }
 

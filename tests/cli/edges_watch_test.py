@@ -97,7 +97,7 @@ class EdgesWatch(edges.EdgesTest):
         summary, _ = self.summary(graph, DONE, "--threads", 16, *settings(count=16))
         self.assertEqual(summary["scope_counts"], {"done": 16})
         terminal, end = pty.openpty()
-        process = self.started(graph, *settings(count=24), stderr=end)  # 8 groups of 0.5 s, two at a time
+        process = self.started(graph, *settings(count=24), stderr=end, env={"TERM": "xterm"})  # 8 groups of 0.5 s, two at a time
         os.close(end)
         said = b""
         try:

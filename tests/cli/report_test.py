@@ -190,6 +190,24 @@ class Report(support.ProgramTest):
         of_bins = sum((float(low) + float(high)) / 2 * int(count) for low, high, count in bars) / (kept + dropped)
         self.assertAlmostEqual(sharp, of_bins, delta=10)  # half a bin
 
+    def test_slides_of_one_name_from_two_sources_have_each_its_own_failure(self):
+        out, slides = self.fresh(), self.fresh("sources")
+        nodes = []
+        for source in ("first", "second"):
+            (slides / source).mkdir(parents=True)
+            (slides / source / "same.tif").write_bytes(b"no slide")
+            nodes.append(f"""\
+  {source}: {{type: read, path: "{slides}/{source}"}}
+  {source}_tiles: {{type: extract, from: {source}, size: 256}}
+  {source}_files: {{type: save, from: {source}_tiles, dir: "{out}/{source}", format: none}}
+""")
+        graph = self.write("flowrun: 1\nnodes:\n" + "".join(nodes))
+        self.assert_ended(flowrun(graph, "--quiet"), FAILED)
+        cards = [card.text for card in Page(out / "first/report.html").all("li", class_="scope")]
+        self.assertEqual(len(cards), 2)
+        told = [[source for source in ("first", "second") if f"/{source}/same.tif" in card] for card in cards]
+        self.assertEqual(sorted(told), [["first"], ["second"]])
+
     def test_a_picture_that_is_gone_or_broken_is_said(self):
         out = self.copy()
         (out / "a/overview.jpg").unlink()

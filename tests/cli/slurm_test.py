@@ -308,7 +308,7 @@ class OnSlurm(WithSlurm):
         self.slurm.wait_until(lambda: self.has_ended(gather), f"the end of job {gather}", 120)
         _, said = process.communicate(timeout=60)
         self.assertEqual(process.returncode, FAILED, said)
-        self.assertRegex(said, rb"(?m)^3 of 3 parts: \d running, 0 gone, \d ended; \d+ boxes ended, ")
+        self.assertRegex(said, rb"(?m)^3 of 3 parts: \d running, 0 gone, \d ended; \d+ box(?:es)? ended, ")
         self.assertRegex(said, rb"(?m)^\d+ retry 1 of 1: part [123]$")
 
     def test_waiting_that_is_interrupted(self):

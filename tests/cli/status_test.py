@@ -150,6 +150,7 @@ class Status(support.ProgramTest):
         for number in (1, 2):
             self.assert_ended(flowrun(*self.arguments(out, "--part", f"{number}/2")), DONE)
         text = self.status(out)
+        self.assertRegex(text, r"\A2 of 2 parts: ")  # before them, so that a terminal shows it
         for number in (1, 2):
             self.assertIn(f"part {number}/2 of slowly", text)
             self.assertEqual(told(out, f"parts/{number}-of-2")["state"], "done")

@@ -4,8 +4,8 @@
 import accessibility
 import browser
 from support import DONE, flowrun
-from view_page import (BLOCK, COLUMNS, PREDICTED, ROWS, ViewerPageTest, add_predictions, add_region, color_of,
-                       write_blocks)
+from view_page import (BLOCK, COLUMNS, PREDICTED, ROWS, ViewerPageTest, add_attention, add_predictions, add_region,
+                       color_of, rank_of, write_blocks)
 from view_server import Server
 
 ENTER = "\ue007"
@@ -20,7 +20,7 @@ nodes:
 
 
 class ViewInBrowser(ViewerPageTest):
-    layers = {0: 4, 1: 1}
+    layers = {0: 5, 1: 1}
 
     @classmethod
     def setUpClass(cls):
@@ -35,7 +35,8 @@ class ViewInBrowser(ViewerPageTest):
         assert ended.code == DONE, ended.err
         assert add_predictions(cls.out / "first") == COLUMNS * ROWS
         add_region(cls.out / "first", 1000, 1000, 1800, 1600)
-        cls.server = Server(cls.out)
+        add_attention(cls.root / "said", "first")
+        cls.server = Server(cls.out, cls.root / "said")
 
     def test_pixels_lie_right_at_every_zoom(self):
         for zoom in (self.finest - 2, self.finest - 1, self.finest, self.finest + 1):
@@ -51,7 +52,16 @@ class ViewInBrowser(ViewerPageTest):
             for name in PREDICTED:
                 self.assert_heat(name)
         self.assertEqual(self.browser.run("return [...document.querySelectorAll('.ends span')].map(s => s.textContent)"),
-                         ["0", "1", "0", "1"])
+                         ["0", "1"] * 3)
+
+    def test_attention_lies_right(self):
+        self.show(zoom=self.finest - 1)
+        self.assert_heat("attention", number=rank_of)
+        self.click(2300, 500)
+        self.switch(attention=1)
+        self.browser.click("#map")
+        self.assertEqual(self.values(), {"attention": "0.01", "rank": str(rank_of(11, 2))})
+        self.show(1)  # of which there is none
 
     def test_opacity_mixes(self):
         self.show()

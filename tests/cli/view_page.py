@@ -58,6 +58,28 @@ def add_predictions(folder, extent=BLOCK):
     return len(rows)
 
 
+def rank_of(column, row):
+    return (7 * column + 3 * row) % 11 / 10
+
+
+def add_attention(folder, name):
+    """Writes attention to a slide, and the journal's entry, as predict_mil does of files of features."""
+    squares = []
+    for row in range(ROWS):
+        for column in range(COLUMNS):
+            left, top = column * BLOCK, row * BLOCK
+            ring = [[left, top], [left + BLOCK, top], [left + BLOCK, top + BLOCK], [left, top + BLOCK], [left, top]]
+            squares.append({"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]},
+                            "properties": {"objectType": "detection", "color": TURBO[round(255 * rank_of(column, row))].tolist(),
+                                           "measurements": {"attention": 0.01, "rank": rank_of(column, row)}}})
+    for part in ("attention", ".flowrun/done"):
+        (folder / part).mkdir(parents=True)
+    (folder / f"attention/{name}.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": squares}))
+    (folder / f".flowrun/done/again.{name}.json").write_text(json.dumps(
+        {"kind": "slide", "scope": name, "input": {"path": f"/features/{name}.h5"},
+         "outputs": [f"attention/{name}.geojson", f"attention/../../{name}.geojson"]}))
+
+
 def add_region(folder, left, top, right, bottom):
     """Writes regions.geojson, as save_geojson does."""
     ring = [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]]
@@ -143,11 +165,12 @@ class ViewerPageTest(support.ProgramTest):
             for line in lines:
                 self.assertLess(min(abs(at - line) for at in expected), 3, (expected, lines))
 
-    def assert_heat(self, name, extent=BLOCK, columns=COLUMNS, rows=ROWS):
-        """A layer has the colours of PREDICTED in squares of `extent` level-0 pixels."""
+    def assert_heat(self, name, extent=BLOCK, columns=COLUMNS, rows=ROWS, number=None):
+        """A layer has the colours of PREDICTED, or of `number`, in squares of `extent` level-0 pixels."""
+        number = number or PREDICTED[name]
         self.switch(**{name: 1})
         for place, color in self.seen(extent, columns, rows).items():
-            self.assertLess(abs(color - TURBO[round(255 * PREDICTED[name](*place))]).max(), 16, (self.zoom, name, place))
+            self.assertLess(abs(color - TURBO[round(255 * number(*place))]).max(), 16, (self.zoom, name, place))
 
     def assert_filled(self, name, left, top, right, bottom):
         """A layer changes the colours of blocks within a rectangle in level-0 pixels, and no others."""

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A `flowrun view` that a test asks."""
+import contextlib
 import http.client
 import json
 import pathlib
@@ -63,6 +64,18 @@ class Server:
                 raise
             except OSError:  # whichever call finds first that the connection is cut
                 return b""
+
+    @contextlib.contextmanager
+    def listening(self, path):
+        """Status, and what is sent as events while the server sends them."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            yield response.status, (json.loads(line.removeprefix(b"data: ")) for line in response
+                                    if line.startswith(b"data: "))
+        finally:
+            connection.close()
 
     def rss(self):
         return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{self.process.pid}/status").read_text())[1]) << 10

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <thread>
@@ -271,15 +272,19 @@ struct Keep : Map {
 /// Holds tiles up, as a slow disk would, or drops every second one.
 struct SlowTiles : Map {
   int milliseconds = 0;
+  std::filesystem::path until;
   bool drop = false;
   static void describe(Description<SlowTiles>& d) {
     d.summary("Holds tiles up.").input<wsi::Tile>("tile").output<wsi::Tile>("tile");
     d.option("milliseconds", &SlowTiles::milliseconds, "that each tile takes");
+    d.option("until", &SlowTiles::until, "file that each tile waits for, if given");
     d.option("drop", &SlowTiles::drop, "every second tile");
   }
   void plan(Costs& costs) override { costs.forwards("tile"); }
   void process(Inputs& in, Outputs& out) override {
     std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+    while (!until.empty() && !std::filesystem::exists(until))
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
     if (!drop || in.index() % 2 == 0) out.forward("tile");
   }
 };

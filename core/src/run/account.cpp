@@ -75,6 +75,7 @@ RunStatus Engine::status() const {
     }
   }
   if (all_known && expected > 0) status.scopes_expected = expected;
+  status.in_work = scopes_->in_work(status.packet_node);
   return status;
 }
 

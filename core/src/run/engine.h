@@ -43,7 +43,6 @@ class Engine final : RouterEvents {
   Outcomes outcomes() const { return results_.outcomes(); }
   /// What nodes have done so far.
   std::vector<NodeResult> nodes() const;
-  std::vector<std::string> scopes_in_work() const { return scopes_->names_of_open(); }
   /// That have come to each node so far.
   std::vector<std::uint64_t> packets() const;
   RunResult result();

@@ -26,6 +26,7 @@ struct RunFailure {
   std::string message;
   OnError policy;
   std::exception_ptr error = {};  ///< what was thrown, if anything was
+  std::string opener = {};        ///< the node that opens the scope: others may open one of that name, too
 };
 
 enum class ScopeStatus { done, failed, left_out, interrupted, done_before };
@@ -37,6 +38,7 @@ struct ScopeResult {
   std::string name;
   ScopeStatus status = ScopeStatus::done;
   std::map<std::string, ScopeCounts> counts;  ///< by node; empty when it was done before
+  std::string opener = {};                    ///< the node
 };
 
 struct NodeResult : PacketCounts {
@@ -86,6 +88,12 @@ struct RunResult {
 };
 
 /// A moment of a run, for progress.
+/// A scope that is open.
+struct ScopeInWork {
+  std::string name;
+  std::uint64_t packets = 0;  ///< of those that RunStatus counts
+};
+
 struct RunStatus {
   double seconds = 0;
   std::string scope_kind;  ///< "slide"; empty: no node opens scopes
@@ -95,6 +103,7 @@ struct RunStatus {
   std::string packet_name;                      ///< "tile": what the busiest node at which packets end takes
   std::optional<std::size_t> packet_node = {};  ///< which that is
   std::uint64_t packets = 0;
+  std::vector<ScopeInWork> in_work = {};  ///< the oldest first
   std::size_t leased = 0;
   std::size_t memory = 0;
 };

@@ -25,6 +25,10 @@ bool RunState::stopping() const {
          (options.interrupted && options.interrupted->load(std::memory_order_relaxed));
 }
 
+std::string RunState::opener_of(const ScopeRun& scope) const {
+  return scope.is_run() ? "" : plan_of(scope.opener()).name;
+}
+
 void RunState::report(ScopeRun& scope, int node, OnError policy, const std::exception_ptr& error) {
   bool first = false;
   {
@@ -41,7 +45,7 @@ void RunState::report(ScopeRun& scope, int node, OnError policy, const std::exce
   if (policy == OnError::fail && all_lost) stopped = true;
   if (first)
     results.fail({node < 0 ? "" : plan_of(node).name, scope.is_run() ? "" : scope.name(), message_of(error),
-                  policy, error});
+                  policy, error, opener_of(scope)});
 }
 
 void RunState::report_for_good(ScopeRun& scope, int node, const std::exception_ptr& error) {
@@ -52,7 +56,8 @@ void RunState::tell(ScopeRun& scope, int node, const Outputs& outputs) {
   for (const std::string& text : outputs.notes()) scope.at(node).counts.notes.add(text);
   for (const report::Item& item : outputs.reported()) scope.at(node).reported.add(item);
   for (const std::string& why : outputs.left_out())
-    results.fail({plan_of(node).name, scope.is_run() ? "" : scope.name(), why, OnError::skip, {}});
+    results.fail(
+        {plan_of(node).name, scope.is_run() ? "" : scope.name(), why, OnError::skip, {}, opener_of(scope)});
 }
 
 bool RunState::lease(Budget::Point& point, std::uint64_t turn, std::size_t bytes, Job& job) {

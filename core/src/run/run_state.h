@@ -105,6 +105,8 @@ struct RunState {
 
   NodeRun& at(int node) { return nodes[static_cast<std::size_t>(node)]; }
   const PlanNode& plan_of(int node) const { return plan.at(node); }
+  /// The name of the node that opens it; empty: it is the run.
+  std::string opener_of(const ScopeRun& scope) const;
   /// Nothing new is to be begun.
   bool stopping() const;
   /// Something went wrong in a scope; `node` -1: in none of them.

@@ -69,7 +69,8 @@ ScopePtr ScopeKeeper::open(int opener, NewScope spec, const Lease& lease) {
       std::scoped_lock lock(node.mutex);
       node.scopes[spec.name] = true;
     }
-    state_.results.end_scope({state_.plan.kind_of(opener), spec.name, ScopeStatus::done_before, {}});
+    state_.results.end_scope(
+        {state_.plan.kind_of(opener), spec.name, ScopeStatus::done_before, {}, state_.plan_of(opener).name});
     return nullptr;
   }
   node.redoing = node.plan->type->successive;
@@ -102,11 +103,12 @@ void ScopeKeeper::refuse(int opener, const NewScope& spec, int node, const std::
   const PlanNode& plan = state_.plan_of(opener);
   const OnError policy = plan.on_error;
   if (policy == OnError::stop || (policy == OnError::fail && plan.type->successive)) state_.stopped = true;
-  state_.results.fail({state_.plan_of(node).name, spec.name, message_of(why), policy, why});
+  state_.results.fail({state_.plan_of(node).name, spec.name, message_of(why), policy, why, plan.name});
   state_.results.end_scope({state_.plan.kind_of(opener),
                             spec.name,
                             policy == OnError::skip ? ScopeStatus::left_out : ScopeStatus::failed,
-                            {}});
+                            {},
+                            plan.name});
 }
 
 void ScopeKeeper::give_up(ScopeRun& scope) {
@@ -247,7 +249,8 @@ void ScopeKeeper::tell(ScopeRun& scope) {
                              : scope.left_out ? ScopeStatus::left_out
                              : scope.said     ? ScopeStatus::failed
                                               : ScopeStatus::interrupted;
-  state_.results.end_scope({scope.kind(), scope.name(), status, scope.counts(state_.plan)});
+  state_.results.end_scope(
+      {scope.kind(), scope.name(), status, scope.counts(state_.plan), state_.opener_of(scope)});
 }
 
 std::vector<ScopePtr> ScopeKeeper::open_scopes() {
@@ -255,17 +258,17 @@ std::vector<ScopePtr> ScopeKeeper::open_scopes() {
   return {open_.begin(), open_.end()};
 }
 
-std::vector<std::string> ScopeKeeper::names_of_open() const {
-  std::vector<std::pair<std::uint64_t, std::string>> by_age;
+std::vector<ScopeInWork> ScopeKeeper::in_work(std::optional<std::size_t> node) const {
+  std::vector<ScopePtr> by_age;
   {
     std::scoped_lock lock(mutex_);
     for (const ScopePtr& scope : open_)
-      if (!scope->is_run()) by_age.emplace_back(scope->age(), scope->name());
+      if (!scope->is_run()) by_age.push_back(scope);
   }
-  std::sort(by_age.begin(), by_age.end());
-  std::vector<std::string> names;
-  for (auto& [age, name] : by_age) names.push_back(std::move(name));
-  return names;
+  std::ranges::sort(by_age, {}, [](const ScopePtr& scope) { return scope->age(); });
+  std::vector<ScopeInWork> out;
+  for (const ScopePtr& scope : by_age) out.push_back({scope->name(), node ? scope->packets_at(*node) : 0});
+  return out;
 }
 
 std::vector<std::string> ScopeKeeper::done(int opener) {

@@ -35,8 +35,8 @@ class ScopeKeeper {
   /// Names of the scopes of an opener that are done.
   std::vector<std::string> done(int opener);
   std::vector<ScopePtr> open_scopes();
-  /// Names of those that are open, but for the run itself, the oldest first.
-  std::vector<std::string> names_of_open() const;
+  /// Those that are open, but for the run itself, the oldest first, with the packets that came to a node.
+  std::vector<ScopeInWork> in_work(std::optional<std::size_t> node) const;
   bool run_ended() const { return run_ended_; }
 
  private:

@@ -83,6 +83,10 @@ class ScopeRun final {
   const std::vector<OutputFolder*>& folders() const { return folders_; }
 
   NodeScope& at(int node) { return *nodes_[static_cast<std::size_t>(node)]; }
+  /// That came to a node; none where it takes no part.
+  std::uint64_t packets_at(std::size_t node) const {
+    return nodes_[node] ? nodes_[node]->counts.in.load() : 0;
+  }
   int opener() const { return opener_; }
   bool is_run() const { return opener_ < 0; }
   std::uint64_t age() const { return age_; }

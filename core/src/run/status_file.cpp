@@ -76,9 +76,9 @@ void StatusFile::write(const std::string& state) {
 nlohmann::json StatusFile::json(const std::string& state) {
   const RunStatus status = engine_.status();
   const Outcomes outcomes = engine_.outcomes();
-  std::vector<std::string> in_work = engine_.scopes_in_work();
-  const std::size_t in_work_count = in_work.size();
-  in_work.resize(std::min(in_work_count, most_in_work));
+  nlohmann::json in_work = nlohmann::json::array();
+  for (std::size_t i = 0; i < std::min(status.in_work.size(), most_in_work); ++i)
+    in_work.push_back(status.in_work[i].name);
   const LockOwner owner = LockOwner::this_process();
   const double seconds = status.seconds - seconds_before_;
   const auto packets = static_cast<double>(status.packets - std::min(status.packets, packets_before_));
@@ -99,7 +99,7 @@ nlohmann::json StatusFile::json(const std::string& state) {
       {"scopes_ended", status.scopes_ended},
       {"scopes_done_before", status.scopes_passed_over},
       {"scopes_in_work", in_work},
-      {"scopes_in_work_count", in_work_count},
+      {"scopes_in_work_count", status.in_work.size()},
       {"packet_name", status.packet_name},
       {"packets", status.packets},
       {"packets_per_second", seconds > 0 ? packets / seconds : 0},

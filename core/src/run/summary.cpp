@@ -138,6 +138,7 @@ nlohmann::json to_json(const ScopeResult& scope) {
   return {{"kind", scope.kind},
           {"name", scope.name},
           {"status", to_string(scope.status)},
+          {"opener", scope.opener},
           {"counts", by_node(scope.counts)}};
 }
 
@@ -156,6 +157,7 @@ nlohmann::json to_json(const NodeResult& node) {
 
 nlohmann::json to_json(const RunFailure& failure) {
   return {{"scope", failure.scope},
+          {"opener", failure.opener},
           {"node", failure.node},
           {"message", failure.message},
           {"effect", policy_effect(failure.policy)}};

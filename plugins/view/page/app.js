@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* global L */
 import {layersOf, turbo} from "./layers.js";
+import {followRuns} from "./live.js";
 
 const element = (id) => document.getElementById(id);
 const side = 256;
 const mostListed = 500;
-let names = [], current = -1, map = null, opening = 0;
+let names = [], order = [], current = -1, map = null, opening = 0;
 
 function say(problem) {
   element("problem").textContent = problem;
@@ -21,7 +22,8 @@ const pixels = (finest) => L.extend({}, L.CRS.Simple, {
 
 function list() {
   const wanted = element("search").value.toLowerCase();
-  const found = names.flatMap((name, number) => (name.toLowerCase().includes(wanted) ? [number] : []));
+  const found = order.filter((number) => names[number].toLowerCase().includes(wanted));
+  const focused = document.activeElement?.closest("#slides a")?.hash;
   element("slides").replaceChildren(...found.slice(0, mostListed).map((number) => {
     const link = document.createElement("a");
     link.href = `#slide=${number}`;
@@ -31,11 +33,13 @@ function list() {
     item.append(link);
     return item;
   }));
+  if (focused) document.querySelector(`#slides a[href="${focused}"]`)?.focus();
   element("more").textContent = found.length > mostListed
     ? `The first ${mostListed} of ${found.length}: search for others.` : `${found.length} of ${names.length}`;
 }
 
-function showValues(row) {
+/** The values at a place, and the pictures of the tile there. */
+function showValues(row, pictures) {
   const table = document.createElement("table");
   for (const [name, value] of Object.entries(row)) {
     const head = document.createElement("th");
@@ -45,7 +49,14 @@ function showValues(row) {
     line.append(head);
     line.insertCell().textContent = value;
   }
-  element("values").replaceChildren(table);
+  element("values").replaceChildren(table, ...pictures.map(({name, source}) => {
+    const figure = document.createElement("figure"), caption = document.createElement("figcaption");
+    const picture = Object.assign(document.createElement("img"), {src: source, alt: `The tile ${name}`});
+    caption.textContent = name;
+    picture.addEventListener("error", () => { caption.textContent = `${name}: it cannot be read`; });
+    figure.append(picture, caption);
+    return figure;
+  }));
 }
 
 /** The switch, the opacity and the key of a layer. Each has a pane, which has its opacity. */
@@ -142,7 +153,7 @@ async function open(number, view = {}) {
   const text = await response.text();
   if (turn !== opening) return;
   if (!response.ok) return say(text);
-  const slide = JSON.parse(text);
+  const slide = {...JSON.parse(text), url: `slides/${number}`};
   slide.finest = Math.max(0, Math.ceil(Math.log2(Math.max(slide.width, slide.height) / side)));
   element("facts").textContent = `${slide.width} x ${slide.height} pixels, ` +
     (slide.mpp ? `${+slide.mpp.toPrecision(4)} µm a pixel` : "MPP not known") + `, ${slide.vendor}` +
@@ -162,14 +173,17 @@ async function open(number, view = {}) {
   showPlace(map.getCenter());
   keepLink();
   const shown = [];
-  const showAt = ({lng, lat}) => showValues(Object.assign({}, ...shown.filter(({layer}) => map.hasLayer(layer))
-    .map((entry) => entry.at?.(lng, lat))));
+  const showAt = ({lng, lat}) => {
+    const found = shown.filter(({layer}) => map.hasLayer(layer)).map((entry) => ({entry, row: entry.at?.(lng, lat)}));
+    showValues(Object.assign({}, ...found.map(({row}) => row)),
+      found.flatMap(({entry, row}) => (row && entry.pictures?.(row)) ?? []));
+  };
   map.on("click", ({latlng}) => showAt(latlng)).on("keydown", ({originalEvent: {key, target}}) => {
     if (key === "Enter" && target === map.getContainer()) showAt(map.getCenter());
   });
   for (const [i, file] of slide.layers.entries()) {
     try {
-      const entries = await layersOf(`slides/${number}/layers/${i}`, file, slide);
+      const entries = await layersOf(`${slide.url}/layers/${i}`, file, slide);
       if (turn !== opening) return;
       for (const entry of entries) addControl(entry, shown.push(entry));
     } catch (problem) {
@@ -181,7 +195,8 @@ async function open(number, view = {}) {
 document.addEventListener("keydown", (event) => {
   if (event.target.tagName === "INPUT" || event.ctrlKey || event.metaKey || event.altKey) return;
   const step = {n: 1, p: -1}[event.key];
-  if (step && names[current + step] !== undefined) open(current + step);
+  const next = order[order.indexOf(current) + step];
+  if (step && next !== undefined) open(next);
 });
 element("search").addEventListener("input", list);
 window.addEventListener("hashchange", () => {
@@ -189,6 +204,18 @@ window.addEventListener("hashchange", () => {
   if (names[slide] !== undefined) open(slide, view);
 });
 
-names = await (await fetch("slides.json")).json();
+/** Slides from a number on; runs finish them in any order. */
+function know(first, more) {
+  names = [...names.slice(0, first), ...more];
+  order = [...names.keys()].sort((a, b) => (names[a] < names[b] ? -1 : names[a] > names[b] ? 1 : a - b));
+  list();
+}
+
+know(0, await (await fetch("slides.json")).json());
 const {slide: first = 0, ...view} = fromLink();
-await open(names[first] === undefined ? 0 : first, view);
+if (names.length) open(names[first] === undefined ? 0 : first, view);
+else element("name").textContent = "No slide is done yet";
+followRuns(() => names.length, (from, more) => {
+  know(from, more);
+  if (current < 0) open(order[0]);
+});

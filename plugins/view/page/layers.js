@@ -45,6 +45,16 @@ export function turbo(x) {
 
 const palette = ["#e41a1c", "#377eb8", "#ff7f00", "#984ea3", "#a65628", "#f781bf", "#4daf4a", "#999999"];
 
+/** What a row of tiles.csv, the layer at `url`, has pictures of: the tile as it lies on the slide, and as the run saved it. */
+function picturesOf(row, slide, url) {
+  const [x, y, level, size] = [row.x, row.y, row.level, row.size].map(Number), pictures = [];
+  const window = Math.round(tileExtent(row, slide) / slide.downsamples[level]);
+  if (x >= 0 && y >= 0 && window > 0 && window <= 16384)
+    pictures.push({name: "on the slide", source: `${slide.url}/cut/${level}/${x}/${y}/${window}/${Math.min(size, 1024)}.png`});
+  if (row.path) pictures.push({name: "as the run saved it", source: `${url}/tiles/${x}/${y}`});
+  return pictures;
+}
+
 function squares(rows, slide, style) {
   const layer = L.layerGroup(), drawn = [];
   const renderer = L.canvas({padding: 0.2});
@@ -63,7 +73,7 @@ function squares(rows, slide, style) {
 }
 
 /** Kept tiles, and those that were dropped by the reason why. */
-function tileLayers(rows, slide) {
+function tileLayers(rows, slide, url) {
   const groups = new Map([["kept tiles", []]]);
   for (const row of rows) {
     const name = row.dropped_because ? `dropped: ${row.dropped_because}` : "kept tiles";
@@ -72,7 +82,7 @@ function tileLayers(rows, slide) {
   }
   return [...groups].map(([name, of], i) => {
     const color = i === 0 ? "#1f4ed8" : palette[(i - 1) % palette.length];
-    return {name: `${name} (${of.length})`, color, opacity: 0.8,
+    return {name: `${name} (${of.length})`, color, opacity: 0.8, pictures: (row) => picturesOf(row, slide, url),
       ...squares(of, slide, () => ({color, fillOpacity: 0.1}))};
   });
 }
@@ -102,6 +112,9 @@ function isWithin({type, coordinates}, x, y) {
   return within;
 }
 
+/** Attention as predict_mil draws it: squares in colours of their own, by the share of other tiles with less. */
+const isAttention = (name) => name.startsWith("attention/");
+
 function regionLayers(geojson, slide, name) {
   const classes = new Map();
   const classOf = (feature) => feature.properties?.classification?.name ?? "no class";
@@ -117,17 +130,21 @@ function regionLayers(geojson, slide, name) {
     const made = (dx, dy) => ({
       layer: L.geoJSON(features, {
         coordsToLatLng: ([x, y]) => L.latLng(y + dy, x + dx), renderer: L.canvas({padding: 0.2}), interactive: false,
-        style: {color, weight: 2, fillOpacity: 0.15}, pointToLayer: (_, at) => L.circleMarker(at, {radius: 4, interactive: false}),
+        style: isAttention(name) ? ({properties}) => ({stroke: false, fillOpacity: 1, fillColor: `rgb(${properties.color.join(",")})`})
+          : {color, weight: 2, fillOpacity: 0.15},
+        pointToLayer: (_, at) => L.circleMarker(at, {radius: 4, interactive: false}),
       }),
       at: (x, y) => {
         const found = features.find((feature) => isWithin(feature.geometry, x - dx, y - dy));
-        return found && {class: key, ...found.properties?.measurements};
+        return found && {...(isAttention(name) ? {} : {class: key}), ...found.properties?.measurements};
       },
     });
     // The file does not say from where it counts, which makes a difference only where bounds have a corner of their own.
-    if (left === 0 && top === 0) return [{name: `${name}: ${key}`, color, opacity: 0.8, ...made(0, 0)}];
-    return [{name: `${name}: ${key}, from the corner of the bounds`, color, opacity: 0.8, ...made(left, top)},
-      {name: `${name}: ${key}, from the corner of the slide`, color, opacity: 0.8, off: true, ...made(0, 0)}];
+    const shown = isAttention(name) ? {name: "attention (share of other tiles with less)", scale: [0, 1], opacity: 0.5}
+      : {name: `${name}: ${key}`, color, opacity: 0.8};
+    if (left === 0 && top === 0) return [{...shown, ...made(0, 0)}];
+    return [{...shown, name: `${shown.name}, from the corner of the bounds`, ...made(left, top)},
+      {...shown, name: `${shown.name}, from the corner of the slide`, off: true, ...made(0, 0)}];
   });
 }
 
@@ -140,7 +157,7 @@ export async function layersOf(url, file, slide) {
     return [{name: "tissue", opacity: 0.4, off: true, layer: L.imageOverlay(url, [[0, 0], [slide.height, slide.width]], {alt: "tissue, white on black"})}];
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${file}: ${await response.text()}`);
-  if (file === "tiles.csv") return tileLayers(parseCsv(await response.text()), slide);
+  if (file === "tiles.csv") return tileLayers(parseCsv(await response.text()), slide, url);
   if (file === "predictions.csv") return heatLayers(parseCsv(await response.text()), slide);
   return regionLayers(await response.json(), slide, file);
 }
