@@ -106,7 +106,7 @@ class Slurm:
             raise AssertionError(f"{command} ended with {done.returncode}: {done.stderr}")
         return done.stdout
 
-    def wait_until(self, holds, what, seconds=60):
+    def wait_until(self, holds, what, seconds=120):
         end = time.monotonic() + seconds
         while not holds():
             if time.monotonic() > end:

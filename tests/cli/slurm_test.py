@@ -165,7 +165,7 @@ class WithSlurm(Submitting):
     def logs(self, out):
         return "\n".join(f"{path.name}: {path.read_text()}" for path in out.rglob(".flowrun/slurm/*.log"))
 
-    def assert_gathered(self, gather, out, before=None, seconds=120):
+    def assert_gathered(self, gather, out, before=None, seconds=300):
         """`before`: so many scopes were done by parts, and it did none of them."""
         self.slurm.wait_until(lambda: self.has_ended(gather), f"the end of job {gather}", seconds)
         job = self.slurm.job(gather)
@@ -305,7 +305,7 @@ class OnSlurm(WithSlurm):
         out = self.fresh()
         process, _, gather = self.waiting(self.write(BOXES.replace("count: 12", "count: 12, fail_at: 5")), out, 3,
                                           "--retries", 1, microseconds=300000)
-        self.slurm.wait_until(lambda: self.has_ended(gather), f"the end of job {gather}", 120)
+        self.slurm.wait_until(lambda: self.has_ended(gather), f"the end of job {gather}", 300)
         _, said = process.communicate(timeout=60)
         self.assertEqual(process.returncode, FAILED, said)
         self.assertRegex(said, rb"(?m)^3 of 3 parts: \d running, 0 gone, \d ended; \d+ box(?:es)? ended, ")
@@ -345,7 +345,7 @@ class OnSlurm(WithSlurm):
             self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), INTERRUPTED, said)
             os.close(terminal)
             parts, gather = re.findall(rb"(?m)^(\d+): ", said)
-            self.slurm.wait_until(lambda: self.has_ended(gather.decode()), f"the end of job {gather}", 120)
+            self.slurm.wait_until(lambda: self.has_ended(gather.decode()), f"the end of job {gather}", 300)
             self.assertEqual(self.slurm.job(gather.decode())["JobState"], ended, said)
 
 

@@ -72,9 +72,9 @@ class Normalize(unittest.TestCase):
     def tearDownClass(cls):
         cls.folder.cleanup()
 
-    def compare(self, options, expected, size=256, most=100, beyond_one=0.001, largest=2):
+    def compare(self, options, expected, size=256, most=16, beyond_one=0.001, largest=2, slides=None):
         """All but a share `beyond_one` of the pixels are within one grey level, and none is further off than `largest`."""
-        for slide in self.slides:
+        for slide in slides or self.slides:
             with self.subTest(slide=os.path.basename(slide), options=options):
                 count, exact, off = 0, 0.0, []
                 for raw, even in tiles(slide, options, size, most):
@@ -87,22 +87,21 @@ class Normalize(unittest.TestCase):
 
     def test_macenko(self):
         for precision in ("exact: false", "exact: true"):
-            self.compare(f"scope: tile, {precision}", stains.macenko_normalised, size=230)
+            self.compare(f"scope: tile, {precision}", stains.macenko_normalised, size=230, most=40)
 
     def test_reinhard(self):
         """Within one grey level everywhere: single precision and rounding."""
-        self.compare("scope: tile, method: reinhard, background: change", stains.reinhard, most=30, beyond_one=0,
-                     largest=1)
+        self.compare("scope: tile, method: reinhard, background: change", stains.reinhard, beyond_one=0, largest=1)
 
     def test_ruifrok(self):
-        self.compare("scope: tile, method: ruifrok, exact: true", stains.ruifrok_normalised, size=230, most=30)
+        self.compare("scope: tile, method: ruifrok, exact: true", stains.ruifrok_normalised, size=230)
 
     def test_background(self):
         """Reinhard leaves glass as it is, the other methods where they are told to."""
         self.compare("scope: tile, method: reinhard", lambda rgb: stains.keeping_background(rgb, stains.reinhard(rgb)),
-                     most=20, beyond_one=0, largest=1)
+                     beyond_one=0, largest=1)
         self.compare("scope: tile, background: keep",
-                     lambda rgb: stains.keeping_background(rgb, stains.macenko_normalised(rgb)), size=230, most=30)
+                     lambda rgb: stains.keeping_background(rgb, stains.macenko_normalised(rgb)), size=230)
 
     def picture(self):
         """A target: hematoxylin and eosin in other colours and amounts than the slides', and glass."""
@@ -121,7 +120,7 @@ class Normalize(unittest.TestCase):
             for method in methods:
                 expected = getattr(stains, f"{like}_{method}")
                 self.compare(f"scope: tile, exact: true, like: {like}, method: {method}, target: {path}",
-                             lambda rgb: expected(rgb, target), most=30)
+                             lambda rgb: expected(rgb, target), slides=self.slides[:2])
 
     def corners(self, random):
         """Tiles side by side that show what histolab's rules say of rare cases."""
@@ -171,7 +170,7 @@ class Normalize(unittest.TestCase):
             expected = getattr(stains, f"{like}_{method}")
             fitted = os.path.join(self.folder.name, "fit", "stains.yaml")
             self.compare(f"scope: tile, exact: true, like: {like}, method: {method}, target: {fitted}",
-                         lambda rgb: expected(rgb, target), most=20)
+                         lambda rgb: expected(rgb, target), slides=self.slides[:2])
 
     def fit(self, folder, options):
         """Rows of stains.csv for a folder of tiles."""
@@ -208,7 +207,7 @@ class Normalize(unittest.TestCase):
             for i, axis in enumerate(("l", "alpha", "beta")):
                 self.assertAlmostEqual(float(row[f"mean_{axis}"]), mean[i], places=5)
                 self.assertAlmostEqual(float(row[f"deviation_{axis}"]), deviation[i], places=5)
-        self.compare_fit("exact: true", 100, 230, check)
+        self.compare_fit("exact: true", 40, 230, check)
 
     def test_vahadane(self):
         """Within a tenth of a degree of where SciPy's general minimiser ends."""

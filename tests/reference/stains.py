@@ -65,26 +65,39 @@ def ruifrok_normalised(rgb):
     return change(rgb, matrix, maxima(densities(rgb), matrix))
 
 
+def nnls_residues(root, b):
+    """Lengths of what is left of each row of b by non-negative amounts of the two columns of root: the least of what both,
+    one, the other and none of them leave, where amounts are not negative."""
+    def left(columns):
+        amounts = np.linalg.lstsq(root[:, columns], b.T, rcond=None)[0]
+        return np.where((amounts >= 0).all(axis=0), np.linalg.norm(b.T - root[:, columns] @ amounts, axis=0), np.inf)
+    return np.min([left([0, 1]), left([0]), left([1]), np.linalg.norm(b, axis=1)], axis=0)
+
+
 def vahadane(rgb, sparsity=0.1):
     """min |V - W H|^2 / 2 + sparsity * sum(H) over non-negative H and W with columns of length 1. For a given W, H is
-    found by SciPy's non-negative least squares, pixel by pixel; W by SciPy's general minimiser, as angles."""
+    found by trying which stains a pixel has; W by SciPy's general minimiser, as angles."""
     v, counts = np.unique(stained(densities(rgb)), axis=0, return_counts=True)
 
     def w_of(angles):
         w = np.array([[np.sin(t) * np.cos(p), np.sin(t) * np.sin(p), np.cos(t)] for t, p in angles.reshape(2, 2)])
         return np.abs(w).T
 
-    def cost(angles):
+    def problem(angles):
+        """|v - Wh|^2 / 2 + s sum(h) is |R'h - b|^2 / 2 and a constant, with R R' = W'W and R b = W'v - s."""
         w = w_of(angles)
-        # |v - Wh|^2 / 2 + s sum(h) is |R'h - b|^2 / 2 and a constant, with R R' = W'W and R b = W'v - s
         root = np.linalg.cholesky(w.T @ w)
-        b = np.linalg.solve(root, (v @ w - sparsity).T).T
-        residues = np.array([scipy.optimize.nnls(root.T, x)[1] for x in b])
-        return ((residues ** 2 - (b ** 2).sum(axis=1)) * counts).sum() / counts.sum()
+        return root.T, np.linalg.solve(root, (v @ w - sparsity).T).T
+
+    def cost(angles):
+        root, b = problem(angles)
+        return ((nnls_residues(root, b) ** 2 - (b ** 2).sum(axis=1)) * counts).sum() / counts.sum()
 
     start = TARGET_STAINS / np.linalg.norm(TARGET_STAINS, axis=0)
     angles = np.array([[np.arccos(w[2]), np.arctan2(w[1], w[0])] for w in start.T]).ravel()
     found = scipy.optimize.minimize(cost, angles, method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-9})
+    root, b = problem(found.x)
+    np.testing.assert_allclose(nnls_residues(root, b), [scipy.optimize.nnls(root, x)[1] for x in b], atol=1e-9)
     w = w_of(found.x)
     return w[:, np.argsort(-w[0])]
 
@@ -117,6 +130,17 @@ def reinhard(rgb, to=LAB_TARGET):
 
 # What follows is as other programs publish it. Targets are pictures.
 
+KNOWN = {}
+
+
+def of_target(function, target):
+    """What a function gives of a target, which is asked for with each tile: found once."""
+    key = function, target.tobytes()
+    if key not in KNOWN:
+        KNOWN[key] = function(target)
+    return KNOWN[key]
+
+
 RGB_TO_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
 D65 = np.array([0.95047, 1, 1.08883])
 
@@ -143,11 +167,11 @@ def moved(values, to):
 
 
 def torchstain_reinhard(rgb, target):
-    return of_cielab(moved(cielab(rgb), cielab(target))).astype(np.uint8)
+    return of_cielab(moved(cielab(rgb), of_target(cielab, target))).astype(np.uint8)
 
 
 def torchstain_macenko(rgb, target):
-    return change(rgb, *macenko(rgb), to=macenko(target))
+    return change(rgb, *macenko(rgb), to=of_target(macenko, target))
 
 
 def cielab_8bit(rgb):
@@ -155,7 +179,7 @@ def cielab_8bit(rgb):
 
 
 def tiatoolbox_reinhard(rgb, target):
-    steps = np.clip(moved(cielab_8bit(rgb), cielab_8bit(target)), 0, 255).astype(np.uint8)
+    steps = np.clip(moved(cielab_8bit(rgb), of_target(cielab_8bit, target)), 0, 255).astype(np.uint8)
     return cv2.cvtColor(steps, cv2.COLOR_LAB2RGB)
 
 
@@ -178,22 +202,35 @@ def tiatoolbox_macenko_matrix(rgb):
     return np.array(sorted(edges, key=lambda v: -v[0])).T
 
 
-def tiatoolbox_change(rgb, target, matrix_of):
-    """With stains that `matrix_of` finds in both."""
-    (source, od), (wanted, wanted_od) = ((matrix_of(one), tiatoolbox_densities(one)) for one in (rgb, target))
-    concentrations = np.linalg.lstsq(source, od.T, rcond=None)[0]
-    scale = maxima(wanted_od, wanted) / np.percentile(concentrations, 99, axis=1)
+def tiatoolbox_stains(rgb, matrix_of):
+    """Those that `matrix_of` finds, and their maxima."""
+    matrix = matrix_of(rgb)
+    return matrix, maxima(tiatoolbox_densities(rgb), matrix)
+
+
+def tiatoolbox_change(rgb, target, stains_of):
+    wanted, wanted_maxima = of_target(stains_of, target)
+    source, source_maxima = stains_of(rgb)
+    concentrations = np.linalg.lstsq(source, tiatoolbox_densities(rgb).T, rcond=None)[0]
+    scale = wanted_maxima / source_maxima
     out = 255 * np.exp(-wanted @ (concentrations * scale[:, None]))
     return np.clip(out, 0, 255).T.reshape(rgb.shape).astype(np.uint8)
 
 
+def tiatoolbox_macenko_stains(rgb):
+    return tiatoolbox_stains(rgb, tiatoolbox_macenko_matrix)
+
+
+def tiatoolbox_ruifrok_stains(rgb):
+    return tiatoolbox_stains(rgb, lambda _: np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11]]).T)
+
+
 def tiatoolbox_macenko(rgb, target):
-    return tiatoolbox_change(rgb, target, tiatoolbox_macenko_matrix)
+    return tiatoolbox_change(rgb, target, tiatoolbox_macenko_stains)
 
 
 def tiatoolbox_ruifrok(rgb, target):
-    matrix = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11]]).T
-    return tiatoolbox_change(rgb, target, lambda one: matrix)
+    return tiatoolbox_change(rgb, target, tiatoolbox_ruifrok_stains)
 
 
 def histomicstk_reinhard(rgb, target):
@@ -222,10 +259,14 @@ def histolab_tissue(rgb):
     return scipy.ndimage.binary_fill_holes(dark, np.ones((20, 20)))[10:-10, 10:-10]
 
 
+def histolab_colours(rgb):
+    return cielab(rgb)[histolab_tissue(rgb)]
+
+
 def histolab_reinhard(rgb, target):
-    tissue, of_target = histolab_tissue(rgb), cielab(target)[histolab_tissue(target)]
+    tissue, wanted = histolab_tissue(rgb), of_target(histolab_colours, target)
     values = cielab(rgb)[tissue]
-    moved = (values - values.mean(0)) / values.std(0) * of_target.std(0) + of_target.mean(0)
+    moved = (values - values.mean(0)) / values.std(0) * wanted.std(0) + wanted.mean(0)
     out = rgb.copy()
     out[tissue] = np.rint(of_cielab(moved, least_fz=0))  # what is too yellow is cut before it is cubed
     return out
@@ -243,7 +284,7 @@ def histolab_stains(rgb):
 
 
 def histolab_macenko(rgb, target):
-    return change(rgb, *histolab_stains(rgb), to=histolab_stains(target))
+    return change(rgb, *histolab_stains(rgb), to=of_target(histolab_stains, target))
 
 
 def angle(a, b):
