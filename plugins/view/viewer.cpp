@@ -84,6 +84,7 @@ Viewer::Viewer(const std::vector<std::filesystem::path>& places, const std::file
   fixed_["/"] = {200, "text/html; charset=utf-8", content(page / "index.html")};
   for (const char* name : {"app.js", "layers.js", "live.js", "leaflet.js"})
     fixed_[fmt::format("/{}", name)] = {200, script, content(page / name)};
+  fixed_["/favicon.ico"] = {200, "image/x-icon", ""};  // browsers ask for one
   for (const char* name : {"app.css", "leaflet.css"})
     fixed_[fmt::format("/{}", name)] = {200, style, content(page / name)};
 }
