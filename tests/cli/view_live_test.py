@@ -77,12 +77,12 @@ class ViewLive(HeldRunTest):
             self.assertEqual(self.text(".failures li"), [f"0_torn: slides: {failure['message']}"])
             self.wait_for(self.is_drawn, "the first slide is opened")
             self.assertIn(self.text("#name")[0], NAMES)
+            self.assertEqual(self.browser.console(), [])
             self.browser.run("location.hash = 'slide=1'")
             named = server.json("/slides.json")[1]
             self.wait_for(lambda: self.text("#name") == [named] and self.is_drawn(), "another is opened")
             self.assertTrue(self.browser.run("return window.neverLoadedAgain"))
             self.assertEqual(accessibility.problems(self.browser), [])
-            self.assertEqual(self.browser.console(), [])
 
     def test_a_run_that_is_gone(self):
         out, process, _ = self.held()
