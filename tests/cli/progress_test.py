@@ -54,7 +54,7 @@ class Progress(HeldRunTest):
                 self.assertLess(len(screen), lines, screen)
                 self.assertRegex(screen[-1], r"^\[[#.]{10}")
                 if lines == 3 and len(screen) == 2:
-                    self.assertRegex(screen[0], rf"^  ({'|'.join(NAMES)}: \d+ tiles?|and 2 more in work)$")
+                    self.assertRegex(screen[0], rf"^  (({'|'.join(NAMES)}): \d+ tiles?|and 2 more in work)$")
             self.assertEqual(shown[-1], [])
 
     def test_a_dumb_terminal(self):
@@ -82,7 +82,7 @@ class Progress(HeldRunTest):
         self.assertEqual(len(shown), 5, shown)
         self.assertTrue(shown[0].startswith("6 of 6 parts: 0 running, 0 gone, 6 ended; 3 slides ended, 0 failures"), shown)
         self.assertTrue(shown[1].startswith("part 1/6 of held on "), shown)
-        self.assertEqual(shown[4], "and 9 more lines, which flowrun status prints")
+        self.assertEqual(shown[4], "and 9 lines more, which flowrun status prints")
         self.assertEqual(len(flowrun("status", out).out.splitlines()), 13)
 
 

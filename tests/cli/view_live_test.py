@@ -43,6 +43,10 @@ class ViewLive(HeldRunTest):
         return (status["leased_bytes"] > 0 and self.text(".memory")[0].startswith(memory) and
                 self.text(".work") == [f"In work: {', '.join(status['scopes_in_work'])}"])
 
+    def is_drawn(self):
+        return self.browser.run("return document.querySelector('.leaflet-tile-loaded') !== null && "
+                                "document.querySelector('.leaflet-tile:not(.leaflet-tile-loaded)') === null")
+
     def test_a_run_from_start_to_end(self):
         out, process, go = self.held()
         with Server(out) as server:
@@ -71,13 +75,14 @@ class ViewLive(HeldRunTest):
             self.assertEqual(self.text(".speed")[0].split(", ")[0], f"{tiles} tiles")
             self.assertEqual(self.text(".work"), [])
             self.assertEqual(self.text(".failures li"), [f"0_torn: slides: {failure['message']}"])
-            self.wait_for(lambda: self.browser.run("return document.querySelector('.leaflet-tile-loaded') !== null"),
-                          "the first slide is opened")
+            self.wait_for(self.is_drawn, "the first slide is opened")
             self.assertIn(self.text("#name")[0], NAMES)
-            self.browser.press("n")
+            self.assertEqual(self.browser.console(), [])
+            self.browser.run("location.hash = 'slide=1'")
+            named = server.json("/slides.json")[1]
+            self.wait_for(lambda: self.text("#name") == [named] and self.is_drawn(), "another is opened")
             self.assertTrue(self.browser.run("return window.neverLoadedAgain"))
             self.assertEqual(accessibility.problems(self.browser), [])
-            self.assertEqual(self.browser.console(), [])
 
     def test_a_run_that_is_gone(self):
         out, process, _ = self.held()
