@@ -212,9 +212,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     message->version(version_);
     message->set(http::field::content_type, answer.type);
     message->set(http::field::cache_control, "no-store");
-    message->set(
+    message->set(  // data: is the empty picture that Leaflet gives tiles that it lets go
         "Content-Security-Policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
     message->set("X-Content-Type-Options", "nosniff");
     message->set("Referrer-Policy", "no-referrer");

@@ -82,6 +82,10 @@ class TrainingMemory(unittest.TestCase):
         adamw, sgd = (self.kept(batch=24, options=f"model: resnet18, optimizer: {o}") for o in ("adamw", "sgd"))
         self.assertAlmostEqual((adamw - sgd) / weights, 7 / 6, delta=0.1)  # one number a weight more
 
+    def test_blocks_that_are_computed_again_take_less(self):
+        whole, again = (self.kept(batch=24, options=f"model: resnet50, checkpointing: {o}") for o in ("false", "true"))
+        self.assertLess(again, 0.75 * whole)
+
     def assert_the_batch_that_is_told_runs(self, memory, **options):
         said = self.flowrun("run", code=2, memory=f"{memory} MiB", **options)
         self.assertRegex(said, rf"'batches' may hold 63 tiles x .*; the graph needs .* but 'memory: {memory} MiB' is less")

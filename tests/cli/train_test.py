@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training as a user runs it: weights, metrics, resuming, mistakes; values against PyTorch and NumPy."""
 import argparse
+import contextlib
 import csv
 import json
 import random
@@ -137,6 +138,52 @@ class Training(unittest.TestCase):
                     difference = (weights[1][name] - weight).abs().max().item()
                     self.assertLessEqual(difference, 1e-8 * max(1, weight.abs().max().item()), name)
 
+    def weights_after_a_step(self, options):
+        """Of all samples at once, by plain gradient descent; gradients are told by it."""
+        self.graph(f"weights: weights.pt, optimizer: sgd, momentum: 0, weight_decay: 0, schedule: constant, {options}", epochs=1, batch=24)
+        self.run_graph("--force")
+        return torch.load(self.at / "out/last.pt")["model"]
+
+    def test_gradients_are_scaled_down_to_their_norm(self):
+        before = torchvision.models.resnet18(num_classes=2)
+        torch.save(before.state_dict(), self.at / "weights.pt")
+        after = self.weights_after_a_step("learning_rate: 0.5, clip_norm: 0.01")
+        moved = sum((after[name] - value.detach()).double().square().sum() for name, value in before.named_parameters()) ** 0.5
+        self.assertAlmostEqual(moved.item() / (0.5 * 0.01), 1, delta=0.01)
+
+    def test_other_arithmetic_gives_nearly_the_same(self):
+        torch.save(torchvision.models.resnet18(num_classes=2).state_dict(), self.at / "weights.pt")
+        plain = self.weights_after_a_step("learning_rate: 0.001")
+        for options, near in (("precision: bf16", 1e-2), ("channels_last: false", 1e-5)):
+            with self.subTest(options):
+                found = self.weights_after_a_step(f"learning_rate: 0.001, {options}")
+                differences = [(found[name] - value).abs().max().item() for name, value in plain.items() if value.is_floating_point()]
+                self.assertGreater(max(differences), 0)
+                self.assertLess(max(differences), near)
+
+    def test_the_model_has_threads_of_its_own(self):
+        def most_threads(threads):
+            self.graph("model: resnet18", epochs=1)
+            graph = (self.at / "graph.yaml").read_text().replace("threads: 1,", f"threads: {threads},")
+            (self.at / "graph.yaml").write_text(graph)
+            process = subprocess.Popen([BUILD / "bin/flowrun", "graph.yaml", "--threads", "1", "--force"], cwd=self.at,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            most = 0
+            while process.poll() is None:
+                with contextlib.suppress(FileNotFoundError):
+                    most = max(most, len(list(Path(f"/proc/{process.pid}/task").iterdir())))
+                time.sleep(0.002)
+            self.assertEqual(process.returncode, 0)
+            return most
+
+        self.assertGreaterEqual(most_threads(6) - most_threads(1), 5)
+
+    def test_the_best_epoch_is_the_best_in_its_metric(self):
+        self.graph("metric: loss, learning_rate: 0.005", epochs=5)
+        self.run_graph()
+        best = min(self.rows(), key=lambda row: float(row["loss"]))
+        self.assertEqual(torch.load(self.at / "out/best.pt")["steps"], int(best["steps"]))
+
     def test_metrics_are_numpys(self):
         self.graph("learning_rate: 0.001")
         self.run_graph()
@@ -239,6 +286,9 @@ class Training(unittest.TestCase):
         self.graph("model: resnet18, weights: other.pt", epochs=1)
         self.assertIn("has the weights of another architecture", self.run_graph(expect=2, out="other"))
         self.assertFalse((self.at / "other" / "last.pt").exists())
+        if not torch.cuda.is_available():
+            self.graph("device: cuda", epochs=1)
+            self.assertIn("there is no GPU for 'device: cuda'", self.run_graph(expect=2, out="other"))
         (self.at / "val.csv").write_text("path,label\nval0.png,tumor\n")
         (self.at / "train.csv").write_text("path,label\ntrain1.png,tumor\ntrain3.png,tumor\n")
         self.graph(epochs=1)

@@ -83,6 +83,7 @@ class ViewLive(HeldRunTest):
             self.wait_for(lambda: self.text("#name") == [named] and self.is_drawn(), "another is opened")
             self.assertTrue(self.browser.run("return window.neverLoadedAgain"))
             self.assertEqual(accessibility.problems(self.browser), [])
+            self.assertEqual(self.browser.console(), [])
 
     def test_a_run_that_is_gone(self):
         out, process, _ = self.held()
