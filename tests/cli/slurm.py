@@ -115,9 +115,16 @@ class Slurm:
             time.sleep(0.1)
 
     def job(self, number):
-        """What Slurm knows of a job or of a task ("12_3")."""
-        shown = self.asked("scontrol", "show", "job", "-o", number)
-        return dict(word.split("=", 1) for word in shown.split() if "=" in word)
+        """What Slurm knows of a job or of a task ("12_3"). Its controller may be too busy to answer."""
+        told = {}
+
+        def answers():
+            shown = self.asked("scontrol", "show", "job", "-o", number)
+            told.update(word.split("=", 1) for word in shown.split() if "=" in word)
+            return told
+
+        self.wait_until(answers, f"an answer on job {number}")
+        return told
 
     def begin_now(self, task):
         """Slurm lets a job that it starts again wait for some minutes."""
