@@ -95,20 +95,20 @@ code=$?
                      fmt::arg("at_term", at_term), fmt::arg("command", command));
 }
 
-/// Puts the job `id` into the queue again if the time limit ended it, and it got on; `room`: where its run
-/// left its summary.
-std::string again_at_the_limit(const std::string& room, std::string_view id) {
+/// Asks with `asked` for the job to be queued again if the time limit ended it, and it got on; `room`: where
+/// its run left its summary.
+std::string again_at_the_limit(const std::string& room, std::string_view asked) {
   return fmt::format(R"(if [ -n "$limit" ] && [ "$code" -ge 128 ]; then
   if grep -q '"done": [1-9]' {room}/summary.json; then
     echo 'time limit: what is whole is kept; Slurm is asked to start the job again' >&2
-    scontrol requeue {id}
+    {asked}
   else
     echo 'error: time limit: nothing became whole within it, so the job is not started again; submit it with more --time' >&2
   fi
 fi
 exit "$code"
 )",
-                     fmt::arg("room", room), fmt::arg("id", id));
+                     fmt::arg("room", room), fmt::arg("asked", asked));
 }
 
 }  // namespace
@@ -128,7 +128,7 @@ std::string part_script(const SlurmRun& run) {
 # Each task of this array does its part of the slides.
 {options}
 cd {folder} || exit 1
-# How it ended, for gather.sh: an exit code; not there when it was killed.
+# How it ended, for gather.sh: an exit code, or that it goes on; not there when it was killed.
 ended={slurm}/part-{part}.code
 rm -f "$ended"
 {run}[ -e "$ended" ] || echo "$code" > "$ended"
@@ -142,7 +142,8 @@ rm -f "$ended"
                           R"([ -n "$limit" ] || echo 130 > "$ended"; )")),
       fmt::arg("again", again_at_the_limit(
                             fmt::format("{}/parts/{}", in_shell((run.output / ".flowrun").string()), part),
-                            R"("${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID")")));
+                            R"(echo again > "$ended"
+    scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID" || echo "$code" > "$ended")")));
 }
 
 std::string gather_script(const SlurmRun& run) {
@@ -168,18 +169,27 @@ after_the_parts() {{
 }}
 
 # The jobs by which parts are done: a number and what for, a line each.
-before=$slurm/parts-before-$SLURM_JOB_ID
+coming= before=$slurm/parts-before-$SLURM_JOB_ID
 [ -n "$SLURM_RESTART_COUNT" ] && [ -s "$before" ] ||
   echo "${{1:?give the number of the job of the parts}} as submitted" > "$before"
-until queue=$(squeue --noheader --user="$SLURM_JOB_USER" --format=%F); do sleep 10; done
+wait_or_run() {{
+  until queue=$(squeue --noheader --user="$SLURM_JOB_USER" --format=%F); do sleep 10; done
+  grep -qxFf <(cut -d' ' -f1 "$before") <<< "$queue"
+}}
+# A part that asked to be started again may be in no queue for a moment.
+for ((look = 0; look < 12; look++)); do
+  wait_or_run && coming=parts && break
+  grep -qsx again "$slurm"/part-*-of-"$parts".code || break
+  sleep 5
+done
 failed=$(for ((part = 1; part <= parts; part++)); do
   case $(cat "$slurm/part-$part-of-$parts.code" 2> /dev/null) in
-    # Done; a mistake in the graph; done but for what was left out; interrupted. Else it failed or was killed.
-    0 | 2 | 3 | 130) ;;
+    # Done; a mistake in the graph; done but for what was left out; interrupted, or about to go on. Else it failed or was killed.
+    0 | 2 | 3 | 130 | again) ;;
     *) echo "$part" ;;
   esac
 done)
-if grep -qxFf <(cut -d' ' -f1 "$before") <<< "$queue"; then
+if [ -n "$coming" ]; then
   echo 'parts wait or run: this job is for after them' >&2
   after_the_parts
 elif [ -n "$failed" ]; then
@@ -209,8 +219,8 @@ fi
       fmt::arg("slurm", in_shell(slurm_folder(run.output).string())), fmt::arg("parts", run.parts),
       fmt::arg("retries", run.retries), fmt::arg("memory", mebibytes(run.memory)),
       fmt::arg("run", interruptible(command_of(run), "")),
-      fmt::arg("again",
-               again_at_the_limit(in_shell((run.output / ".flowrun").string()), R"("$SLURM_JOB_ID")")));
+      fmt::arg("again", again_at_the_limit(in_shell((run.output / ".flowrun").string()),
+                                           R"(scontrol requeue "$SLURM_JOB_ID")")));
 }
 
 }  // namespace flowrun::cli
