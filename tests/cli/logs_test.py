@@ -48,6 +48,11 @@ LOSSES = {f"{how.__name__} {streams}": lose(how, *streams) for how in (full, clo
 
 
 class Logs(support.ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        support.leave_out_torch(cls.root / "build")
+
     def graph(self, fails=-1, on_error="fail", microseconds=0):
         """A graph and the folder that it writes to."""
         out = self.fresh()

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,18 @@ def program():
 
 def test_plugins():
     return BUILD / "lib/flowrun-test"
+
+
+def leave_out_torch(folder):
+    """From here on the program is a copy in `folder` that finds all plugins but torch: whatever lists plugins opens them,
+    and libtorch takes a second each time."""
+    global BUILD
+    (folder / "lib/flowrun").mkdir(parents=True)
+    shutil.copytree(BUILD / "bin", folder / "bin")
+    for path in [BUILD / "CMakeCache.txt", *(BUILD / "lib").iterdir(), *(BUILD / "lib/flowrun").iterdir()]:
+        if path.name != "flowrun" and path.stem != "torch":
+            (folder / path.relative_to(BUILD)).symlink_to(path)
+    BUILD = folder
 
 
 def environment(more=None):
