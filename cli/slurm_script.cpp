@@ -142,8 +142,9 @@ rm -f "$ended"
                           R"([ -n "$limit" ] || echo 130 > "$ended"; )")),
       fmt::arg("again", again_at_the_limit(
                             fmt::format("{}/parts/{}", in_shell((run.output / ".flowrun").string()), part),
-                            R"(echo again > "$ended"
-    scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID" || echo "$code" > "$ended")")));
+                            R"(# Whether it goes on cannot be asked: Slurm ends this script meanwhile.
+    echo again > "$ended"
+    scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID")")));
 }
 
 std::string gather_script(const SlurmRun& run) {

@@ -112,6 +112,13 @@ TEST_CASE("a machine is dead when its beats stop, and lives while they come, wha
   const fs::path file = at / ".flowrun/locks/whole.7";
   std::string waited;
   const LockOptions options{.beat = 20ms, .patience = 300ms, .on_wait = [&](auto& text) { waited = text; }};
+  // In one go, as owners do.
+  const auto tell = [&] {
+    const int open = ::open(file.c_str(), O_WRONLY);
+    const std::string text = owner.to_text();
+    CHECK(::pwrite(open, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));
+    ::close(open);
+  };
   SUBCASE("dead, with a clock an hour ahead") {
     fs::last_write_time(file, fs::file_time_type::clock::now() + 1h);
     CHECK(taking(at.path(), all, options) == "");
@@ -124,15 +131,12 @@ TEST_CASE("a machine is dead when its beats stop, and lives while they come, wha
   }
   SUBCASE("alive, with a clock an hour behind") {
     std::jthread beats([&](std::stop_token stop) {
-      const int open = ::open(file.c_str(), O_WRONLY);
       while (!stop.stop_requested()) {
         ++owner.beats;
-        const std::string text = owner.to_text();
-        CHECK(::pwrite(open, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));
+        tell();
         fs::last_write_time(file, fs::file_time_type::clock::now() - 1h);
         std::this_thread::sleep_for(5ms);
       }
-      ::close(open);
     });
     CHECK(contains(taking(at.path(), all, quick), {"in use", "far-away"}));
     CHECK(contains(taking(at.path(), Part{1, 2}, quick), {"in use", "far-away"}));
@@ -141,7 +145,7 @@ TEST_CASE("a machine is dead when its beats stop, and lives while they come, wha
     std::jthread lets_go([&] {
       std::this_thread::sleep_for(50ms);
       owner.free = true;
-      write_file(file, owner.to_text());
+      tell();
     });
     const LockOptions patient{.beat = 20ms, .patience = 24h};
     CHECK(taking(at.path(), all, patient) == "");
