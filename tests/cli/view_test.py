@@ -20,7 +20,7 @@ import openslide
 import PIL.Image
 
 import support
-from support import LONG, extract, flowrun, synth
+from support import extract, flowrun, synth
 from view_page import add_attention
 from view_server import Server
 
@@ -152,7 +152,7 @@ nodes:
             seed = random.Random(1)
             parts = ["..", "%2e", "/", "slides", "0", "1", "layers", "tiles", "cut", "live", ".jpg", ".png", ".json",
                      "secret.txt", "\\", "%00", "\x01", "é", "?", "#", " "]
-            for _ in range(10000 if LONG else 500):
+            for _ in range(10000 if support.LONG else 500):
                 text = "GET /" + "".join(seed.choices(parts, k=seed.randrange(9))) + " HTTP/1.1\r\n"
                 body = bytearray(text.encode() + host + b"\r\n")
                 for _ in range(seed.randrange(3)):
@@ -163,8 +163,8 @@ nodes:
 
     def test_fifty_clients_that_pan(self):
         """Each moves a window over the slide, and at times zooms; of all no answer is an error, and memory is bounded."""
-        seconds = 60 if LONG else 5
-        slide = synth(self.root / "large.svs", 20000, 16000) if LONG else self.slide
+        seconds = 60 if support.LONG else 5
+        slide = synth(self.root / "large.svs", 20000, 16000) if support.LONG else self.slide
         with Server(slide) as server:
             facts = server.json("/slides/0.json")
             end = time.monotonic() + seconds
