@@ -14,6 +14,7 @@
 #include <csignal>
 #include <iostream>
 #include <thread>
+#include <utility>
 
 #include "other_program.h"
 #include "output/files.h"
@@ -22,6 +23,7 @@
 #include "say.h"
 #include "slurm_script.h"
 #include "status_command.h"
+#include "terminal.h"
 
 namespace flowrun::cli {
 namespace {
@@ -87,20 +89,15 @@ class Line {
   ~Line() { clear(); }
   std::chrono::seconds interval() const { return terminal_ ? 1s : 10s; }
   void show(const std::string& text) {
-    if (terminal_)
-      say("\r\x1b[K{}", text);
-    else
-      say("{}\n", text);
-    shown_ = terminal_;
+    if (!terminal_) return say("{}\n", text);
+    say("{}{}", erased(shown_), unwrapped({text}));
+    shown_ = 1;
   }
-  void clear() {
-    if (shown_) say("\r\x1b[K");
-    shown_ = false;
-  }
+  void clear() { say_text(erased(std::exchange(shown_, 0))); }
 
  private:
-  const bool terminal_ = ::isatty(STDERR_FILENO) == 1;
-  bool shown_ = false;
+  const bool terminal_ = can_be_drawn_on(STDERR_FILENO);
+  std::size_t shown_ = 0;  // lines
 };
 
 class Wait {

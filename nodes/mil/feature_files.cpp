@@ -11,14 +11,14 @@ namespace flowrun::torch_nodes {
 
 std::string bag_name(std::string_view text) {
   std::string name = wsi::slide_stem(text);
-  for (const std::string_view extension : {".h5", ".hdf5", ".pt"})
+  for (const std::string& extension : wsi::feature_extensions())
     if (name.ends_with(extension)) return wsi::slide_stem(name.substr(0, name.size() - extension.size()));
   return name;
 }
 
 std::map<std::string, std::filesystem::path> feature_files(const std::vector<std::filesystem::path>& places) {
   std::map<std::string, std::filesystem::path> files;
-  for (const wsi::ListedSlide& listed : wsi::list_slides(places, {".h5", ".hdf5", ".pt"})) {
+  for (const wsi::ListedSlide& listed : wsi::list_slides(places, wsi::feature_extensions())) {
     const std::string name = bag_name(listed.path.filename().string());
     auto [it, is_new] = files.try_emplace(name, listed.path);
     if (is_new) continue;

@@ -21,6 +21,11 @@ const std::vector<std::string>& slide_extensions() {
   return known;
 }
 
+const std::vector<std::string>& feature_extensions() {
+  static const std::vector<std::string> known{".h5", ".hdf5", ".pt"};
+  return known;
+}
+
 bool has_extension(std::string_view name, const std::vector<std::string>& extensions) {
   const std::size_t dot = name.rfind('.');
   if (dot == std::string_view::npos || dot == 0) return false;

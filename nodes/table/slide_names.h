@@ -24,6 +24,8 @@ std::string trident_name(std::string_view slide, std::string_view file);
 /// The file extensions of the formats that OpenSlide reads, to version 4.0, in lower case, with their dots,
 /// sorted (https://openslide.org/formats/).
 const std::vector<std::string>& slide_extensions();
+/// Those of files of features that are read.
+const std::vector<std::string>& feature_extensions();
 
 /// Whether the file name has one of the extensions, in any case.
 bool has_extension(std::string_view name, const std::vector<std::string>& extensions = slide_extensions());

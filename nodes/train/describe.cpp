@@ -83,8 +83,7 @@ void Train::describe(Description<Train>& d) {
           "On a GPU losses and predictions are read a batch later, so that it always has something to do, "
           "and a loss that is no number is found then; with fp16 each step waits to know whether its "
           "gradients are finite. "
-          "What "
-          "of this is for GPUs was tried on one but for fp16 and on_oom.")
+          "On a GPU fp32 and bf16 were tried, fp16 and on_oom were not.")
       .example("model: {type: train, from: batches, model: resnet18, learning_rate: 0.001, dir: out}")
       .resumes()
       .input<Batch>("batch")

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "nodes/table/slide_list.h"
+#include "nodes/table/slide_names.h"
 
 namespace flowrun::view {
 namespace {
@@ -22,11 +23,6 @@ bool is_within(const fs::path& folder, const fs::path& unit) {
   const auto parts = std::distance(unit.begin(), unit.end());
   return unit.is_relative() && std::ranges::find(unit, "..") == unit.end() &&
          (parts == 1 || (parts == 2 && !fs::is_symlink(folder / *unit.begin())));
-}
-
-/// It is no slide that a scope was opened for.
-bool is_features(const fs::path& input) {
-  return input.extension() == ".h5";
 }
 
 std::optional<double> mpp_in(const nlohmann::json& input) {
@@ -129,7 +125,7 @@ void Catalog::read_journal(const fs::path& output_folder, const Found& found) {
         Entry entry{done.at("scope"), done.at("input").at("path").get<std::string>(), mpp_in(done["input"])};
         for (const std::string output : done.at("outputs"))
           if (is_within(output_folder, output)) entry.outputs.push_back(output_folder / output);
-        if (is_features(entry.slide)) {
+        if (wsi::has_extension(entry.slide.filename().string(), wsi::feature_extensions())) {
           auto& outputs = of_features_[entry.name];
           outputs.insert(outputs.end(), entry.outputs.begin(), entry.outputs.end());
         } else {

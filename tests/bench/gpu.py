@@ -30,30 +30,27 @@ import torchvision
 from train import TRAIN, Bench, loop, waiting
 
 BATCH, SIDE = 256, 224
-PREDICT = """
+INFERENCE = """
 flowrun: 1
-params: {slides: , model: , precision: bf16, out: , device_memory: 90 %%}
-device_memory: "${device_memory}"
+params: {{slides: , model: , precision: bf16, out: , device_memory: 90 %}}
+device_memory: "${{device_memory}}"
 nodes:
-  slides: {type: read, path: "${slides}"}
-  tiles: {type: extract, from: slides, size: 224, level: 0}
-  predicted: {type: predict, from: tiles, model: "${model}", precision: "${precision}", batch: %d}
-  scores: {type: save_predictions, from: {tile: predicted, slide: slides}, dir: "${out}"}
-""" % BATCH
-EMBED = """
-flowrun: 1
-params: {slides: , model: , precision: bf16, out: , device_memory: 90 %%}
-device_memory: "${device_memory}"
-nodes:
-  slides: {type: read, path: "${slides}"}
-  tiles: {type: extract, from: slides, size: 224, level: 0}
-  predicted: {type: embed, from: tiles, model: "${model}", precision: "${precision}", batch: %d}
-  files: {type: save_features, from: predicted, dir: "${out}"}
-""" % BATCH
+  slides: {{type: read, path: "${{slides}}"}}
+  tiles: {{type: extract, from: slides, size: {side}, level: 0}}
+  predicted: {{type: {node}, from: tiles, model: "${{model}}", precision: "${{precision}}", batch: {batch}}}
+  files: {files}
+"""
 
 
-GRAPHS = {"predict": PREDICT, "embed": EMBED, "train": TRAIN.replace(
-    "threads: 2}", 'threads: 2, device_memory: 90 %}\ndevice_memory: "${device_memory}"')}
+def inference(node, files):
+    return INFERENCE.format(node=node, files=files, side=SIDE, batch=BATCH)
+
+
+GRAPHS = {
+    "predict": inference("predict", '{type: save_predictions, from: {tile: predicted, slide: slides}, dir: "${out}"}'),
+    "embed": inference("embed", '{type: save_features, from: predicted, dir: "${out}"}'),
+    "train": TRAIN.replace("threads: 2}", 'threads: 2, device_memory: 90 %}\ndevice_memory: "${device_memory}"'),
+}
 
 
 def needed(bench, graph, **parameters):

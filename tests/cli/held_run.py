@@ -23,7 +23,21 @@ def told(out, room=""):
     return json.loads((out / ".flowrun" / room / "status.json").read_text())
 
 
-class HeldRunTest(support.ProgramTest):
+def wait_until_told(process, out, wanted, room=""):
+    """Until what it tells is as wanted."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            if wanted(told(out, room)):
+                return
+        except FileNotFoundError:
+            pass
+        time.sleep(0.05)
+    process.kill()
+    raise AssertionError(f"it told nothing: {process.communicate()}")
+
+
+class SmallSlidesTest(support.ProgramTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -31,6 +45,8 @@ class HeldRunTest(support.ProgramTest):
         for seed, name in enumerate(NAMES):
             synth(cls.slides / f"{name}.svs", 1500, 1200, seed)
 
+
+class HeldRunTest(SmallSlidesTest):
     def arguments(self, out, *more, slides=None, go=None):
         return [self.write(GRAPH), "--plugin-dir", support.test_plugins(), *more,
                 *settings(slides=slides or self.slides, out=out, go=go or self.root)]
@@ -45,15 +61,8 @@ class HeldRunTest(support.ProgramTest):
         out, go = self.fresh(), self.fresh("go")
         process = start(*self.arguments(out, "--threads", 2, slides=slides, go=go))
         self.addCleanup(self.end, process)
-        end = time.monotonic() + 60
-        while time.monotonic() < end and process.poll() is None:
-            try:
-                if told(out)["scopes_in_work"] and told(out)["failure_count"]:
-                    return out, process, go
-            except FileNotFoundError:
-                pass
-            time.sleep(0.05)
-        raise AssertionError(f"it told nothing: {process.poll()}")
+        wait_until_told(process, out, lambda run: run["scopes_in_work"] and run["failure_count"])
+        return out, process, go
 
     def end(self, process):
         process.kill()

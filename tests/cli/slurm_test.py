@@ -114,6 +114,33 @@ class Scripts(Submitting):
         self.assertIn("12: 2 parts", ended.out)
         self.assert_one_message(ended)
 
+    def gathered(self, queues):
+        """The exit code of gather.sh where a part asked to be started again, and the queue is asked again and again; what
+        was asked of Slurm; whether anything was gathered."""
+        out, programs = self.fresh(AWKWARD), self.fresh("bin")
+        programs.mkdir()
+        for name, does in (("squeue", f'cd "{programs}"; echo >> asked; sed -n "$(wc -l < asked)p" queues'),
+                           ("scontrol", f'echo "$@" >> "{programs}/control"'), ("sleep", "")):
+            (programs / name).write_text(f"#!/bin/sh\n{does}\n")
+            (programs / name).chmod(0o755)
+        (programs / "queues").write_text("".join(f"{queue}\n" for queue in queues))
+        ended = self.submit(self.write(BOXES), out, "--jobs", 2, "--dry-run")
+        script = re.split(r"\n(?=#!/bin/bash)", ended.out)[1]
+        folder = out / ".flowrun/slurm"
+        folder.mkdir(parents=True)
+        (folder / "part-1-of-2.code").write_text("again\n")
+        (folder / "part-2-of-2.code").write_text("0\n")
+        done = subprocess.run(["bash", "-c", script, "gather.sh", "7"], capture_output=True, text=True, env={
+            **support.environment(), "PATH": f"{programs}:{os.environ['PATH']}", "SLURM_JOB_ID": "9", "SLURM_JOB_USER": "x"})
+        control = programs / "control"
+        return done.returncode, control.read_text().splitlines() if control.exists() else [], bool(outputs(out))
+
+    def test_a_part_that_goes_on_may_be_in_no_queue_for_a_moment(self):
+        self.assertEqual(self.gathered(["", "8", "7"]), (1, ["requeue 9", "update jobid=9 dependency=afterany:7"], False))
+
+    def test_a_part_that_never_comes_again_is_not_waited_for(self):
+        self.assertEqual(self.gathered(["8"]), (0, [], True))
+
     def test_wrong_calls(self):
         graph, out = self.write(BOXES), self.fresh()
         for more, said in ((["--jobs", 0], "--jobs"), ([], "--jobs"), (["--jobs", 2, "--engine", "pbs"], "--engine"),

@@ -6,7 +6,8 @@ import signal
 import time
 
 import support
-from support import DONE, FAILED, INTERRUPTED, done_scopes, flowrun, settings, start, synth
+from held_run import NAMES, SmallSlidesTest, told, wait_until_told
+from support import DONE, FAILED, INTERRUPTED, done_scopes, flowrun, settings, start
 
 GRAPH = """\
 flowrun: 1
@@ -18,21 +19,9 @@ nodes:
   slow: {type: slow_tiles, from: tiles, milliseconds: "${milliseconds}"}
   files: {type: save, from: {tile: slow, slide: slides}, dir: "${out}", format: none}
 """
-NAMES = ["a", "b", "c"]
 
 
-def told(out, room=""):
-    return json.loads((out / ".flowrun" / room / "status.json").read_text())
-
-
-class Status(support.ProgramTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.slides = cls.root / "slides"
-        for seed, name in enumerate(NAMES):
-            synth(cls.slides / f"{name}.svs", 1500, 1200, seed)
-
+class Status(SmallSlidesTest):
     def arguments(self, out, *more, milliseconds=0, slides=None):
         return [self.write(GRAPH), "--plugin-dir", support.test_plugins(), "--threads", 1, *more,
                 *settings(slides=slides or self.slides, out=out, milliseconds=milliseconds)]
@@ -40,16 +29,8 @@ class Status(support.ProgramTest):
     def begun(self, out, *more, room=""):
         """A run that takes long, and has told that it has begun with a slide."""
         process = start(*self.arguments(out, *more, milliseconds=500))
-        end = time.monotonic() + 60
-        while time.monotonic() < end and process.poll() is None:
-            try:
-                if told(out, room)["scopes_in_work"]:
-                    return process
-            except FileNotFoundError:
-                pass
-            time.sleep(0.05)
-        process.kill()
-        raise AssertionError(f"it told nothing: {process.communicate()}")
+        wait_until_told(process, out, lambda run: run["scopes_in_work"], room)
+        return process
 
     def status(self, out):
         ended = flowrun("status", out)

@@ -75,9 +75,10 @@ def add_attention(folder, name):
     for part in ("attention", ".flowrun/done"):
         (folder / part).mkdir(parents=True)
     (folder / f"attention/{name}.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": squares}))
-    (folder / f".flowrun/done/again.{name}.json").write_text(json.dumps(
-        {"kind": "slide", "scope": name, "input": {"path": f"/features/{name}.h5"},
-         "outputs": [f"attention/{name}.geojson", f"attention/../../{name}.geojson"]}))
+    for features in ("h5", "hdf5", "pt"):
+        (folder / f".flowrun/done/{features}.{name}.json").write_text(json.dumps(
+            {"kind": "slide", "scope": name, "input": {"path": f"/features/{name}.{features}"},
+             "outputs": [f"attention/{name}.geojson", f"attention/../../{name}.geojson"] if features == "h5" else []}))
 
 
 def add_region(folder, left, top, right, bottom):

@@ -87,13 +87,13 @@ struct RunResult {
   std::vector<std::filesystem::path> output_folders;
 };
 
-/// A moment of a run, for progress.
 /// A scope that is open.
 struct ScopeInWork {
   std::string name;
   std::uint64_t packets = 0;  ///< of those that RunStatus counts
 };
 
+/// A moment of a run, for progress.
 struct RunStatus {
   double seconds = 0;
   std::string scope_kind;  ///< "slide"; empty: no node opens scopes
