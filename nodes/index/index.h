@@ -3,11 +3,7 @@
 
 #include <flowrun/description.h>
 
-#include <map>
-#include <mutex>
-#include <string>
-
-#include "nodes/slide/samples.h"
+#include <string_view>
 
 namespace flowrun::wsi {
 
@@ -19,12 +15,6 @@ struct Index : GatherScopes {
   Action process(Inputs& in, Outputs& out) override;
   void finish(Inputs& in, Outputs& out) override;
   Packets finish_run(Inputs& in, Outputs& out) override;
-
- private:
-  Samples all_samples();
-
-  std::mutex mutex_;
-  std::map<std::string, Samples> slides_;  // by name: those that are complete
 };
 
 }  // namespace flowrun::wsi

@@ -200,6 +200,17 @@ nodes:
         self.assertEqual(self.summary(flowrun(*run, "--json"))["scope_counts"], {"done before": 9})
         self.assert_same(outputs(out), outputs(whole))
 
+    def test_gathering_what_was_kept(self):
+        """The items of a box are 0, 1 and 2. Of boxes whose sum was kept nothing is made again for the sum of all."""
+        graph, out = self.boxes(10, "  sum: {type: sum_scopes, from: items}\n  all: {type: write, from: sum, dir: \"${out}\"}\n"), self.fresh()
+        for part in ("2/2", "1/2"):
+            self.assert_ended(self.run_boxes(graph, out, "--part", part), DONE)
+            self.assertFalse((out / "run.txt").exists())
+        before = (out / "box3.txt").stat().st_mtime_ns
+        self.assertEqual(self.summary(self.run_boxes(graph, out, "--json"))["scope_counts"], {"done before": 10})
+        self.assertEqual((out / "run.txt").read_text(), "30\n")
+        self.assertEqual((out / "box3.txt").stat().st_mtime_ns, before)
+
 
 if __name__ == "__main__":
     support.main()

@@ -114,9 +114,9 @@ class Scripts(Submitting):
         self.assertIn("12: 2 parts", ended.out)
         self.assert_one_message(ended)
 
-    def gathered(self, queues):
-        """The exit code of gather.sh where a part asked to be started again, and the queue is asked again and again; what
-        was asked of Slurm; whether anything was gathered."""
+    def gathered(self, code, queues):
+        """The exit code of gather.sh where a part ended with this code, and the queue is asked again and again; what was
+        asked of Slurm; whether anything was gathered."""
         out, programs = self.fresh(AWKWARD), self.fresh("bin")
         programs.mkdir()
         for name, does in (("squeue", f'cd "{programs}"; echo >> asked; sed -n "$(wc -l < asked)p" queues'),
@@ -128,7 +128,7 @@ class Scripts(Submitting):
         script = re.split(r"\n(?=#!/bin/bash)", ended.out)[1]
         folder = out / ".flowrun/slurm"
         folder.mkdir(parents=True)
-        (folder / "part-1-of-2.code").write_text("again\n")
+        (folder / "part-1-of-2.code").write_text(f"{code}\n")
         (folder / "part-2-of-2.code").write_text("0\n")
         done = subprocess.run(["bash", "-c", script, "gather.sh", "7"], capture_output=True, text=True, env={
             **support.environment(), "PATH": f"{programs}:{os.environ['PATH']}", "SLURM_JOB_ID": "9", "SLURM_JOB_USER": "x"})
@@ -136,10 +136,13 @@ class Scripts(Submitting):
         return done.returncode, control.read_text().splitlines() if control.exists() else [], bool(outputs(out))
 
     def test_a_part_that_goes_on_may_be_in_no_queue_for_a_moment(self):
-        self.assertEqual(self.gathered(["", "8", "7"]), (1, ["requeue 9", "update jobid=9 dependency=afterany:7"], False))
+        for code in ("again", 130):
+            with self.subTest(code):
+                self.assertEqual(self.gathered(code, ["", "8", "7"]), (1, ["requeue 9", "update jobid=9 dependency=afterany:7"], False))
 
     def test_a_part_that_never_comes_again_is_not_waited_for(self):
-        self.assertEqual(self.gathered(["8"]), (0, [], True))
+        self.assertEqual(self.gathered("again", ["8"]), (0, [], True))
+        self.assertEqual(self.gathered(0, ["8", "7"]), (0, [], True))
 
     def test_wrong_calls(self):
         graph, out = self.write(BOXES), self.fresh()

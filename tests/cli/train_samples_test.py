@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which samples are drawn, how classes weigh, and whose patients' slides go to validation."""
 import csv
+import json
 import re
 import subprocess
 import tempfile
@@ -30,11 +31,12 @@ params: {out: out}
 nodes:
   slides:  {type: read, path: %(slides)s}
   tiles:   {type: extract, from: slides, size: 32, stride: 400, labels: labels.csv}
+  table:   {type: save, from: {tile: tiles, slide: slides}, dir: "${out}/tiles", format: none}
   places:  {type: index, from: tiles}
   epochs:  {type: epochs, from: places, validation: 0.5, split_by: %(split)s, count: 1, seed: %(seed)d}
   samples: {type: load, from: epochs, size: 32}
   batches: {type: to_tensor, from: samples, batch: 4}
-  model:   {type: train, from: batches, dir: "${out}", threads: 1}
+  model:   {type: train, from: batches, dir: "${out}/model", threads: 1}
 """
 
 
@@ -44,9 +46,9 @@ class Samples(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.at = Path(folder.name)
 
-    def run_graph(self, graph, expect=0, out="out"):
+    def run_graph(self, graph, expect=0, out="out", more=()):
         (self.at / "graph.yaml").write_text(graph)
-        done = subprocess.run([support.program(), "graph.yaml", "--set", f"out={out}"], cwd=self.at, capture_output=True, text=True, timeout=300)
+        done = subprocess.run([support.program(), "graph.yaml", "--set", f"out={out}", *more], cwd=self.at, capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
         return done.stdout + done.stderr
 
@@ -86,6 +88,18 @@ class Samples(unittest.TestCase):
             said = self.run_graph(SLIDES % {"slides": "slides.csv", "split": "slide", "seed": seed}, out=f"slide{seed}")
             split.add("samples to train and to validate with share 2 patients (P)" in said)
         self.assertIn(True, split)  # by slides some seed parts them, and that is told
+
+    def test_places_are_gathered_from_parts(self):
+        """Slides that parts have done are not read again for their places, and the model is the same."""
+        self.slides("PPQQ")
+        graph = SLIDES % {"slides": "slides.csv", "split": "patient", "seed": 1}
+        self.run_graph(graph, out="whole")
+        for part in ("1/2", "2/2"):
+            self.run_graph(graph, out="parts", more=["--part", part])
+            self.assertFalse((self.at / "parts/model/last.pt").exists())
+        self.assertEqual(json.loads(self.run_graph(graph, out="parts", more=["--json"]))["scope_counts"], {"done": 1, "done before": 4})
+        whole, parts = (torch.load(self.at / out / "model/last.pt")["model"] for out in ("whole", "parts"))
+        self.assertTrue(all(torch.equal(whole[name], parts[name]) for name in whole))
 
     def test_without_patients_that_is_told(self):
         self.slides("PPQQ")

@@ -9,6 +9,8 @@ using namespace flowrun::test;
 
 namespace {
 
+namespace fs = std::filesystem;
+
 std::string graph(const TemporaryFolder& out, const std::string& nodes,
                   const std::string& head = "memory: 1 MiB\nthreads: 4") {
   return fmt::format("flowrun: 1\n{}\nnodes:\n{}", head,
@@ -85,6 +87,50 @@ TEST_CASE("a packet of the run is written where nothing opens scopes after it") 
 )"));
   CHECK(result.exit == Exit::done);
   CHECK(read_file(out / "run.txt") == "180\n");
+}
+
+TEST_CASE("a done scope is made again only for what gathers from it and kept nothing of it") {
+  const auto run = [](const TemporaryFolder& out, bool keeps) {
+    return run_text(graph(out, fmt::format(R"(
+  boxes: {{{{type: boxes, count: 4}}}}
+  items: {{{{type: unpack, from: boxes, count: 10}}}}
+  each: {{{{type: write, from: items, dir: "{{out}}/each"}}}}
+  sum: {{{{type: sum_scopes, from: items, keeps: {}}}}}
+  all: {{{{type: write, from: sum, dir: "{{out}}/all"}}}}
+)",
+                                           keeps)));
+  };
+  for (const bool keeps : {true, false}) {
+    CAPTURE(keeps);
+    TemporaryFolder out;
+    CHECK(run(out, keeps).exit == Exit::done);
+    CHECK(read_file(out / "all/run.txt") == "180\n");
+    fs::remove(out / "all/run.txt");
+    const RunResult again = run(out, keeps);
+    CHECK(statuses(again) == (keeps
+                                  ? "box0 done before; box1 done before; box2 done before; box3 done before; "
+                                  : "box0 done; box1 done; box2 done; box3 done; "));
+    CHECK(read_file(out / "all/run.txt") == "180\n");
+  }
+}
+
+TEST_CASE("what was kept of a scope goes with it: when it is lost the scope is made again") {
+  TemporaryFolder out;
+  const auto run = [&](const std::string& sum) {
+    return run_text(graph(out, R"(
+  boxes: {{type: boxes, count: 2}}
+  items: {{type: unpack, from: boxes, count: 10}}
+  each: {{type: write, from: items, dir: "{out}/each"}}
+)" + sum));
+  };
+  const std::string sum = "  sum: {{type: sum_scopes, from: items}}\n";
+  const fs::path kept = out / "each/.flowrun/kept/sum";
+  CHECK(run(sum).exit == Exit::done);
+  CHECK(read_file(kept / "box1") == "45");
+  fs::remove(kept / "box1");
+  CHECK(statuses(run(sum)) == "box0 done before; box1 done; ");
+  CHECK(statuses(run("")) == "box0 done; box1 done; ");
+  CHECK(!fs::exists(kept / "box0"));
 }
 
 TEST_CASE("a packet that a source makes for the run reaches scopes; without it nothing is opened") {

@@ -41,16 +41,30 @@ struct Rounds : Open {
 
 /// Sums up the items of all scopes and emits the sum for the run.
 struct SumScopes : GatherScopes {
+  bool keeps = true;
+  struct Sum {
+    std::uint64_t value = 0;
+  };
   static void describe(Description<SumScopes>& d) {
     d.summary("Sums up.").input<Item>("item").output<Item>("sum");
+    d.option("keeps", &SumScopes::keeps, "the sum of each scope, for later runs");
   }
   Action process(Inputs& in, Outputs&) override {
-    return [this, value = in.get<Item>("item").value] { sum += value; };
+    return [&sum = in.state<Sum>(), value = in.get<Item>("item").value] { sum.value += value; };
   }
-  Packets finish_run(Inputs&, Outputs&) override {
-    return {1, [this](std::uint64_t, Outputs& out) { out.emit("sum", Item{sum, {}}); }};
+  void finish(Inputs& in, Outputs& out) override {
+    if (keeps)
+      out.keep(std::to_string(in.state<Sum>().value));
+    else
+      forgotten += in.state<Sum>().value;
   }
-  std::atomic<std::uint64_t> sum = 0;
+  Packets finish_run(Inputs& in, Outputs&) override {
+    std::uint64_t sum = forgotten;
+    if (keeps)
+      for (const std::string& scope : in.done_scopes()) sum += std::stoull(in.kept(scope));
+    return {1, [sum](std::uint64_t, Outputs& out) { out.emit("sum", Item{sum, {}}); }};
+  }
+  std::atomic<std::uint64_t> forgotten = 0;
 };
 
 /// Writes the sum of each round to a file, and emits that of all files for the run. Throws when rounds

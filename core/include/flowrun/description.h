@@ -37,8 +37,7 @@ class Description {
   Description& details(std::string text) { return type_.details = std::move(text), *this; }
   /// A complete entry of `nodes:`; a test runs it.
   Description& example(std::string yaml) { return type_.example = std::move(yaml), *this; }
-  /// What it gathered from scopes that an earlier run has done, it has kept by itself: they are not made
-  /// again.
+  /// It knows by its own outputs what scopes gave that an earlier run has done: they are not made again.
   Description& resumes() requires is_a<GatherScopes> { return type_.resumes = true, *this; }
   /// One call at a time, in any scope.
   Description& serial() { return type_.serial = true, *this; }

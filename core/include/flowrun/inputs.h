@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -25,17 +26,23 @@ struct ScopeState {
   std::shared_ptr<void> value;
 };
 
+/// For a GatherScopes, at the end of the run: its scopes that are done and published, also by earlier runs.
+struct DoneScopes {
+  std::vector<std::string> names;                               ///< sorted
+  std::function<std::string(const std::string& scope)> kept{};  ///< see Inputs::kept
+};
+
 /// The packets of one call: one of each connected input. Belongs to the call's thread; what state() gives is
 /// shared by all calls of the scope.
 class Inputs {
  public:
   Inputs(const std::vector<InputSpec>& ports, std::vector<Packet> packets, const Scope& scope,
-         ScopeState& state, std::vector<std::string> done_scopes = {})
+         ScopeState& state, DoneScopes done = {})
       : ports_(&ports),
         packets_(std::move(packets)),
         scope_(&scope),
         state_(&state),
-        done_scopes_(std::move(done_scopes)) {}
+        done_(std::move(done)) {}
 
   /// The payload on `port`. Throws Error when the port is unconnected (ask has() for optional ones).
   template <Payload T>
@@ -58,7 +65,10 @@ class Inputs {
   const Scope& scope() const { return *scope_; }
   /// In GatherScopes::finish_run: the names, sorted, of the scopes that are done and published, also by
   /// earlier runs.
-  const std::vector<std::string>& done_scopes() const { return done_scopes_; }
+  const std::vector<std::string>& done_scopes() const { return done_.names; }
+  /// Likewise: what the node gave to Outputs::keep for one of them. Throws Error when that cannot be read,
+  /// std::logic_error when it gave nothing.
+  std::string kept(const std::string& scope) const { return done_.kept(scope); }
   /// The packet's index within its scope; packets that a node emits for it keep the index.
   std::uint64_t index() const;
   /// The node's own state for this scope, default-constructed on first use. Calls in one scope may run at the
@@ -87,7 +97,7 @@ class Inputs {
   std::vector<Packet> packets_;  // by port; without payload: unconnected
   const Scope* scope_;
   ScopeState* state_;
-  std::vector<std::string> done_scopes_;
+  DoneScopes done_;
   mutable std::vector<std::weak_ptr<const Packet>> shares_;
 };
 

@@ -77,8 +77,9 @@ class Gather : public Node {
 };
 
 /// Takes the packets of many scopes (slides, epochs), and emits for the run when all of them have ended.
-/// What it carries from scope to scope are members; scopes overlap unless their opener is successive().
-/// Scopes that an earlier run has done are made again for it, unless it resumes().
+/// What it carries from scope to scope it keeps, or are members; scopes overlap unless their opener is
+/// successive(). Scopes that an earlier run has done are made again for it, unless it kept what it needs of
+/// them (Outputs::keep), or resumes().
 class GatherScopes : public Node {
  public:
   /// As Write::process.

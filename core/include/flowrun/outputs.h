@@ -49,6 +49,12 @@ class Outputs {
   /// mistake.
   void end_scopes() { ends_scopes_ = true; }
 
+  /// In GatherScopes::finish: what finish_run() is to get of this scope by Inputs::kept. It is published with
+  /// the scope, so the scope is not made again for this node by later runs, nor by the one that gathers what
+  /// parts have done. Where the scope has no output folder it is kept in memory, for this run. Elsewhere it
+  /// is the plugin's mistake.
+  void keep(std::string bytes) { kept_ = std::move(bytes); }
+
   /// For the runtime.
   struct Emission {
     int port;
@@ -60,6 +66,8 @@ class Outputs {
   const std::vector<std::string>& left_out() const { return left_out_; }
   const std::vector<report::Item>& reported() const { return report_; }
   bool ends_scopes() const { return ends_scopes_; }
+  std::optional<std::string>& kept() { return kept_; }
+  const std::optional<std::string>& kept() const { return kept_; }
 
  private:
   void put(std::string_view port, std::string_view type, Packet packet);
@@ -73,6 +81,7 @@ class Outputs {
   std::vector<std::string> notes_, left_out_;
   std::vector<report::Item> report_;
   bool ends_scopes_ = false;
+  std::optional<std::string> kept_;
 };
 
 }  // namespace flowrun

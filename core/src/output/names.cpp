@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -15,6 +16,8 @@ namespace fs = std::filesystem;
 
 /// The longest that the journal appends to a scope's name: an entry that is written anew.
 constexpr std::string_view longest_ending = ".json.tmp";
+
+constexpr std::string_view kept_units = ".flowrun/kept/";
 
 bool is_utf8(const std::string& text) {
   try {
@@ -74,7 +77,13 @@ void check_scope_name(const std::string& scope, const fs::path& folder, std::siz
 bool stays_inside(const fs::path& unit) {
   const fs::path normal = unit.lexically_normal();
   return !normal.empty() && normal.is_relative() && *normal.begin() != ".." && *normal.begin() != "." &&
-         *normal.begin() != ".flowrun";
+         (*normal.begin() != ".flowrun" || normal.string().starts_with(kept_units));
+}
+
+std::string kept_unit(const std::string& node, const std::string& scope) {
+  std::string folder = node;
+  std::replace(folder.begin(), folder.end(), '/', '~');  // a node of a file that the graph uses
+  return fmt::format("{}{}/{}", kept_units, folder, scope);
 }
 
 bool lies_in(const std::string& unit, const std::string& other) {

@@ -18,6 +18,9 @@ std::string checked_unit(const std::filesystem::path& unit, const std::filesyste
 /// Throws Error unless the scope can be the name of a journal's files in `folder`.
 void check_scope_name(const std::string& scope, const std::filesystem::path& folder, std::size_t longest);
 
+/// The unit that holds what a node keeps of a scope: see Outputs::keep.
+std::string kept_unit(const std::string& node, const std::string& scope);
+
 /// A journal that was tampered with must never make us remove what lies elsewhere.
 bool stays_inside(const std::filesystem::path& unit);
 

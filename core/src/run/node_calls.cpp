@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "run/done_scopes.h"
 #include "run/part_run.h"
 
 namespace flowrun {
@@ -222,7 +223,7 @@ Packets NodeCalls::finish_node(Job& job) {
   std::vector<Packet> packets = of_run ? state_.router->outer(job.node) : here.intake.scope_packets();
   packets.resize(type.inputs.size());
   Inputs inputs(type.inputs, std::move(packets), here, here.state,
-                of_run ? scopes_.done(node.opener) : std::vector<std::string>{});
+                of_run ? done_scopes(state_, job.node) : DoneScopes{});
   Outputs outputs(type.outputs, nullptr, nullptr, 0);
   Packets rest;
   state_.log.measure(CallLog::What::finish, job.node, job.scope, 0, [&] {
@@ -236,6 +237,7 @@ Packets NodeCalls::finish_node(Job& job) {
   if (!outputs.emissions().empty()) throw std::logic_error("finish() emits nothing");
   state_.tell(*job.scope, job.node, outputs);
   if (outputs.ends_scopes()) scopes_.end_after(*job.scope);
+  if (outputs.kept()) keep(state_, *job.scope, job.node, std::move(*outputs.kept()));
   return rest;
 }
 

@@ -18,6 +18,7 @@ Lease joined(std::vector<Lease> leases) {
 
 void check_call(const Outputs& outputs) {
   if (outputs.ends_scopes()) throw std::logic_error("scopes can be ended in finish() only");
+  if (outputs.kept()) throw std::logic_error("what is needed of a scope can be kept in finish() only");
 }
 
 bool RunState::stopping() const {

@@ -26,6 +26,8 @@ struct NodeRun {
   Budget::Point* run_finish = nullptr;      ///< of that at the end of the run, of a node that gathers scopes
   std::atomic<std::uint64_t> expected = 0;  ///< packets that it announced
   bool left = false;                        ///< by a run of a part, to the run of all
+  std::map<std::string, std::string>
+      kept;  ///< by scope, where no folder keeps it; guarded by the opener's mutex
   // Of one that opens scopes:
   std::atomic<bool> ended = false;     ///< see Outputs::end_scopes
   bool redoing = false;                ///< successive: what follows is done anew, too

@@ -9,6 +9,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "run/done_scopes.h"
+
 namespace flowrun {
 
 ScopeKeeper::ScopeKeeper(RunState& state, OutputFolders* folders, std::function<void()> hold,
@@ -64,7 +66,7 @@ ScopePtr ScopeKeeper::open(int opener, NewScope spec, const Lease& lease) {
     return nullptr;
   }
   add_identity(opener, spec);
-  if (done_before(opener, spec)) {
+  if (is_done_before(state_, opener, spec)) {
     {
       std::scoped_lock lock(node.mutex);
       node.scopes[spec.name] = true;
@@ -114,32 +116,6 @@ void ScopeKeeper::refuse(int opener, const NewScope& spec, int node, const std::
 void ScopeKeeper::give_up(ScopeRun& scope) {
   if (!scope.failed()) scope.left_out = true;
   scope.fail();
-}
-
-bool ScopeKeeper::done_before(int opener, const NewScope& spec) {
-  NodeRun& node = state_.at(opener);
-  if (state_.options.force || node.folders.empty() || node.redoing) return false;
-  // A part gathers nothing.
-  if (!state_.options.part && is_gathered(opener, true)) return false;
-  const std::string name = journal_name(state_.plan, opener, spec.name);
-  bool last = false;
-  for (const OutputFolder* folder : node.folders) {
-    const nlohmann::json entry = folder->entry(name);
-    if (!entry.is_object() || entry.value("recipe", nlohmann::json()) != node.recipe ||
-        entry.value("input", nlohmann::json()) != nlohmann::json(spec.identity))
-      return false;
-    last |= entry.value("last", false);
-  }
-  if (last) node.ended = true;
-  return true;
-}
-
-/// Something in the run is made from what the opener's scopes give; `anew`: which no folder keeps.
-bool ScopeKeeper::is_gathered(int opener, bool anew) const {
-  return std::any_of(state_.nodes.begin(), state_.nodes.end(), [&](const NodeRun& node) {
-    const NodeType& type = *node.plan->type;
-    return node.plan->opener == opener && type.role == Role::gather_scopes && !(anew && type.resumes);
-  });
 }
 
 void ScopeKeeper::node_finished(const ScopePtr& scope, int node) {
@@ -269,16 +245,6 @@ std::vector<ScopeInWork> ScopeKeeper::in_work(std::optional<std::size_t> node) c
   std::vector<ScopeInWork> out;
   for (const ScopePtr& scope : by_age) out.push_back({scope->name(), node ? scope->packets_at(*node) : 0});
   return out;
-}
-
-std::vector<std::string> ScopeKeeper::done(int opener) {
-  std::vector<std::string> names;
-  if (opener < 0) return names;
-  NodeRun& node = state_.at(opener);
-  std::scoped_lock lock(node.mutex);
-  for (const auto& [name, is_done] : node.scopes)
-    if (is_done) names.push_back(name);
-  return names;
 }
 
 }  // namespace flowrun

@@ -32,8 +32,6 @@ class ScopeKeeper {
   void node_finished(const ScopePtr& scope, int node);
   /// See Outputs::end_scopes.
   void end_after(const ScopeRun& scope);
-  /// Names of the scopes of an opener that are done.
-  std::vector<std::string> done(int opener);
   std::vector<ScopePtr> open_scopes();
   /// Those that are open, but for the run itself, the oldest first, with the packets that came to a node.
   std::vector<ScopeInWork> in_work(std::optional<std::size_t> node) const;
@@ -49,8 +47,6 @@ class ScopeKeeper {
   }
   ScopePtr begin_scope(int opener, std::string name, std::vector<OutputFolder*> folders);
   void add_identity(int opener, NewScope& spec);
-  bool done_before(int opener, const NewScope& spec);
-  bool is_gathered(int opener, bool anew) const;
   void refuse(int opener, const NewScope& spec, int node, const std::exception_ptr& why);
   void scope_ended(const ScopePtr& scope);
   void published(const ScopePtr& scope, const std::exception_ptr& problem);

@@ -51,6 +51,7 @@ struct Harness::Implementation {
     around->plan.memory = budget->total();
     engine = std::make_unique<Engine>(around->plan, nullptr, options, budget);
     for (const std::string& done : done_scopes) engine->state().at(0).scopes[done] = true;
+    engine->state().at(around->number).kept = std::move(kept);
     engine->begin();
     scope = around->in_run || of_run ? engine->state().run_scope : engine->open_scopes().at(0);
     std::fill(sent.begin(), sent.end(), false);
@@ -61,6 +62,7 @@ struct Harness::Implementation {
 
   void stop() {
     if (!engine) return;
+    kept = std::move(engine->state().at(around->number).kept);
     scope.reset();
     engine.reset();
     if (!opens()) node = std::move(around->node().node);
@@ -144,6 +146,7 @@ struct Harness::Implementation {
   std::vector<bool> sent;     // of the scope's
   std::uint64_t next_index = 0, next_expected = 0;
   std::vector<std::string> done_scopes;
+  std::map<std::string, std::string> kept;  // by scope
   RunOptions options;
   std::mutex mutex;
   std::exception_ptr problem;

@@ -96,16 +96,15 @@ struct Fold : GatherScopes, Costly {
     const Parcels held = holds_input ? in.share<Parcel>("item") : nullptr;
     return [scratch, held, value, &sum = kept<Sum>(in, *this)] { sum.value = mix(sum.value, value); };
   }
-  void finish(Inputs& in, Outputs&) override {
+  void finish(Inputs& in, Outputs& out) override {
     const Buffer scratch(working());
     const std::uint64_t by = in.has("by") ? in.get<Parcel>("by").value : 0;
-    std::scoped_lock lock(mutex_);
-    sums_[in.scope().name()] = mix(in.state<Sum>().value, by);
+    out.keep(std::to_string(mix(in.state<Sum>().value, by)));
   }
   Packets finish_run(Inputs& in, Outputs& out) override {
     const Buffer scratch(working());
     std::uint64_t sum = 0;
-    for (const std::string& scope : in.done_scopes()) sum = mix(sum, sums_[scope]);
+    for (const std::string& scope : in.done_scopes()) sum = mix(sum, std::stoull(in.kept(scope)));
     out.note(fmt::format("sum {:016x}", sum));
     return {static_cast<std::uint64_t>(count), [this, sum](std::uint64_t number, Outputs& outputs) {
               const Buffer more_scratch(working());
@@ -116,8 +115,6 @@ struct Fold : GatherScopes, Costly {
  private:
   std::once_flag once_;
   Buffer model_;
-  std::mutex mutex_;
-  std::map<std::string, std::uint64_t> sums_;
 };
 
 }  // namespace flowrun::test

@@ -150,9 +150,12 @@ struct SumAll : GatherScopes {
   Action process(Inputs& in, Outputs&) override {
     return [this, value = in.get<Number>("number").value] { sum += value; };
   }
-  void finish(Inputs& in, Outputs& out) override { out.note(in.scope().name() + " ended"); }
+  void finish(Inputs& in, Outputs& out) override {
+    out.note(in.scope().name() + " ended");
+    out.keep("by " + std::to_string(sum));
+  }
   Packets finish_run(Inputs& in, Outputs& out) override {
-    for (const std::string& scope : in.done_scopes()) out.note(scope + " is done");
+    for (const std::string& scope : in.done_scopes()) out.note(scope + " is done " + in.kept(scope));
     return {1, [this](std::uint64_t, Outputs& at_end) { at_end.emit("sum", Text{std::to_string(sum)}); }};
   }
 };
@@ -281,9 +284,9 @@ TEST_CASE("a node that opens scopes gives them with their packets") {
 TEST_CASE("a node that gathers scopes is told of each end, and of the run's") {
   NodeRunner<SumAll> runner("slide");
   runner.input("number", Number{4}).process().input("number", Number{5}).process().finish();
-  runner.expect_emitted("sum", 0).finish_run({"earlier", "slide"});
+  runner.expect_emitted("sum", 0).finish_run({"slide"});
   CHECK(runner.output<Text>("sum").text == "9");
-  CHECK(runner.notes() == std::vector<std::string>{"slide ended", "earlier is done", "slide is done"});
+  CHECK(runner.notes() == std::vector<std::string>{"slide ended", "slide is done by 9"});
 }
 
 TEST_CASE("a sink writes where the test says") {
