@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "progress.h"
 #include "report/report.h"
+#include "run/rank_run.h"
 #include "run/run.h"
 #include "say.h"
 #include "terminal.h"
@@ -45,7 +46,10 @@ void catch_signals() {
 /// Progress and failures on standard error: lines that are rewritten on a terminal, else one now and then.
 class Reporter {
  public:
-  explicit Reporter(bool quiet) : quiet_(quiet), terminal_(can_be_drawn_on(STDERR_FILENO)) {}
+  Reporter(bool quiet, const Rank& rank)
+      : quiet_(quiet || rank.number > 0),
+        terminal_(can_be_drawn_on(STDERR_FILENO)),
+        whose_(rank.count > 1 ? fmt::format("rank {}: ", rank.number) : "") {}
   ~Reporter() { clear(); }
 
   double interval() const { return terminal_ ? 0.2 : 5; }
@@ -70,7 +74,7 @@ class Reporter {
   void failure(const RunFailure& failure) {
     std::scoped_lock lock(mutex_);
     clear();
-    say_text(failure_text(failure.scope, failure.node, failure.message));
+    say_text(whose_ + failure_text(failure.scope, failure.node, failure.message));
   }
 
  private:
@@ -78,6 +82,7 @@ class Reporter {
 
   const bool quiet_;
   const bool terminal_;
+  const std::string whose_;
   std::size_t shown_ = 0;  // lines
   std::mutex mutex_;
 };
@@ -121,9 +126,12 @@ int run_graph(const RunArguments& arguments) {
   if (!loaded) return static_cast<int>(Exit::usage);
   catch_signals();
   RunResult result;
+  bool is_first = true;  // the only one of those that train together to tell what became of the run
   {
-    Reporter reporter(arguments.quiet);
     RunOptions options;
+    if (!arguments.part) options.rank = rank_of_run(loaded->plan);
+    is_first = options.rank.number == 0;
+    Reporter reporter(arguments.quiet, options.rank);
     options.force = arguments.force;
     options.part = arguments.part;
     options.interrupted = &interrupted;
@@ -132,9 +140,10 @@ int run_graph(const RunArguments& arguments) {
     options.progress_seconds = reporter.interval();
     options.on_report = [&](const std::string& text) { reporter.report(text); };
     options.asked_for_report = &asked_for_report;
-    options.trace = arguments.trace;
+    if (is_first) options.trace = arguments.trace;
     result = run(loaded->plan, options);
   }
+  if (!is_first) return static_cast<int>(result.exit);
   if (arguments.report && !arguments.part) report_in(result.output_folders);
   if (arguments.json)
     print("{}\n", summary_json(result).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));

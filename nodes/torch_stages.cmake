@@ -17,6 +17,24 @@ target_link_libraries(
 if(TARGET torch_cuda)
   target_compile_definitions(flowrun_torch PRIVATE FLOWRUN_TORCH_CUDA)
 endif()
+# Several processes train together through Gloo, which is in most libtorches; its headers may be missing.
+include(CheckCXXSourceCompiles)
+set(CMAKE_REQUIRED_LIBRARIES torch)
+set(CMAKE_REQUIRED_DEFINITIONS -DUSE_C10D_GLOO)
+check_cxx_source_compiles(
+  "#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+   int main() { return c10d::ProcessGroupGloo::createDefaultDevice() ? 0 : 1; }"
+  FLOWRUN_TORCH_HAS_GLOO)
+unset(CMAKE_REQUIRED_LIBRARIES)
+unset(CMAKE_REQUIRED_DEFINITIONS)
+if(FLOWRUN_TORCH_HAS_GLOO)
+  foreach(source rank_beats rank_group rank_store)
+    set_source_files_properties(${tree}/nodes/torch/${source}.cpp PROPERTIES COMPILE_DEFINITIONS
+                                                                             "FLOWRUN_TORCH_GLOO;USE_C10D_GLOO")
+  endforeach()
+else()
+  message(STATUS "Gloo and its headers (Debian: libgloo-dev) are not found: one process trains a model")
+endif()
 set(torch_common_headers <algorithm> <array> <cmath> <filesystem> <fmt/format.h> <functional> <map> <memory> <mutex>
                          <optional> <set> <string> <vector> <opencv2/core.hpp> <ATen/ATen.h>)
 target_precompile_headers(flowrun_torch PRIVATE ${torch_common_headers} <torch/csrc/autograd/autograd.h>)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "load.h"
 
+#include <flowrun/rank.h>
 #include <flowrun/wsi/tile.h>
 #include <fmt/format.h>
 
@@ -91,7 +92,8 @@ void Load::describe(Description<Load>& d) {
           "Tile images (PNG or JPEG) are decoded; places in slides are read straight from them, in the order "
           "of the epoch, so no tile needs to be on disk. Both give the same pixels for lossless images. A "
           "sample that is missing, broken, cut off or of another size is an error of its own, with table and "
-          "line, dealt with as on_error says: skip leaves it out, and nothing takes its place.")
+          "line, dealt with as on_error says: skip leaves it out, and nothing takes its place. Where several "
+          "ranks train together, each reads its share, one after the other in turn.")
       .example("samples: {type: load, from: epochs, size: 256, on_error: skip}")
       .input<Epoch>("epoch")
       .output<Tile>("tile");
@@ -111,8 +113,9 @@ void Load::plan(Costs& costs) {
 
 Packets Load::make(Inputs& in) {
   const auto epoch = in.share<Epoch>("epoch");
-  Packets samples(epoch->order.size(), [tiles = SampleTiles(epoch, size)](std::uint64_t place, Outputs& out) {
-    out.emit("tile", tiles.tile(place));
+  Packets samples(epoch->order.size(), [tiles = SampleTiles(epoch, size), rank = rank_of_process()](
+                                           std::uint64_t place, Outputs& out) {
+    if (rank.has(place)) out.emit("tile", tiles.tile(place));
   });
   const auto side = static_cast<int>(std::lround(size * epoch->largest_ratio));
   // Windows that are smaller than the largest, and read at once, may need more.

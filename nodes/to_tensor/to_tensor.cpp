@@ -62,13 +62,33 @@ void ToTensor::plan(Costs& costs) {
   if (std.size() != 3) throw OptionError("std", "expected three numbers", "R, G, B: [0.229, 0.224, 0.225]");
   threads_ = static_cast<int>(costs.threads);
   normalisation_ = std::make_shared<Normalisation>(mean, std);
-  costs.holds = static_cast<std::size_t>(batch - 1);
-  costs.out("batch", batch_bytes(static_cast<std::size_t>(batch), costs.in("tile") / 3));
+  rank_ = rank_of_process();
+  costs.holds = most_tiles() - 1;
+  costs.out("batch", batch_bytes(most_tiles(), costs.in("tile") / 3));
+}
+
+/// Of a batch, that this rank has.
+std::size_t ToTensor::most_tiles() const {
+  return static_cast<std::size_t>((batch + rank_.count - 1) / rank_.count);
+}
+
+/// By its place in the epoch, so that ranks agree.
+ToTensor::Place ToTensor::place_of(const wsi::Tile& tile, std::uint64_t index) const {
+  const wsi::SampleSet& set = *tile.sample->set;
+  const std::uint64_t validation = set.training_samples, test = validation + set.validation_samples;
+  const std::uint64_t first = tile.sample->test ? test : tile.sample->validation ? validation : 0;
+  const std::uint64_t end = tile.sample->test         ? test + set.test_samples
+                            : tile.sample->validation ? test
+                                                      : validation;
+  const auto size = static_cast<std::uint64_t>(batch);
+  const std::uint64_t number = (index - first) / size, from = first + number * size;
+  return {number, from, std::min(from + size, end)};
 }
 
 void ToTensor::process(Inputs& in, Outputs& out) {
   const auto tile = in.share<wsi::Tile>("tile");
-  auto& tiles = in.state<Tiles>();
+  auto& gathered = in.state<Gathered>();
+  auto& tiles = gathered.tiles;
   if (!tile->sample)
     throw Error(fmt::format("{}: the tile is no sample of a training; batches are made of what 'load' reads",
                             name_of(*tile)));
@@ -76,6 +96,17 @@ void ToTensor::process(Inputs& in, Outputs& out) {
     throw Error(
         fmt::format("drop_last leaves nothing to train with: {} training samples do not fill a batch of {}",
                     tile->sample->set->training_samples, batch));
+  if (batch < rank_.count)
+    throw Error(
+        fmt::format("a batch of {} samples is less than one for each of {} ranks: set `batch` higher, or "
+                    "start fewer",
+                    batch, rank_.count));
+  const bool shares = rank_.count > 1;
+  const Place place = shares ? place_of(*tile, in.index()) : Place{};
+  const auto emit_gathered = [&](std::uint64_t next) {
+    const Gathered rest = std::exchange(gathered, {{}, next});
+    if (!is_left_out(rest, out)) emit(rest, in.scope(), out);
+  };
   if (!tiles.empty()) {
     const wsi::Tile& first = *tiles.front();
     if (tile->pixels.size() != first.pixels.size())
@@ -83,30 +114,42 @@ void ToTensor::process(Inputs& in, Outputs& out) {
           "the images of a batch must be of one size, but {} has {} x {} pixels and {} has {} x {}",
           name_of(*tile), tile->pixels.cols, tile->pixels.rows, name_of(first), first.pixels.cols,
           first.pixels.rows));
-    if (tile->sample->validation != first.sample->validation || tile->sample->test != first.sample->test)
-      if (const Tiles rest = std::exchange(tiles, {}); !is_left_out(rest, out)) emit(rest, in.scope(), out);
+    const bool other_kind =
+        tile->sample->validation != first.sample->validation || tile->sample->test != first.sample->test;
+    if (other_kind || (shares && place.batch != gathered.number)) emit_gathered(0);
   }
+  if (shares) gathered.number = place.batch;
   tiles.push_back(tile);
-  if (tiles.size() == static_cast<std::size_t>(batch)) emit(std::exchange(tiles, {}), in.scope(), out);
+  const bool is_full = shares ? in.index() + static_cast<std::uint64_t>(rank_.count) >= place.to
+                              : tiles.size() == static_cast<std::size_t>(batch);
+  if (is_full) emit_gathered(gathered.number + 1);
 }
 
 Packets ToTensor::finish(Inputs& in, Outputs& out) {
-  Tiles rest = std::move(in.state<Tiles>());
-  if (in.scope().failed() || rest.empty() || is_left_out(rest, out)) return {};
+  Gathered rest = std::move(in.state<Gathered>());
+  if (in.scope().failed() || rest.tiles.empty() || is_left_out(rest, out)) return {};
   // The scope lives until its packets are made.
   return {1, [this, rest = std::move(rest), &scope = in.scope()](std::uint64_t, Outputs& at_end) {
             emit(rest, scope, at_end);
           }};
 }
 
-bool ToTensor::is_left_out(const Tiles& tiles, Outputs& out) const {
-  const bool left_out =
-      drop_last && !tiles.front()->sample->validation && tiles.size() < static_cast<std::size_t>(batch);
-  if (left_out) out.note(fmt::format("{} training samples were left over from the last batch", tiles.size()));
+bool ToTensor::is_left_out(const Gathered& gathered, Outputs& out) const {
+  const wsi::Sample& sample = *gathered.tiles.front()->sample;
+  const std::size_t count = gathered.tiles.size();
+  const bool fills = rank_.count > 1 ? (gathered.number + 1) * static_cast<std::uint64_t>(batch) <=
+                                           sample.set->training_samples
+                                     : count == static_cast<std::size_t>(batch);
+  const bool left_out = drop_last && !sample.validation && !fills;
+  if (left_out)
+    out.note(fmt::format(
+        "{} training samples were left over from the last batch",
+        rank_.count > 1 ? sample.set->training_samples % static_cast<std::uint64_t>(batch) : count));
   return left_out;
 }
 
-void ToTensor::emit(const Tiles& tiles, const Scope& scope, Outputs& out) const {
+void ToTensor::emit(const Gathered& gathered, const Scope& scope, Outputs& out) const {
+  const auto& tiles = gathered.tiles;
   const wsi::Tile& first = *tiles.front();
   const wsi::Sample& sample = *first.sample;
   const auto count = static_cast<std::int64_t>(tiles.size());
@@ -138,6 +181,7 @@ void ToTensor::emit(const Tiles& tiles, const Scope& scope, Outputs& out) const 
   made.validation = sample.validation;
   made.test = sample.test;
   made.epoch = sample.epoch;
+  made.number = gathered.number;
   made.fold = sample.set->fold;
   made.folds = sample.set->folds;
   if (made.folds > 0) made.over = {sample.set, &sample.set->over};

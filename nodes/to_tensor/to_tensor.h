@@ -2,8 +2,10 @@
 #pragma once
 
 #include <flowrun/description.h>
+#include <flowrun/rank.h>
 #include <flowrun/wsi/tile.h>
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -24,11 +26,22 @@ struct ToTensor : Gather {
   Packets finish(Inputs& in, Outputs& out) override;
 
  private:
-  using Tiles = std::vector<std::shared_ptr<const wsi::Tile>>;
-  bool is_left_out(const Tiles& tiles, Outputs& out) const;
+  /// A batch that is being gathered.
+  struct Gathered {
+    std::vector<std::shared_ptr<const wsi::Tile>> tiles;
+    std::uint64_t number = 0;  // Batch::number
+  };
+  /// Which batch of its kind a tile belongs to, and the samples that all ranks have of that.
+  struct Place {
+    std::uint64_t batch = 0, from = 0, to = 0;
+  };
+  Place place_of(const wsi::Tile& tile, std::uint64_t index) const;
+  bool is_left_out(const Gathered& gathered, Outputs& out) const;
   /// Nothing when the scope has failed meanwhile.
-  void emit(const Tiles& tiles, const Scope& scope, Outputs& out) const;
+  void emit(const Gathered& gathered, const Scope& scope, Outputs& out) const;
+  std::size_t most_tiles() const;
 
+  Rank rank_;
   std::shared_ptr<const Normalisation> normalisation_;  // made by plan()
   int threads_ = 1;
 };

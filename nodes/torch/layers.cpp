@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "autocast.h"
+#include "joint_batch_norm.h"
 #include "random_source.h"
 
 namespace flowrun::torch_nodes {
@@ -77,12 +78,14 @@ BatchNorm::BatchNorm(std::int64_t channels) {
 at::Tensor BatchNorm::forward(const at::Tensor& x) {
   if (folded_) return x;
   constexpr double momentum = 0.1;
-  if (is_training() && x.numel() == x.size(1))
+  const bool is_joint = is_training() && ranks_;
+  if (is_training() && !is_joint && x.numel() == x.size(1))
     throw Error("batch normalisation expected more than 1 value per channel when training");
   const bool tracks = !(is_training() && computing_again);
   if (is_training() && tracks) batches_.add_(1);
-  return at::batch_norm(x, weight_, bias_, tracks ? mean_ : at::Tensor(), tracks ? variance_ : at::Tensor(),
-                        is_training(), momentum, epsilon, true);
+  const at::Tensor mean = tracks ? mean_ : at::Tensor(), variance = tracks ? variance_ : at::Tensor();
+  if (is_joint) return JointBatchNorm{ranks_, momentum, epsilon}(x, weight_, bias_, mean, variance);
+  return at::batch_norm(x, weight_, bias_, mean, variance, is_training(), momentum, epsilon, true);
 }
 
 void BatchNorm::fold_into(Convolution& before) {
@@ -123,6 +126,11 @@ void BlockNetwork::pack(c10::ScalarType type) {
   for (const auto& module : modules())
     if (auto* const convolution = dynamic_cast<Convolution*>(module.get())) convolution->pack(type);
   packed_ = type;
+}
+
+void BlockNetwork::join_batch_norms(const std::shared_ptr<Ranks>& ranks) {
+  for (const auto& module : modules())
+    if (auto* const norm = dynamic_cast<BatchNorm*>(module.get())) norm->join(ranks);
 }
 
 void BlockNetwork::fold_batch_norms() {

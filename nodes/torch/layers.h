@@ -10,6 +10,8 @@
 
 namespace flowrun::torch_nodes {
 
+class Ranks;
+
 class RandomSource;
 /// Of the network that a layer is of.
 using Randomness = std::shared_ptr<RandomSource>;
@@ -63,9 +65,12 @@ class BatchNorm : public Layer {
   at::Tensor forward(const at::Tensor& x) override;
   /// Has `before` do what it does while it is not training, and does nothing from then on.
   void fold_into(Convolution& before);
+  /// From now on with the statistics of all ranks.
+  void join(std::shared_ptr<Ranks> ranks) { ranks_ = std::move(ranks); }
 
  private:
   bool folded_ = false;
+  std::shared_ptr<Ranks> ranks_;
   at::Tensor weight_, bias_, mean_, variance_, batches_;
 };
 
@@ -103,6 +108,8 @@ class BlockNetwork : public Layer {
   at::Tensor features(const at::Tensor& x);
   /// See Network::fold_batch_norms.
   void fold_batch_norms();
+  /// See Network::join_batch_norms.
+  void join_batch_norms(const std::shared_ptr<Ranks>& ranks);
   /// See Network::use_onednn.
   virtual bool use_onednn(c10::ScalarType) { return false; }
   bool checkpointed = false;  ///< see checkpoint()

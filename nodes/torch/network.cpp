@@ -43,6 +43,10 @@ class LayerNetwork final : public Network {
     layers_->checkpointed = on;
     return true;
   }
+  bool join_batch_norms(const std::shared_ptr<Ranks>& ranks) override {
+    layers_->join_batch_norms(ranks);
+    return true;
+  }
   void fold_batch_norms() override { layers_->fold_batch_norms(); }
   bool use_onednn(c10::ScalarType type) override { return layers_->use_onednn(type); }
 

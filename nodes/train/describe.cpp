@@ -83,7 +83,11 @@ void Train::describe(Description<Train>& d) {
           "On a GPU losses and predictions are read a batch later, so that it always has something to do, "
           "and a loss that is no number is found then; with fp16 each step waits to know whether its "
           "gradients are finite. "
-          "On a GPU fp32 and bf16 were tried, fp16 and on_oom were not.")
+          "Several processes can train one model (see docs/clusters.md): each has its samples of every "
+          "batch, a step follows the mean over all of them, and the numbers are those of one process, but "
+          "that batch normalisation has the statistics of each process' samples (`sync_batch_norm`: of all); "
+          "mixup and on_oom: split are not for them. On a GPU fp32 and bf16 were tried, fp16, on_oom and "
+          "several processes were not.")
       .example("model: {type: train, from: batches, model: resnet18, learning_rate: 0.001, dir: out}")
       .resumes()
       .input<Batch>("batch")
@@ -147,6 +151,10 @@ void Train::describe(Description<Train>& d) {
            "compute each block again in the backward pass instead of keeping it: less memory, more time");
   d.option("channels_last", &ImageTrainingOptions::channels_last,
            "keep colours beside each other, which is faster");
+  d.option(
+      "sync_batch_norm", &ImageTrainingOptions::sync_batch_norm,
+      "where several ranks train: batch normalisation has the mean and variance of the samples of all, as "
+      "of one process, instead of each rank's; each needs samples of each batch");
   describe_device(d);
   d.option(
        "on_oom", &ImageTrainingOptions::on_oom,

@@ -29,6 +29,7 @@ struct ImageTrainingOptions : TrainingOptions {
   double mixup = 0;
   bool checkpointing = false;
   bool channels_last = true;
+  bool sync_batch_norm = false;
   std::string on_oom = "stop";
 };
 

@@ -65,10 +65,16 @@ bool is_of_one_value(const std::exception& problem) {
   return std::string_view(problem.what()).find("more than 1 value per channel") != std::string_view::npos;
 }
 
+/// Among those of its kind in an epoch: by number, those that all folds test last.
+std::uint64_t place_of(const SampleOrigin& sample) {
+  return sample.number + (sample.held_out ? std::uint64_t{1} << 63 : 0);
+}
+
 }  // namespace
 
-ImageTrainer::ImageTrainer(const ImageTrainingOptions& options, const Batch& first, Copies copies)
-    : Trainer(options, make_task(options, first), std::move(copies)),
+ImageTrainer::ImageTrainer(const ImageTrainingOptions& options, const Batch& first, Copies copies,
+                           std::shared_ptr<Ranks> ranks)
+    : Trainer(options, make_task(options, first), std::move(copies), std::move(ranks)),
       options_(options),
       samples_(first.set),
       mixing_random_(static_cast<std::uint64_t>(options.seed)) {
@@ -81,6 +87,7 @@ ImageTrainer::ImageTrainer(const ImageTrainingOptions& options, const Batch& fir
   if (options.checkpointing && !network->checkpoint_blocks(true))
     throw Error(
         fmt::format("checkpointing needs a model with known blocks; {} has none", options.model.text));
+  join_batch_norms(*network);
   NamedTensors parameters = learnt(options, *network);
   const std::vector<double> rates =
       options.layer_decay < 1 ? layer_rates(*network, options.layer_decay) : std::vector<double>{};
@@ -130,7 +137,9 @@ void ImageTrainer::take(const Batch& batch) {
   if (const auto mpp = mpp_of(batch); facts().mpp && !is_near(mpp, *facts().mpp, usual_mpp_tolerance))
     set_mpp({});  // samples of several resolutions
   const at::Tensor targets = targets_of(task(), batch);
-  batch.validation ? validate(batch, targets) : train(batch.images, targets);
+  if (batch.validation) return validate(batch, targets);
+  come_to(batch.number);
+  train(batch.images, targets);
 }
 
 at::Tensor ImageTrainer::images_on_device(const at::Tensor& images) {
@@ -162,6 +171,10 @@ void ImageTrainer::train(const at::Tensor& own, const at::Tensor& own_targets) {
   std::vector<std::pair<at::Tensor, at::Tensor>> statistics;  // of layers before one that refuses the batch
   if (images.size(0) == 1)
     for (const auto& [name, tensor] : network().buffers()) statistics.emplace_back(tensor, tensor.clone());
+  if (joins_ranks_ && weight == 0)
+    throw Error(
+        "a rank's samples of a batch weigh nothing by their class, and with sync_batch_norm each rank has to "
+        "learn from each batch: leave such samples out");
   while (weight > 0) {
     try {
       learn_in_parts(images, targets, weight);
@@ -172,7 +185,7 @@ void ImageTrainer::train(const at::Tensor& own, const at::Tensor& own_targets) {
         for (auto& [now, then] : statistics) now.copy_(then);
         return leave_out();
       }
-      if (!is_out_of_memory(problem)) throw;
+      if (!is_out_of_memory(problem) || joins_ranks_) throw;
       forget_batch();
       split_after(problem, images, targets);
     }
@@ -182,7 +195,7 @@ void ImageTrainer::train(const at::Tensor& own, const at::Tensor& own_targets) {
 
 /// Of one image, which batch normalisation cannot take.
 void ImageTrainer::leave_out() {
-  skip_batch();
+  are_several_ranks() ? end_batch(0) : skip_batch();  // others may have learnt from it
   if (!std::exchange(left_out_, true))
     note(fmt::format(
         "batches of one image of {} x {} pixels are left out: batch normalisation has one value a "
@@ -205,19 +218,24 @@ void ImageTrainer::validate(const Batch& batch, const at::Tensor& targets) {
   std::vector<SampleOrigin> origins = batch.samples;
   origins.resize(static_cast<std::size_t>(batch.images.size(0)));
   std::vector<std::string> slides;
-  for (const SampleOrigin& sample : origins) slides.push_back(sample.slide);
+  std::vector<std::uint64_t> places;
+  for (const SampleOrigin& sample : origins) {
+    slides.push_back(sample.slide);
+    places.push_back(place_of(sample));
+  }
   at::Tensor outputs;
   {
     const Autocast in_precision(precision());
     outputs = network().forward(images_on_device(batch.images));
   }
-  batch.test ? test(outputs, targets, slides) : score(outputs, targets, slides);
+  batch.test ? test(outputs, targets, slides, places) : score(outputs, targets, slides, places);
   for (const SampleOrigin& sample : origins)
     now_.push_back({sample.number, sample.patient, batch.test, sample.held_out, {}});
 }
 
 void ImageTrainer::end() {
   end_epoch();
+  gather_evaluated();
   if (last_is_best()) {
     auto validation = judged().begin(), test = judged_tests().begin();
     for (Evaluated& one : now_) one.scored = *(one.test ? test++ : validation++);

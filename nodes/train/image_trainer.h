@@ -18,9 +18,10 @@ namespace flowrun::torch_nodes {
 class ImageTrainer final : public Trainer {
  public:
   /// Makes the task that the options name, and the model for its outputs and the images of `first`, with the
-  /// weights that the options name, or random ones of the seed. `copies` are those of the options' device.
-  /// Throws Error.
-  ImageTrainer(const ImageTrainingOptions& options, const Batch& first, Copies copies);
+  /// weights that the options name, or random ones of the seed. `copies` are those of the options' device;
+  /// `ranks` train together, each with its samples of each batch. Throws Error.
+  ImageTrainer(const ImageTrainingOptions& options, const Batch& first, Copies copies,
+               std::shared_ptr<Ranks> ranks = std::make_shared<Ranks>());
 
   /// A batch of the epoch under way. Throws Error when it does not fit the first one or the loss is no
   /// number, on a device perhaps only with the next batch, or at the end of the epoch; when the device's
@@ -43,9 +44,12 @@ class ImageTrainer final : public Trainer {
   std::string why_no_samples() const override;
 
   void load_weights_of_options(Network& network);
+  void join_batch_norms(Network& network);
   void check(const Batch& batch) const;
   void train(const at::Tensor& own, const at::Tensor& own_targets);
   void leave_out();
+  /// What is known of the samples that were evaluated each rank has of all.
+  void gather_evaluated();
   void split_after(const std::exception& problem, const at::Tensor& images, const MixedTargets& targets);
   void validate(const Batch& batch, const at::Tensor& targets);
   void learn(const at::Tensor& images, const MixedTargets& targets);

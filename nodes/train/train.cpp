@@ -14,6 +14,7 @@
 #include "nodes/torch/device.h"
 #include "nodes/torch/model_file.h"
 #include "nodes/torch/model_thread.h"
+#include "nodes/torch/ranks.h"
 #include "nodes/torch/tensor_memory.h"
 #include "nodes/trainer/evaluated_file.h"
 #include "nodes/trainer/judged_files.h"
@@ -59,23 +60,58 @@ ModelThread& Train::model_thread() {
 }
 
 Action Train::process(Inputs& in, Outputs&) {
-  return [this, batch = in.share<Batch>("batch")] { model_thread().run([&] { take(*batch); }); };
+  return [this, batch = in.share<Batch>("batch")] {
+    model_thread().run([&] {
+      try {
+        take(*batch);
+      } catch (const std::exception& problem) {
+        Ranks::fail(ranks_, dir, problem.what());
+        throw;
+      }
+    });
+  };
 }
 
 /// A model of its own for each fold, one after the other.
 void Train::begin(const Batch& batch) {
   check_passes_one(batch.folds);
   if (batch.fold == 0 && batch.epoch == 0) refuse_other_models(dir, batch.folds);
+  if (!ranks_) {
+    check_for_ranks(batch);
+    ranks_ = std::make_shared<Ranks>(dir);
+  }
   const bool is_first = !trainer_;
   trainer_.reset();
   is_first ? keep_tensor_memory() : release_tensor_memory();
   fold_ = batch.fold;
   folds_ = batch.folds;
   over_ = batch.over;
-  trainer_ = std::make_unique<ImageTrainer>(*this, batch, Copies(choose_device(device)));
+  ranks_->agree_on(fmt::format("epoch {} of fold {}", batch.epoch + 1, batch.fold));
+  trainer_ = std::make_unique<ImageTrainer>(*this, batch, Copies(choose_device(device)), ranks_);
   if (batch.epoch == 0) return;
   trainer_->resume(dir / folder(fold_) / "last.pt");
   trainer_->set_evaluated(read_evaluated(dir / folder(fold_) / "predictions.pt"));
+}
+
+void Train::check_for_ranks(const Batch& batch) const {
+  const Rank rank = rank_of_process();
+  if (rank.count == 1) return;
+  if (mixup > 0)
+    throw Error(
+        "mixup mixes images of a whole batch, of which each of several ranks has some: leave it out, or "
+        "train with one process");
+  if (on_oom == "split")
+    throw Error(
+        "on_oom: split begins a step anew, which several ranks take together: leave it out, set `batch` "
+        "lower with accumulate, or train with one process");
+  if (const std::uint64_t samples = batch.set ? batch.set->training_samples : 0;
+      samples < static_cast<std::uint64_t>(rank.count))
+    throw Error(
+        fmt::format("there are {} samples to train with for {} ranks: start fewer", samples, rank.count));
+}
+
+bool Train::is_first_rank() const {
+  return !ranks_ || ranks_->own().number == 0;
 }
 
 void Train::check_passes_one(std::uint64_t folds) const {
@@ -115,6 +151,7 @@ void Train::take(const Batch& batch) {
 }
 
 void Train::finish(Inputs& in, Outputs& out) {
+  if (in.scope().failed()) Ranks::fail(ranks_, dir, in.scope().name() + " failed");
   if (!trainer_) return;
   const bool wanted = !over_ || !over_->stop_requested();
   if (!in.scope().failed() && wanted) end_epoch(in, out);
@@ -129,13 +166,14 @@ void Train::end_epoch(Inputs& in, Outputs& out) {
   const std::string of = folds_ > 0 ? fmt::format("fold {}: ", fold_) : "";
   model_thread().run([&] {
     trainer_->end();
+    if (!is_first_rank()) return;
     report_curves(of, {{"", &trainer_->history()}}, out);
     if (!hand_on_epoch(*trainer_, in.scope(), dir, folder(fold_))) return;
     write_evaluated(in.scope().hand_on(dir, folder(fold_) / "predictions.pt"), trainer_->evaluated());
     hand_on_judged(trainer_->task(), trainer_->judged(), in.scope(), dir, folder(fold_));
     report_judged(of, trainer_->task(), trainer_->judged(), out);
   });
-  if (is_last_ || trainer_->is_over()) write_metrics(in.scope(), out);
+  if (is_first_rank() && (is_last_ || trainer_->is_over())) write_metrics(in.scope(), out);
   idle_since_ = {};  // between epochs nobody waits for batches
 }
 
@@ -158,8 +196,9 @@ void Train::write_metrics(const Scope& epoch, Outputs& out) {
 Packets Train::finish_run(Inputs& in, Outputs& out) {
   if (in.scope().failed()) return {};
   if (images_ > 0 && busy_seconds_ > 0) {
-    out.note(fmt::format("{:.1f} training images/s, {:.1f} % of the time waiting for them",
+    out.note(fmt::format("{:.1f} training images/s{}, {:.1f} % of the time waiting for them",
                          static_cast<double>(images_) / (busy_seconds_ + waiting_seconds_),
+                         ranks_ && ranks_->are_several() ? " by rank 0" : "",
                          100 * waiting_seconds_ / (busy_seconds_ + waiting_seconds_)));
   }
   trainer_.reset();  // its memory before the model's

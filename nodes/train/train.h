@@ -19,6 +19,7 @@ namespace flowrun::torch_nodes {
 class Network;
 class ImageTrainer;
 class ModelThread;
+class Ranks;
 struct Batch;
 
 /// Trains a classifier. See describe().
@@ -37,6 +38,9 @@ struct Train : GatherScopes, ImageTrainingOptions {
  private:
   void begin(const Batch& batch);
   void take(const Batch& batch);
+  /// Of several ranks.
+  void check_for_ranks(const Batch& batch) const;
+  bool is_first_rank() const;
   void check_passes_one(std::uint64_t folds) const;
   void end_epoch(Inputs& in, Outputs& out);
   void write_metrics(const Scope& epoch, Outputs& out);
@@ -60,6 +64,7 @@ struct Train : GatherScopes, ImageTrainingOptions {
   int threads_of_run_ = 1;
   std::optional<Planned> planned_;
   std::unique_ptr<ModelThread> model_thread_;     // with the trainer
+  std::shared_ptr<Ranks> ranks_;                  // from the first batch on
   std::unique_ptr<ImageTrainer> trainer_;         // from the first batch on; epochs do not overlap
   bool passes_on_ = false;                        // somebody takes the model
   std::uint64_t fold_ = 0, folds_ = 0;            // of what the trainer trains

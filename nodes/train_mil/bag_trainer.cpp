@@ -21,9 +21,10 @@
 #include "slide_tasks.h"
 
 namespace flowrun::torch_nodes {
-BagTrainer::BagTrainer(const BagTrainingOptions& options, std::shared_ptr<const BagSet> set, std::size_t fold)
+BagTrainer::BagTrainer(const BagTrainingOptions& options, std::shared_ptr<const BagSet> set, std::size_t fold,
+                       std::shared_ptr<Ranks> ranks)
     : Trainer(options, make_slide_task(options, options.intervals, *set, fold),
-              Copies(choose_device(options.device))),
+              Copies(choose_device(options.device)), std::move(ranks)),
       options_(options),
       set_(std::move(set)),
       fold_(fold) {
@@ -58,11 +59,18 @@ bool BagTrainer::weighs(std::size_t bag) const {
 
 void BagTrainer::learn(std::size_t bag, const BagTiles& tiles) {
   if (!weighs(bag)) return;  // a mean over it would be divided by 0
+  come_to(0);
   network().train(true);
   if (task().is_joint()) return learn_together(bag, tiles);
   begin_batch(1);
   tiles.whole().defined() ? learn_whole(bag, tiles.whole()) : learn_in_blocks(bag, tiles);
   end_batch(1);
+}
+
+void BagTrainer::pass(std::size_t bag) {
+  if (!are_several_ranks() || !weighs(bag)) return;
+  come_to(0);
+  end_batch(0);
 }
 
 /// Adds the gradients of the bag's loss. The tiles are those of Evidence.
@@ -137,8 +145,12 @@ void BagTrainer::learn_in_blocks(std::size_t bag, const BagTiles& tiles) {
   }
 }
 
-void BagTrainer::evaluate(std::size_t bag, const BagTiles& tiles) {
+void BagTrainer::end_learning() {
   end_joint_step();
+  end_training();
+}
+
+void BagTrainer::evaluate(std::size_t bag, const BagTiles& tiles) {
   begin_validation();
   const c10::NoGradGuard no_grad;
   Pooling pooling(bags().model());
@@ -154,13 +166,23 @@ void BagTrainer::evaluate(std::size_t bag, const BagTiles& tiles) {
                     "learning_rate, or set clip_norm",
                     fold_, set_->bags[bag].slide, next_epoch() + 1));
   const std::vector<std::string> slide{set_->bags[bag].slide};
-  role(bag) == Role::validation ? score(outputs, targets_of(bag), slide)
-                                : test(outputs, targets_of(bag), slide);
+  role(bag) == Role::validation ? score(outputs, targets_of(bag), slide, {bag})
+                                : test(outputs, targets_of(bag), slide, {bag});
   evaluated_.push_back(bag);
 }
 
+/// Each rank has those of all.
+void BagTrainer::gather_evaluated() {
+  if (!are_several_ranks()) return;
+  const auto bytes = nlohmann::json::to_cbor(evaluated_);
+  evaluated_.clear();
+  for (const std::string& said : ranks().gather({bytes.begin(), bytes.end()}))
+    for (const std::size_t bag : nlohmann::json::from_cbor(said).get<std::vector<std::size_t>>())
+      evaluated_.push_back(bag);
+  std::ranges::sort(evaluated_);
+}
+
 void BagTrainer::end() {
-  end_joint_step();
   if (const std::uint64_t bags = std::exchange(untaught_, 0);
       bags > 0 && !std::exchange(told_untaught_, true))
     note(fmt::format(
@@ -168,6 +190,7 @@ void BagTrainer::end() {
         "risk, as of {} slides in epoch {}: set accumulate higher",
         fold_, bags, next_epoch() + 1));
   end_epoch();
+  gather_evaluated();
   if (last_is_best()) {
     best_.clear();
     auto validation = judged().begin(), test = judged_tests().begin();

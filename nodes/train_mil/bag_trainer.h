@@ -25,12 +25,17 @@ struct BagPrediction {
 /// A model of slides in training, of one fold. A bag is a batch.
 class BagTrainer final : public Trainer {
  public:
-  BagTrainer(const BagTrainingOptions& options, std::shared_ptr<const BagSet> set, std::size_t fold);
+  BagTrainer(const BagTrainingOptions& options, std::shared_ptr<const BagSet> set, std::size_t fold,
+             std::shared_ptr<Ranks> ranks = std::make_shared<Ranks>());
 
   /// What the slide is for in this fold.
   Role role(std::size_t bag) const { return set_->bags[bag].roles[fold_]; }
   /// Learns from a bag; larger than a block, it is gone through twice, and learnt from as if it were whole.
   void learn(std::size_t bag, const BagTiles& tiles);
+  /// Another rank learns from it, or none does.
+  void pass(std::size_t bag);
+  /// All bags to learn from have been there; to be called before evaluate() and end().
+  void end_learning();
   /// Lets the model say what it thinks of a bag: of validation it counts for the epoch's metrics.
   void evaluate(std::size_t bag, const BagTiles& tiles);
   /// Ends the epoch, and keeps its predictions when it is the best.
@@ -52,6 +57,7 @@ class BagTrainer final : public Trainer {
   at::Tensor targets_of(std::size_t bag) const;
   /// Its class has a weight other than 0.
   bool weighs(std::size_t bag) const;
+  void gather_evaluated();
   BagBlock embedded(const at::Tensor& features);
   void learn_whole(std::size_t bag, const at::Tensor& features);
   void learn_in_blocks(std::size_t bag, const BagTiles& tiles);

@@ -41,7 +41,11 @@ void TrainMil::describe(Description<TrainMil>& d) {
           "killed goes on after the "
           "last whole epoch and ends with the same bits (on the CPU, with as many "
           "threads for the model). Parameters have CLAM's names. Slides that cannot be read are left out and "
-          "told. "
+          "told. Several processes can train these models (see docs/clusters.md): each reads its share of "
+          "the "
+          "slides, a step follows the mean over all of them, and the numbers are those of one process, but "
+          "that "
+          "dropout draws others; loss: cox, which compares slides, is not for them. "
           "What is there for GPUs has not been tried on one yet.")
       .example("slide_models: {type: train_mil, from: bags, learning_rate: 0.0002, dir: out_mil}")
       .resumes()

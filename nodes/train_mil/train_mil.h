@@ -17,6 +17,7 @@ namespace flowrun::torch_nodes {
 class BagTrainer;
 class ModelThread;
 class BagTiles;
+class Ranks;
 
 /// Trains models of slides, one a fold. See describe().
 struct TrainMil : GatherScopes, BagTrainingOptions {
@@ -37,11 +38,16 @@ struct TrainMil : GatherScopes, BagTrainingOptions {
   template <class Work>
   void for_each_bag(const BagEpoch& epoch, const Scope& scope, bool training, const Work& work);
   void end_of(BagTrainer& trainer) const;
+  void learn(std::size_t bag, const BagTiles& tiles);
+  void pass(std::size_t bag);
+  /// Each rank has those of all.
+  void gather_unread();
 
   /// Bags that are read beside each other.
   static constexpr int bags_at_once = 2;
   int threads_of_run_ = 1;
   std::shared_ptr<const BagSet> set_;
+  std::shared_ptr<Ranks> ranks_;                    // from the first epoch on
   std::unique_ptr<ModelThread> model_thread_;       // with the folds
   std::vector<std::unique_ptr<BagTrainer>> folds_;  // from the first epoch on; epochs do not overlap
   std::uint64_t epoch_ = 0;

@@ -40,11 +40,13 @@ NamedTensors averaged(const Network& network, NamedTensors learnt) {
 
 }  // namespace
 
-Trainer::Trainer(TrainingOptions options, std::unique_ptr<const Task> task, Copies copies)
+Trainer::Trainer(TrainingOptions options, std::unique_ptr<const Task> task, Copies copies,
+                 std::shared_ptr<Ranks> ranks)
     : options_(std::move(options)),
       task_(std::move(task)),
       device_(choose_device(options_.device)),
       copies_(std::move(copies)),
+      ranks_(std::move(ranks)),
       reads_(copies_.are_beside()) {
   if (options_.precision == "fp16" && device_.is_cpu())
     throw Error("precision: fp16 needs a GPU; say fp32 or bf16");
@@ -64,6 +66,7 @@ void Trainer::begin(std::unique_ptr<Network> network, NamedTensors learnt, Model
   optimizer_ = std::make_unique<Optimizer>(options_, each_once(std::move(learnt)), rates);
   if (options_.ema)
     average_ = std::make_unique<WeightAverage>(*options_.ema, averaged(*network_, optimizer_->parameters()));
+  batches_per_epoch_ = batches_per_epoch;
   const auto per_step = static_cast<std::uint64_t>(options_.accumulate);
   course_.epochs = std::max<std::uint64_t>(1, epochs);
   course_.steps_per_epoch = std::max<std::uint64_t>(1, (batches_per_epoch + per_step - 1) / per_step);
@@ -75,6 +78,7 @@ Autocast::Setting Trainer::precision() const {
 
 void Trainer::begin_batch(double weight) {
   judged_ = {}, judged_tests_ = {};
+  if (joins_ranks_) weight = weight_of_all(weight);
   if (unit_ == 0) unit_ = weight;
 }
 
@@ -123,11 +127,9 @@ void Trainer::forget_step() {
 void Trainer::take_step() {
   const c10::NoGradGuard no_grad;
   in_window_ = 0;
-  const double weight = std::exchange(window_weight_, 0), unit = std::exchange(unit_, 0);
-  if (weight == 0) return;  // all of targets that weigh nothing
-  const std::vector<at::Tensor> gradients = gradients_of(optimizer_->parameters());
-  if (unit != weight)
-    for (const at::Tensor& gradient : gradients) gradient.mul_(unit / weight);
+  const auto found = gradients_of_step();
+  if (!found) return;
+  const std::vector<at::Tensor>& gradients = *found;
   if (options_.precision == "fp16" && !scale_.unscale(gradients)) {
     ++skipped_;
     return optimizer_->forget_gradients();
@@ -151,18 +153,20 @@ void Trainer::take_step() {
 }
 
 void Trainer::begin_validation() {
-  if (in_window_ > 0) take_step();
+  end_training();
   network_->train(false);
   if (average_ && !shown_) shown_.emplace(*average_);
 }
 
 LateReads::Read Trainer::adding(const at::Tensor& outputs, const at::Tensor& targets,
-                                const std::vector<std::string>& slides, Said& to) {
+                                const std::vector<std::string>& slides,
+                                const std::vector<std::uint64_t>& places, Said& to) {
   const auto arriving = [&](const at::Tensor& tensor) {
     return std::make_shared<Arriving>(copies_.to_host(tensor));
   };
   return [this, predicted = arriving(task_->predictions(outputs)),
-          logits = options_.calibrate ? arriving(outputs.to(at::kFloat)) : nullptr, targets, slides, &to] {
+          logits = options_.calibrate ? arriving(outputs.to(at::kFloat)) : nullptr, targets, slides, places,
+          &to] {
     const at::Tensor predictions = predicted->get().contiguous();
     if (!predictions.isfinite().all().item<bool>())
       throw Error(
@@ -182,12 +186,13 @@ LateReads::Read Trainer::adding(const at::Tensor& outputs, const at::Tensor& tar
     for (std::int64_t i = 0; i < count; ++i)
       to.samples.push_back(
           {slides.at(static_cast<std::size_t>(i)), row_of(right, i), row_of(predictions, i)});
+    to.places.insert(to.places.end(), places.begin(), places.end());
   };
 }
 
 void Trainer::score(const at::Tensor& outputs, const at::Tensor& targets,
-                    const std::vector<std::string>& slides) {
-  reads_.add(adding(outputs, targets, slides, scored_));
+                    const std::vector<std::string>& slides, const std::vector<std::uint64_t>& places) {
+  reads_.add(adding(outputs, targets, slides, places, scored_));
   const at::Tensor loss = task_->validation_loss(outputs, copies_.to_device(targets));
   reads_.add([this, arriving = std::make_shared<Arriving>(copies_.to_host(loss)), count = outputs.size(0)] {
     validation_loss_sum_ += arriving->get().item<double>() * static_cast<double>(count);
@@ -196,8 +201,8 @@ void Trainer::score(const at::Tensor& outputs, const at::Tensor& targets,
 }
 
 void Trainer::test(const at::Tensor& outputs, const at::Tensor& targets,
-                   const std::vector<std::string>& slides) {
-  reads_.add(adding(outputs, targets, slides, tested_));
+                   const std::vector<std::string>& slides, const std::vector<std::uint64_t>& places) {
+  reads_.add(adding(outputs, targets, slides, places, tested_));
   reads_.end_batch();
 }
 

@@ -18,6 +18,7 @@
 #include "nodes/torch/copies.h"
 #include "nodes/torch/late_reads.h"
 #include "nodes/torch/model_file.h"
+#include "nodes/torch/ranks.h"
 #include "optimizer.h"
 #include "schedule.h"
 #include "task.h"
@@ -64,9 +65,10 @@ class Trainer {
   std::vector<std::string> take_notes() { return std::exchange(notes_, {}); }
 
  protected:
-  /// `copies` are those of the options' device. Throws Error. The derived class then makes a network and
-  /// begins.
-  Trainer(TrainingOptions options, std::unique_ptr<const Task> task, Copies copies);
+  /// `copies` are those of the options' device; `ranks` train together. Throws Error. The derived class then
+  /// makes a network and begins.
+  Trainer(TrainingOptions options, std::unique_ptr<const Task> task, Copies copies,
+          std::shared_ptr<Ranks> ranks = std::make_shared<Ranks>());
   /// `network` has one output for each of the task's and is on device(); `learnt` are those of its parameters
   /// that are learnt, `rates` what their learning rates are multiplied with (none: all 1).
   void begin(std::unique_ptr<Network> network, NamedTensors learnt, ModelFacts facts, std::uint64_t epochs,
@@ -93,10 +95,15 @@ class Trainer {
   Network& network() const { return *network_; }
   c10::Device device() const { return device_; }
   Copies& copies() { return copies_; }
+  Ranks& ranks() { return *ranks_; }
+  const std::shared_ptr<Ranks>& shared_ranks() const { return ranks_; }
   void note(std::string text) { notes_.push_back(std::move(text)); }
   /// That the options say.
   Autocast::Setting precision() const;
 
+  /// Where several ranks train: the next batch of the epoch is that number. Takes the steps of those before
+  /// it of which this rank has no samples.
+  void come_to(std::uint64_t batch);
   /// A batch, or what is left of one that was begun before, whose targets weigh so much.
   void begin_batch(double weight);
   /// Adds the gradients of `loss`, the mean over so many samples, which are all of the batch or a part and
@@ -113,14 +120,22 @@ class Trainer {
   void forget_step();
   void forget_gradients() { optimizer_->forget_gradients(); }
   bool in_step() const { return in_window_ > 0; }
+  bool are_several_ranks() const { return ranks_->are_several(); }
+  /// What a rank computes of a batch depends on what the others do at the same time.
+  bool joins_ranks_ = false;
 
+  /// All batches of the epoch to learn from were taken. All ranks do it at the same time; so those that train
+  /// several models are to call it, and others need not.
+  void end_training();
   /// Before the model is asked of samples that it does not learn from.
   void begin_validation();
-  /// Adds samples of validation, named by slide, with targets on the CPU. Throws Error when what is said of
-  /// them is no number.
-  void score(const at::Tensor& outputs, const at::Tensor& targets, const std::vector<std::string>& slides);
+  /// Adds samples of validation, named by slide, with targets on the CPU, and the places that they have among
+  /// those of all ranks. Throws Error when what is said of them is no number.
+  void score(const at::Tensor& outputs, const at::Tensor& targets, const std::vector<std::string>& slides,
+             const std::vector<std::uint64_t>& places = {});
   /// The same of samples for testing.
-  void test(const at::Tensor& outputs, const at::Tensor& targets, const std::vector<std::string>& slides);
+  void test(const at::Tensor& outputs, const at::Tensor& targets, const std::vector<std::string>& slides,
+            const std::vector<std::uint64_t>& places = {});
   const std::vector<Scored>& scored() const { return scored_.samples; }
 
  private:
@@ -133,7 +148,8 @@ class Trainer {
   /// What was said of samples in an epoch.
   struct Said {
     std::vector<Scored> samples;
-    std::vector<float> logits;  // samples x outputs, when they are to be calibrated
+    std::vector<float> logits;          // samples x outputs, when they are to be calibrated
+    std::vector<std::uint64_t> places;  // where several ranks train, by sample
   };
 
   void check_finite() const;
@@ -144,17 +160,25 @@ class Trainer {
   History::Row judge();
   /// Reads what is said of samples.
   LateReads::Read adding(const at::Tensor& outputs, const at::Tensor& targets,
-                         const std::vector<std::string>& slides, Said& to);
+                         const std::vector<std::string>& slides, const std::vector<std::uint64_t>& places,
+                         Said& to);
   void calibrate(History::Row& row);
   void follow_temperatures(Said& said) const;
   void choose_thresholds(History::Row& row);
   void take_step();
+  double weight_of_all(double own);
+  /// What the step that ends learns by: the mean over the samples of all ranks. Nothing: they weigh nothing.
+  std::optional<std::vector<at::Tensor>> gradients_of_step();
+  /// What ranks counted and said in the epoch each has of all.
+  void gather_epoch();
+  void gather(Said& said);
 
   TrainingOptions options_;
   std::unique_ptr<const Task> task_;
   ModelFacts facts_;
   c10::Device device_;
   Copies copies_;
+  std::shared_ptr<Ranks> ranks_;
   LateReads reads_;
   std::unique_ptr<Network> network_;
   std::unique_ptr<Optimizer> optimizer_;
@@ -169,7 +193,9 @@ class Trainer {
   double window_weight_ = 0;    // of their targets
   double unit_ = 0;             // of the first of them: what gradients are divided by until all is known
 
-  std::uint64_t batches_ = 0;         // of training, in this epoch
+  std::uint64_t batches_ = 0;  // of training, in this epoch
+  std::uint64_t batches_per_epoch_ = 0;
+  bool training_ended_ = false;       // in this epoch
   std::set<std::string> not_finite_;  // from the beginning, as masks of attention are
   bool no_metric_ = false, no_temperature_ = false, no_threshold_ = false;  // as was told
   LossScale scale_;                                                         // for fp16

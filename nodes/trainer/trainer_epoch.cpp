@@ -50,8 +50,9 @@ void Trainer::note_once(bool& told, std::string text) {
 }
 
 void Trainer::end_epoch() {
-  if (in_window_ > 0) take_step();
+  end_training();
   reads_.read_all();
+  gather_epoch();
   if (average_) check_finite();  // the average, which validation saw
   shown_.reset();
   if (sums_.samples == 0) throw Error(why_no_samples());
@@ -79,6 +80,7 @@ void Trainer::end_epoch() {
   sums_ = {};
   validation_loss_sum_ = 0;
   batches_ = 0;
+  training_ended_ = false;
   judged_ = std::exchange(scored_, {}).samples;
   judged_tests_ = std::exchange(tested_, {}).samples;
 }

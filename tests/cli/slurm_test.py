@@ -193,7 +193,8 @@ class WithSlurm(Submitting):
         return parts, gather
 
     def logs(self, out):
-        return "\n".join(f"{path.name}: {path.read_text()}" for path in out.rglob(".flowrun/slurm/*.log"))
+        folders = [out, *(path for path in out.iterdir() if path.is_dir())]
+        return "\n".join(f"{path.name}: {path.read_text()}" for folder in folders for path in folder.glob(".flowrun/slurm/*.log"))
 
     def assert_gathered(self, gather, out, before=None, seconds=300):
         """`before`: so many scopes were done by parts, and it did none of them."""

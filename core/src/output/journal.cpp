@@ -91,9 +91,10 @@ void Journal::write_entry(const std::string& scope, const json& entry) const {
 
 std::vector<Room> Journal::rooms() const {
   std::vector<Room> rooms{Room()};
-  if (stands(root_ / "parts"))
-    for (const std::string& name : names_in(root_ / "parts"))
-      if (const Room room = Room("parts") / name; part_in(room)) rooms.push_back(room);
+  for (const char* kind : {"parts", "ranks"})
+    if (stands(root_ / kind))
+      for (const std::string& name : names_in(root_ / kind))
+        if (const Room room = Room(kind) / name; part_in(room) || rank_in(room)) rooms.push_back(room);
   return rooms;
 }
 

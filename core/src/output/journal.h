@@ -42,7 +42,8 @@ bool same_publication(const nlohmann::json& entry, const nlohmann::json& other);
 ///   publishing/NAME.json      its intent: all that it needs is on the disk
 ///   publishing/NAME.agreed    its intent: every folder of the publication had its own
 ///
-/// Runs of parts share done/; staging/ and publishing/ each has in a room of its own (see room_of()).
+/// Runs of parts, and ranks, share done/; staging/ and publishing/ each has in a room of its own (see
+/// room_of()).
 /// Each step can be repeated after it was broken off anywhere.
 class Journal {
  public:

@@ -148,6 +148,18 @@ void fence(const fs::path& folder, const std::string& name, std::uint64_t number
     ::close(made);
 }
 
+std::string in_use(const fs::path& folder, const std::string& name, const std::string& owner) {
+  const auto part = part_of(name);
+  return fmt::format("output folder {} is in use by another flowrun{} ({}); wait for it or choose another",
+                     folder.string(), part ? ", which does part " + to_string(*part) : "", owner);
+}
+
+}  // namespace
+
+std::string lock_of_rank(int rank) {
+  return fmt::format("rank-{}", rank);
+}
+
 std::optional<std::string> holder_of(const fs::path& folder, const std::string& name,
                                      const LockOptions& options) {
   for (;;) {
@@ -160,14 +172,6 @@ std::optional<std::string> holder_of(const fs::path& folder, const std::string& 
     fence(folder, name, *number);
   }
 }
-
-std::string in_use(const fs::path& folder, const std::string& name, const std::string& owner) {
-  const auto part = part_of(name);
-  return fmt::format("output folder {} is in use by another flowrun{} ({}); wait for it or choose another",
-                     folder.string(), part ? ", which does part " + to_string(*part) : "", owner);
-}
-
-}  // namespace
 
 std::optional<std::string> holder_of(const fs::path& folder, const std::optional<Part>& part,
                                      const LockOptions& options) {

@@ -68,8 +68,13 @@ class FolderLock {
   std::jthread thread_;  // last: it ends before what it uses
 };
 
-/// Who holds the lock of a run of `part`, or of all, in words; nothing when nobody does. What a dead process
-/// held is nobody's from then on. Throws Error.
+/// The name of the lock of a rank other than 0, which excludes itself only.
+std::string lock_of_rank(int rank);
+
+/// Who holds a lock, or that of a run of `part`, or of all, in words; nothing when nobody does. What a dead
+/// process held is nobody's from then on. Throws Error.
+std::optional<std::string> holder_of(const std::filesystem::path& folder, const std::string& name,
+                                     const LockOptions& options);
 std::optional<std::string> holder_of(const std::filesystem::path& folder, const std::optional<Part>& part,
                                      const LockOptions& options);
 

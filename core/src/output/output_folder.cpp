@@ -61,19 +61,22 @@ constexpr const char* advice = "give one of them another `dir`";
 }  // namespace
 
 OutputFolder::OutputFolder(const fs::path& folder, const std::optional<Part>& part,
-                           const LockOptions& options)
+                           const LockOptions& options, const Rank& rank)
     : part_(part),
+      rank_(rank),
       options_(options),
-      journal_(with_journal(folder, room_of(part))),
-      lock_(path(), part, options),
+      journal_(with_journal(folder, room_of(part, rank))),
+      lock_(rank.number > 0
+                ? FolderLock(path(), lock_of_rank(rank.number), FolderLock::IfHeld::refuse, options)
+                : FolderLock(path(), part, options)),
       device_(device_of(lock_.descriptor())),
       longest_name_(longest_name(path())),
       handed_on_(journal_) {
   recover_all();
 }
 
-/// What was begun by runs that are dead: of all rooms, but for those of other parts of the same count. Those
-/// may live, and do other scopes.
+/// What was begun by runs that are dead: of all rooms, but for those of other parts of the same count, and of
+/// other ranks. Those may live, and do other scopes, or publish nothing.
 void OutputFolder::recover_all() {
   for (const std::string& name : names_in(reports()))
     if (name.starts_with("shares.")) remove_or_throw(reports() / name);
@@ -83,6 +86,9 @@ void OutputFolder::recover_all() {
   for (const Room& room : journal_.rooms()) {
     const auto other = part_in(room);
     if (part_ && other && other->count == part_->count && other != part_) continue;
+    if (rank_.number > 0 && room != journal_.room()) continue;
+    if (const auto rank = rank_in(room); rank && rank != rank_.number)
+      if (*rank < rank_.count || holder_of(path(), lock_of_rank(*rank), options_)) continue;
     const Journal journal(path(), room);
     if (stands(journal.at("publishing")) && stands(journal.at("staging"))) recover(journal, handed_on_);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <flowrun/rank.h>
 #include <sys/types.h>
 
 #include <filesystem>
@@ -25,9 +26,10 @@ namespace flowrun {
 class OutputFolder {
  public:
   /// Creates the folder if need be, takes its lock, and ends what dead runs left (see recover()). Throws
-  /// Error when it cannot be written, cannot be locked, or another process holds it.
+  /// Error when it cannot be written, cannot be locked, or another process holds it. A rank other than 0
+  /// reads what rank 0 published; beside it, it has a lock and a room of its own, and must not publish.
   explicit OutputFolder(const std::filesystem::path& folder, const std::optional<Part>& part = {},
-                        const LockOptions& options = {});
+                        const LockOptions& options = {}, const Rank& rank = {});
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;
 
@@ -88,6 +90,7 @@ class OutputFolder {
   void recover_all();
 
   const std::optional<Part> part_;
+  const Rank rank_;
   const LockOptions options_;
   const Journal journal_;
   const FolderLock lock_;

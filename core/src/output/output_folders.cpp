@@ -12,10 +12,10 @@ namespace flowrun {
 namespace fs = std::filesystem;
 
 OutputFolders::OutputFolders(const std::vector<fs::path>& folders, const std::optional<Part>& part,
-                             const LockOptions& options) {
+                             const LockOptions& options, const Rank& rank) {
   for (const fs::path& folder : folders) {
     OutputFolder* open = find(folder);
-    spellings_[folder] = open ? open : &folders_.emplace_back(folder, part, options);
+    spellings_[folder] = open ? open : &folders_.emplace_back(folder, part, options, rank);
   }
 }
 

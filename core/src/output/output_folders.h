@@ -17,7 +17,8 @@ class OutputFolders {
   OutputFolders() = default;
   /// Throws Error, see OutputFolder.
   explicit OutputFolders(const std::vector<std::filesystem::path>& folders,
-                         const std::optional<Part>& part = {}, const LockOptions& options = {});
+                         const std::optional<Part>& part = {}, const LockOptions& options = {},
+                         const Rank& rank = {});
 
   /// Throws std::logic_error when it was not opened.
   OutputFolder& at(const std::filesystem::path& folder);

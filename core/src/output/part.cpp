@@ -44,4 +44,16 @@ std::optional<Part> part_in(const Room& room) {
   return parsed(room.filename().string(), "-of-");
 }
 
+Room room_of(const std::optional<Part>& part, const Rank& rank) {
+  return rank.number > 0 ? Room(fmt::format("ranks/{}", rank.number)) : room_of(part);
+}
+
+std::optional<int> rank_in(const Room& room) {
+  const std::string name = room.filename().string();
+  int rank = 0;
+  const auto [end, problem] = std::from_chars(name.data(), name.data() + name.size(), rank);
+  const bool is_one = room.parent_path() == "ranks" && problem == std::errc() && rank > 0;
+  return is_one && end == name.data() + name.size() ? std::optional(rank) : std::nullopt;
+}
+
 }  // namespace flowrun

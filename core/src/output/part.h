@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <flowrun/rank.h>
+
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -26,5 +28,8 @@ using Room = std::filesystem::path;
 Room room_of(const std::optional<Part>& part);
 /// The part whose room it is.
 std::optional<Part> part_in(const Room& room);
+/// The same of a rank other than 0, "ranks/2"; else that of the part.
+Room room_of(const std::optional<Part>& part, const Rank& rank);
+std::optional<int> rank_in(const Room& room);
 
 }  // namespace flowrun

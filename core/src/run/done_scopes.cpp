@@ -45,7 +45,8 @@ std::string kept(RunState& state, int node, const std::string& scope) {
 
 bool is_done_before(RunState& state, int opener, const NewScope& spec) {
   NodeRun& node = state.at(opener);
-  if (state.options.force || node.folders.empty() || node.redoing) return false;
+  const bool anew = state.options.force && !node.before_training;  // ranks only train
+  if (anew || node.folders.empty() || node.redoing) return false;
   const std::string name = journal_name(state.plan, opener, spec.name);
   bool last = false;
   for (const OutputFolder* folder : node.folders) {

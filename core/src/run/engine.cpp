@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "run/part_run.h"
+#include "run/rank_run.h"
 
 namespace flowrun {
 namespace {
@@ -47,6 +48,7 @@ Engine::Engine(Plan& plan, OutputFolders* folders, const RunOptions& options, st
   state_.dispatch = [this](Job job) { dispatch(std::move(job)); };
   make_nodes(folders);
   if (options.part) leave_to_the_whole(state_);
+  share_among_ranks(state_);
   scopes_ = std::make_unique<ScopeKeeper>(
       state_, folders, [this] { graph_->reserve_wait(); }, [this] { graph_->release_wait(); });
   sources_ = std::make_unique<Sources>(state_, *scopes_);

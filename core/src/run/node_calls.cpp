@@ -195,7 +195,9 @@ void NodeCalls::finish(Job& job) {
   const NodeType& type = *node.type;
   // At the end of the run only that is called of a node that works in scopes.
   const bool of_run = type.role == Role::gather_scopes && job.scope->is_run();
-  const bool left = state_.at(job.node).left || (of_run && state_.options.part);
+  const bool trained = node.opener >= 0 && state_.plan_of(node.opener).type->successive;
+  const bool left = state_.at(job.node).left ||
+                    (of_run && (state_.options.part || (trained && state_.options.rank.number > 0)));
   const bool called =
       !left && (of_run ? type.finishes_run : type.finishes && job.scope->opener() == node.opener);
   if (!called) return scopes_.node_finished(job.scope, job.node);

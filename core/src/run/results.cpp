@@ -23,8 +23,8 @@ std::string message_of(const std::exception_ptr& error) {
 Results::Results(const RunOptions& options, std::vector<std::filesystem::path> folders)
     : options_(options), folders_(std::move(folders)) {
   for (const auto& folder : folders_)
-    if (std::FILE* file =
-            std::fopen((folder / ".flowrun" / room_of(options_.part) / "scopes.jsonl").c_str(), "we"))
+    if (std::FILE* file = std::fopen(
+            (folder / ".flowrun" / room_of(options_.part, options_.rank) / "scopes.jsonl").c_str(), "we"))
       lines_.emplace_back(file);
 }
 

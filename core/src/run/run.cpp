@@ -85,7 +85,7 @@ void write_summary(RunResult& result, const nlohmann::json& series, const Output
 }  // namespace
 
 RunResult run(Plan& plan, const RunOptions& options) {
-  OutputFolders folders(plan.output_folders, options.part, {.on_wait = options.on_report});
+  OutputFolders folders(plan.output_folders, options.part, {.on_wait = options.on_report}, options.rank);
   Engine engine(plan, &folders, options, budget_of(plan));
   SeriesRecorder series(engine);
   StatusFile status(engine, folders, options);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <flowrun/rank.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -111,6 +113,7 @@ struct RunStatus {
 struct RunOptions {
   bool force = false;                                      ///< redo what is done
   std::optional<Part> part = {};                           ///< unset: do all
+  Rank rank = {};                                          ///< of those that train together: rank_of_run()
   const std::atomic<bool>* interrupted = nullptr;          ///< becomes true when the user wants an end
   std::function<void(const RunFailure&)> on_failure = {};  ///< called as they happen, from any thread
   std::function<void(const RunStatus&)> on_progress = {};  ///< called about every `progress_seconds`

@@ -25,7 +25,8 @@ struct NodeRun {
   Budget::Point* finish = nullptr;          ///< of the call at the end of a scope
   Budget::Point* run_finish = nullptr;      ///< of that at the end of the run, of a node that gathers scopes
   std::atomic<std::uint64_t> expected = 0;  ///< packets that it announced
-  bool left = false;                        ///< by a run of a part, to the run of all
+  bool left = false;                        ///< by a run of a part, to the run of all; by a rank, to rank 0
+  bool before_training = false;             ///< of a run by ranks: a training depends on what it makes
   std::map<std::string, std::string>
       kept;  ///< by scope, where no folder keeps it; guarded by the opener's mutex
   // Of one that opens scopes:

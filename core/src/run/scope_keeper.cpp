@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "run/done_scopes.h"
+#include "run/rank_run.h"
 
 namespace flowrun {
 
@@ -73,6 +74,11 @@ ScopePtr ScopeKeeper::open(int opener, NewScope spec, const Lease& lease) {
     }
     state_.results.end_scope(
         {state_.plan.kind_of(opener), spec.name, ScopeStatus::done_before, {}, state_.plan_of(opener).name});
+    return nullptr;
+  }
+  if (node.before_training && !node.folders.empty()) {
+    state_.stopped = true;
+    refuse(opener, spec, opener, std::make_exception_ptr(not_done(state_.plan.kind_of(opener))));
     return nullptr;
   }
   node.redoing = node.plan->type->successive;
@@ -144,9 +150,10 @@ void ScopeKeeper::scope_ended(const ScopePtr& scope) {
       state_.report(*scope, -1, OnError::fail,
                     std::make_exception_ptr(std::logic_error("packets were lost: " + broken)));
   }
-  // A part leaves what belongs to the run to the run of all.
-  if (scope->is_run() && state_.options.part) scope->fail();
-  if (scope->failed() || scope->folders().empty()) return published(scope, nullptr);
+  // A part leaves what belongs to the run to the run of all, a rank to rank 0.
+  const bool is_other_rank = state_.options.rank.number > 0;
+  if (scope->is_run() && (state_.options.part || is_other_rank)) scope->fail();
+  if (scope->failed() || scope->folders().empty() || is_other_rank) return published(scope, nullptr);
   nlohmann::json entry{
       {"recipe", scope->is_run() ? state_.plan.recipe(-1) : state_.at(scope->opener()).recipe}};
   if (!scope->is_run()) {
@@ -176,7 +183,7 @@ void ScopeKeeper::scope_ended(const ScopePtr& scope) {
 
 void ScopeKeeper::published(const ScopePtr& scope, const std::exception_ptr& problem) {
   if (problem) state_.report(*scope, -1, OnError::fail, problem);
-  if (scope->failed())
+  if (scope->failed() || state_.options.rank.number > 0)
     for (OutputFolder* folder : scope->folders()) {
       try {
         folder->discard(scope->journal_name());

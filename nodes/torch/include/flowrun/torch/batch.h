@@ -28,16 +28,19 @@ struct SampleOrigin {
 
 /// Images, labels and targets that a model takes at once. Within an epoch's scope the training batches come
 /// first, then the validation batches, then the test batches; an epoch of a fold that nobody wants has none.
+/// Where several ranks train (see flowrun/rank.h), each has its samples of a batch only, and no packet of one
+/// of which it has none.
 struct Batch {
-  static constexpr std::string_view packet_type = "torch.batch/5";
+  static constexpr std::string_view packet_type = "torch.batch/6";
 
   at::Tensor images;     ///< float32, samples x 3 x height x width, RGB, normalised
   at::Tensor labels;     ///< int64, samples; index into *classes
   at::Tensor targets{};  ///< float32, samples x *target_names; undefined when samples have none
   std::vector<SampleOrigin> samples;
-  bool validation = false;  ///< or for testing: never mixed with training samples in one batch
-  bool test = false;        ///< never mixed with those for validation
-  std::uint64_t epoch = 0;  ///< from 0
+  bool validation = false;   ///< or for testing: never mixed with training samples in one batch
+  bool test = false;         ///< never mixed with those for validation
+  std::uint64_t epoch = 0;   ///< from 0
+  std::uint64_t number = 0;  ///< of one to train with: among those of the epoch, from 0
 
   // The same for all batches of a run, or of a fold.
   std::shared_ptr<const std::vector<std::string>> classes;  ///< names by index

@@ -14,6 +14,8 @@
 
 namespace flowrun::torch_nodes {
 
+class Ranks;
+
 /// Tensors by name, in the network's order.
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
@@ -40,6 +42,10 @@ class Network {
   /// Keep only what goes into each block, and compute what is within it again in the backward pass: less
   /// memory for more time, the same gradients. False when the network has no blocks to do so.
   virtual bool checkpoint_blocks(bool /*on*/) { return false; }
+
+  /// Where several ranks train: batch normalisation has the statistics of the samples of all. False where its
+  /// layers are not known.
+  virtual bool join_batch_norms(const std::shared_ptr<Ranks>& /*ranks*/) { return false; }
 
   /// For one that trains no more: convolutions do what batch normalisation did behind them, in less time; the
   /// same outputs but for their last digits. Does nothing where these are not known.
