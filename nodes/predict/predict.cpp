@@ -98,7 +98,7 @@ void Predict::plan(Costs& costs) {
   const std::size_t fit = most_activations / std::max<std::size_t>(activations, 1);
   threads_at_once_ = static_cast<int>(on_cpu ? std::clamp<std::size_t>(fit, 1, wanted) : costs.threads);
   costs.holds = images - 1;
-  costs.out("tile", costs.in("tile"));
+  costs.forwards("tile");  // with numbers besides, but the same pixels
   costs.scratch = 0;
   // Of one batch of a slide, not of each tile that is held for it.
   costs.keeps = images * 3 * pixels * sizeof(float) +

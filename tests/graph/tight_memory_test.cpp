@@ -69,6 +69,22 @@ TEST_CASE("what is dropped by a node that gathers does not count as gathered") {
 )");
 }
 
+TEST_CASE("packets that are gathered and passed on one by one hold their own lease alone") {
+  const std::string nodes = R"(
+  boxes: {type: scopes, count: 2}
+  items: {type: split, from: {item: boxes.scope}, count: 60, exact: true, bytes: 1000}
+  eights: {type: relay, from: {item: items.item}, size: 8, drops: 5}
+  some: {type: forward, from: {item: eights.item}, drops: 3}
+  sevens: {type: relay, from: {item: some.item}, size: 7}
+  fives: {type: bundle, from: {item: sevens.item}, size: 5}
+  sink: {type: sink, from: {item: fives.bundle}}
+)";
+  const LoadedPlan loaded = tight_plan(nodes, 1);
+  for (const PlanNode& node : loaded.plan.nodes)
+    if (node.name == "items") CHECK(node.slots == 7 + 6 + 5);
+  check_runs(nodes);
+}
+
 TEST_CASE("two nodes gather different packets of one stream") {
   check_runs(R"(
   boxes: {type: scopes, count: 2}

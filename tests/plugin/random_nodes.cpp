@@ -4,6 +4,7 @@
 #include "random/ends.h"
 #include "random/makers.h"
 #include "random/maps.h"
+#include "random/relay.h"
 
 using namespace flowrun::test;
 
@@ -18,5 +19,5 @@ FLOWRUN_PLUGIN("test_random", "1.0.0", registry) {
   registry.node<Forward>("forward").node<Renew>("renew").node<Change>("change").node<Ask>("ask");
   registry.node<Sieve>("sieve").node<Fork>("fork").node<Join>("join").node<JoinForward>("join_forward");
   registry.node<Gate>("gate").node<Tint>("tint").node<Stamp>("stamp").node<Bundle>("bundle");
-  registry.node<Sink>("sink").node<Record>("record").node<Fold>("fold");
+  registry.node<Relay>("relay").node<Sink>("sink").node<Record>("record").node<Fold>("fold");
 }

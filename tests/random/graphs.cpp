@@ -54,8 +54,8 @@ class Generator {
         {8, &Generator::add_opener}, {4, &Generator::add_source},  {18, &Generator::add_split},
         {24, &Generator::add_map},   {6, &Generator::add_ways},    {14, &Generator::add_join},
         {8, &Generator::add_tint},   {10, &Generator::add_bundle}, {6, &Generator::add_record},
-        {5, &Generator::add_fold},   {5, &Generator::add_sink}};
-    static const int sum = 108;
+        {5, &Generator::add_fold},   {5, &Generator::add_sink},    {6, &Generator::add_relay}};
+    static const int sum = 114;
     int pick = random_.between(1, sum);
     for (const auto& [weight, add] : all)
       if ((pick -= weight) <= 0) return (this->*add)();
@@ -237,6 +237,16 @@ class Generator {
     drops(15);
     keeps();
     give("bundle", from.scope, last(), size == 0 ? std::max(rest, 1) : from.packets + rest);
+  }
+  void add_relay() {
+    Stream* input = any();
+    const Stream from = *input;
+    add("relay");
+    connect("item", *input);
+    option("size", random_.between(1, 6));
+    drops(15);
+    keeps();
+    give("item", from.scope, last(), from.packets);
   }
   void end(const std::string& type, Stream& input) {
     const Stream from = input;

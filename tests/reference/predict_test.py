@@ -4,6 +4,7 @@
 import argparse
 import csv
 import json
+import re
 import resource
 import signal
 import shutil
@@ -180,6 +181,28 @@ class Predictions(unittest.TestCase):
         self.assertGreater(len(outputs[0]), 100)
         for other in outputs[1:]:
             self.assertEqual(other, outputs[0])
+
+    def test_two_models_one_after_the_other(self):
+        """With little memory, as each tile that the first one passes on keeps no others of its batch."""
+        torch.manual_seed(7)
+        layers = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 2))
+        torch.jit.script(layers).save(str(self.at / "second.pt"))
+        second = "model: second.pt, classes: [dark, light]"
+        graph = PREDICT.format(side=SIDE, stride=48, predict="model: model/best.pt", more="")
+        self.run_graph(graph.replace("dir: ", "dir: first_alone/"))
+        self.run_graph(graph.replace("model: model/best.pt", second).replace("dir: ", "dir: second_alone/"))
+        both = graph.replace("from: {tile: predicted", "from: {tile: again").replace("save, from: predicted", "save, from: again") \
+            .replace("dir: ", "dir: both/") + f"  again: {{type: predict, from: predicted, {second}}}\n"
+        told = self.run_graph(both, "--memory", "1 MiB", code=2)
+        self.assertRegex(told, r"'tiles' [^,]* for 127 packets at once")
+        needed = re.search(r"raise memory to ([0-9.]+ [KMG]iB)", told)[1]
+        self.run_graph(both, "--memory", needed)
+        for slide in "ab":
+            tables = {name: rows_of(self.at / name / f"files/{slide}/tiles.csv") for name in ("both", "first_alone", "second_alone")}
+            self.assertGreater(len(tables["both"]), 128)
+            for name, classes in (("first_alone", CLASSES), ("second_alone", ["dark", "light"])):
+                for column in ["x", "y"] + [f"p_{one}" for one in classes]:
+                    self.assertEqual([row[column] for row in tables["both"]], [row[column] for row in tables[name]], column)
 
     def test_half_precision_is_near(self):
         table = {}

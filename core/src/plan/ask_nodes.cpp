@@ -31,8 +31,8 @@ void check_costs(const PlanNode& node) {
     if (!out.forwarded) continue;
     if (!node.type->input(*out.forwarded))
       refuse(fmt::format("forwards an input '{}' that it does not have", *out.forwarded));
-    if (node.type->role != Role::map || node.type->asks_bytes)
-      refuse("forwards packets; only a Map that does not ask for bytes does");
+    if ((node.type->role != Role::map && node.type->role != Role::gather) || node.type->asks_bytes)
+      refuse("forwards packets; only a Map that does not ask for bytes does, or a Gather");
   }
 }
 
@@ -96,6 +96,13 @@ void ask_nodes(Plan& plan, Diagnostics& diagnostics) {
     find_unwanted(plan, *node, diagnostics);
   for (PlanNode& node : plan.nodes) ask_node(node, plan, diagnostics);
   for (PlanNode& node : plan.nodes) weigh_nothing_omitted(plan, node);
+}
+
+bool passes_on(const PlanNode& node) {
+  return node.type->role == Role::gather && std::ranges::any_of(node.costs.outputs, [&](const auto& output) {
+           const auto& forwarded = output.second.forwarded;
+           return forwarded && node.is_stream(input_number(node, *forwarded));
+         });
 }
 
 bool gather_fewer(Plan& plan, int gatherer, std::size_t count) {

@@ -14,5 +14,7 @@ inline const Costs::Out& out_of(const PlanNode& node, std::size_t port) {
 inline std::size_t input_number(const PlanNode& node, const std::string& name) {
   return static_cast<std::size_t>(node.type->input(name) - node.type->inputs.data());
 }
+/// It gathers packets and emits these themselves, one a call.
+bool passes_on(const PlanNode& node);
 
 }  // namespace flowrun

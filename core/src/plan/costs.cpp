@@ -62,7 +62,7 @@ Step step_of(const PlanNode& node, std::size_t input) {
   step.holds_input = node.type->role == Role::gather;
   // Each of the packets that are gathered covers its share of what is made of them, which may be made of
   // fewer; but what comes after that needs as much then.
-  const std::size_t share = node.type->role == Role::gather ? costs.holds + 1 : 1;
+  const std::size_t share = step.holds_input && !passes_on(node) ? costs.holds + 1 : 1;
   for (std::size_t port = 0; port < node.to.size(); ++port) {
     const auto forwarded = forwarded_input(node, port);
     if (forwarded ? *forwarded != input : !covers) continue;
@@ -134,12 +134,13 @@ std::set<std::pair<int, int>> kept_for_scopes(const Plan& plan, const PlanNode& 
 
 /// How many packets of one stream must be possible at once so that each node that gathers them, here or
 /// further on, comes to emit. They may not get the same packets, and hold old ones while the others need new
-/// ones.
+/// ones. What is made of several holds all of them; what is passed on only itself.
 std::size_t slots_after(const Plan& plan, const PlanNode& node) {
   std::size_t slots = 1;
   for (const int gatherer : node.gatherers) {
     const PlanNode& gathers = plan.at(gatherer);
-    slots += (gathers.costs.holds + 1) * gathers.gathers_after - 1;
+    slots += passes_on(gathers) ? gathers.costs.holds + gathers.gathers_after - 1
+                                : (gathers.costs.holds + 1) * gathers.gathers_after - 1;
   }
   return slots + node.kept_for_scopes.size();
 }

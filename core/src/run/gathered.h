@@ -17,8 +17,14 @@ class Gathered {
   /// At most `most` are held.
   explicit Gathered(std::size_t most) : most_(most) {}
 
+  /// First those of what is shared, as of_shared() gives them.
   std::vector<Lease> leases() {
-    std::vector<Lease> leases(used_.begin(), used_.end());
+    std::vector<Lease> leases = of_shared();
+    leases.insert(leases.end(), used_.begin(), used_.end());
+    return leases;
+  }
+  std::vector<Lease> of_shared() {
+    std::vector<Lease> leases;
     std::erase_if(shared_, [&](const std::weak_ptr<const Packet>& each) {
       if (const auto packet = each.lock()) return leases.push_back(packet->lease), false;
       return true;

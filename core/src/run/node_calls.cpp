@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "plan/ask_nodes.h"
 #include "run/done_scopes.h"
 #include "run/part_run.h"
 
@@ -18,6 +19,22 @@ std::vector<Lease> leases_of(const Inputs& inputs) {
     if (inputs.packets()[i].lease && !inputs.ports()[i].per_scope)
       leases.push_back(inputs.packets()[i].lease);
   return leases;
+}
+
+/// What a packet that is passed on holds: the leases of what the node does not share any more, or never did.
+/// `before`: those that it held before the call; `after`: of these, in the same order, what it still shares;
+/// `own`: of the packet of the call.
+std::vector<Lease> let_go(const std::vector<Lease>& before, const std::vector<Lease>& after,
+                          const Inputs& inputs, const std::vector<Lease>& own) {
+  std::vector<Lease> gone;
+  if (std::ranges::all_of(inputs.shares(), [](const auto& share) { return share.expired(); })) gone = own;
+  auto kept = after.begin();
+  for (const Lease& lease : before)
+    if (kept != after.end() && *kept == lease)
+      ++kept;
+    else
+      gone.push_back(lease);
+  return gone;
 }
 
 }  // namespace
@@ -142,27 +159,34 @@ void NodeCalls::gather(Job& job) {
   const PlanNode& node = state_.plan_of(job.node);
   NodeScope& here = job.scope->at(job.node);
   std::vector<Outputs::Emission> emissions;
-  try {
+  {
     Inputs inputs = inputs_of(job);
-    const std::vector<Lease> own = leases_of(inputs);
-    std::vector<Lease> leases = here.gathered.leases();
-    leases.insert(leases.end(), own.begin(), own.end());
-    Outputs outputs(node.type->outputs, &inputs, joined(std::move(leases)), here.emitted);
-    state_.log.measure(CallLog::What::process, job.node, job.scope, job.index,
-                       [&] { static_cast<Gather&>(*node.node).process(inputs, outputs); });
-    check_call(outputs);
-    state_.tell(*job.scope, job.node, outputs);
-    job.scope->at(job.node).counts.count(outputs, false);
-    here.gathered.share(inputs.shares());
-    if (!outputs.emissions().empty())
-      here.gathered.emitted();
-    else if (inputs.shares().empty() && !outputs.drop_reason())
-      here.gathered.use(own);
-    here.gathered.trim();
-    emissions = std::move(outputs.emissions());
-  } catch (...) {
-    here.counts.failed_one();
-    state_.report(*job.scope, job.node, node.on_error, std::current_exception());
+    try {
+      const std::vector<Lease> own = leases_of(inputs);
+      const std::vector<Lease> before = here.gathered.leases();
+      const auto leases = std::make_shared<std::vector<Lease>>(before);
+      leases->insert(leases->end(), own.begin(), own.end());
+      Outputs outputs(node.type->outputs, &inputs, leases, here.emitted);
+      state_.log.measure(CallLog::What::process, job.node, job.scope, job.index,
+                         [&] { static_cast<Gather&>(*node.node).process(inputs, outputs); });
+      if (passes_on(node))
+        if (auto gone = let_go(before, here.gathered.of_shared(), inputs, own); !gone.empty())
+          *leases = std::move(gone);
+      check_call(outputs);
+      state_.tell(*job.scope, job.node, outputs);
+      job.scope->at(job.node).counts.count(outputs, false);
+      here.gathered.share(inputs.shares());
+      if (!outputs.emissions().empty())
+        here.gathered.emitted();
+      else if (inputs.shares().empty() && !outputs.drop_reason())
+        here.gathered.use(own);
+      here.gathered.trim();
+      emissions = std::move(outputs.emissions());
+    } catch (...) {
+      here.gathered.share(inputs.shares());
+      here.counts.failed_one();
+      state_.report(*job.scope, job.node, node.on_error, std::current_exception());
+    }
   }
   if (!emissions.empty()) state_.router->send(job.scope, job.node, emissions, here.emitted++);
   state_.router->conclude(job.scope, job.node, job.index);

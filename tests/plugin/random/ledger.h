@@ -31,26 +31,37 @@ inline Ledger ledger;
 /// Memory that is counted as long as it is held.
 class Buffer {
  public:
-  explicit Buffer(std::size_t size = 0) : size_(size) {
-    ledger.add(size);
-    if (size > 0) data_.reset(new char[size]);
-  }
-  Buffer(const Buffer& other) : Buffer(other.size_) {}
-  Buffer(Buffer&& other) noexcept : size_(std::exchange(other.size_, 0)), data_(std::move(other.data_)) {}
+  explicit Buffer(std::size_t size = 0) : memory_(std::make_shared<const Memory>(size)) {}
+  Buffer(const Buffer& other) : Buffer(other.size()) {}
+  Buffer(Buffer&& other) noexcept = default;
   Buffer& operator=(Buffer other) noexcept {
-    std::swap(size_, other.size_);
-    std::swap(data_, other.data_);
+    memory_.swap(other.memory_);
     return *this;
   }
-  ~Buffer() {
-    data_.reset();
-    ledger.remove(size_);
+  /// The same memory, as long as either lives.
+  Buffer shared() const {
+    Buffer same(std::size_t{0});
+    same.memory_ = memory_;
+    return same;
   }
-  std::size_t size() const { return size_; }
+  std::size_t size() const { return memory_ ? memory_->size : 0; }
 
  private:
-  std::size_t size_;
-  std::unique_ptr<char[]> data_;
+  struct Memory {
+    explicit Memory(std::size_t bytes) : size(bytes) {
+      ledger.add(size);
+      if (size > 0) data.reset(new char[size]);
+    }
+    Memory(const Memory&) = delete;
+    Memory& operator=(const Memory&) = delete;
+    ~Memory() {
+      data.reset();
+      ledger.remove(size);
+    }
+    std::size_t size;
+    std::unique_ptr<char[]> data;
+  };
+  std::shared_ptr<const Memory> memory_;
 };
 
 }  // namespace flowrun::test
