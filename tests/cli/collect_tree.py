@@ -65,27 +65,28 @@ def make_tree(root, files, seed, largest=64):
 
 
 def digest(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with open(path, "rb", buffering=0) as file:
+        return hashlib.sha256(file.read()).hexdigest()
 
 
 def state(*roots, times=True):
     """All that is in folders, but for journals: what it is, its permissions, a file's hash and time."""
     found = {}
-    for number, root in enumerate(roots):
+    for number, root in enumerate(map(os.fspath, roots)):
         for place, folders, files in os.walk(root):
             if JOURNAL in folders:
                 folders.remove(JOURNAL)
             for name in [*folders, *files]:
-                path = pathlib.Path(place, name)
-                facts = path.lstat()
+                path = os.path.join(place, name)
+                facts = os.lstat(path)
                 entry = [stat.filemode(facts.st_mode)]
                 if stat.S_ISREG(facts.st_mode):
                     entry.append(digest(path))
                     if times:
                         entry.append(facts.st_mtime_ns)
-                elif path.is_symlink():
+                elif stat.S_ISLNK(facts.st_mode):
                     entry.append(os.readlink(path))
-                found[f"{number}/{path.relative_to(root)}"] = tuple(entry)
+                found[f"{number}/{path[len(root) + 1:]}"] = tuple(entry)
     return found
 
 

@@ -4,6 +4,7 @@ import csv
 
 import h5py
 import numpy as np
+import torch
 
 import support
 from support import DONE, flowrun
@@ -19,8 +20,9 @@ nodes:
 
 
 class CohortTest(support.ProgramTest):
-    def cohort(self, slides=12, patients=None, classes="ab", dimensions=8):
-        """A folder with features in CLAM's layout, and labels: slide i is of class i % len(classes)."""
+    def cohort(self, slides=12, patients=None, classes="ab", dimensions=8, hdf5=False):
+        """A folder with features, and labels: slide i is of class i % len(classes). Features are tensors, unless CLAM's HDF5
+        is asked for: each such file is first read by a process of its own, which takes 0.1 s where libtorch is loaded."""
         place = self.fresh("cohort")
         (place / "features").mkdir(parents=True)
         rows = ["case_id,slide_id,label"]
@@ -29,7 +31,10 @@ class CohortTest(support.ProgramTest):
             label = (i if patients is None else i % patients) % len(classes)
             x = values.normal(size=(15 + 3 * i, dimensions)).astype(np.float32)
             x[:5, label] += 3
-            self.features(place, f"s{i:02}", x)
+            if hdf5:
+                self.features(place, f"s{i:02}", x)
+            else:
+                torch.save(torch.from_numpy(x), place / f"features/s{i:02}.pt")
             rows.append(f"p{i if patients is None else i % patients:02},s{i:02},{classes[label]}")
         (place / "labels.csv").write_text("\n".join(rows) + "\n")
         return place

@@ -166,7 +166,7 @@ class Labels(CohortTest):
         """Pair by pair (Harrell et al. 1982), with times and risks that several have."""
         place = self.cohort(slides=60)
         for i in range(0, 60, 4):  # of two slides one is like the other
-            (place / f"features/s{i:02}.h5").write_bytes((place / f"features/s{i + 1:02}.h5").read_bytes())
+            (place / f"features/s{i:02}.pt").write_bytes((place / f"features/s{i + 1:02}.pt").read_bytes())
         self.table(place, "patient,slide,time,event", [f"p{i},s{i:02},{(i * 7) % 13},{int(i % 3 > 0)}" for i in range(60)])
         self.train(place, bags="folds: 2, targets: [time, event]", model="task: survival, intervals: 3")
         found = json.loads((place / "out/metrics.json").read_text())

@@ -56,7 +56,7 @@ class Said(CohortTest):
             return list(csv.DictReader(file))
 
     def test_slides_that_are_gone_are_said_nothing_of(self):
-        place = self.cohort()
+        place = self.cohort(hdf5=True)
         self.train(place)
         self.predict(place)
         self.assertEqual(len(self.rows(place)), 12)
@@ -81,7 +81,7 @@ class Said(CohortTest):
         self.assertIn("there was no slide, so there is no predictions.csv", ended.out)
 
     def test_more_tiles_than_memory_is_reserved_for(self):
-        place = self.cohort(slides=6)
+        place = self.cohort(slides=6, hdf5=True)
         self.train(place, bags="folds: 2")
         tiles = np.random.default_rng(1).normal(size=(2000, 8)).astype(np.float32)
         self.features(place, "s00", tiles)
@@ -114,7 +114,7 @@ class Said(CohortTest):
         self.predict(place, small, models="large", more=["--memory", "48MiB"])
 
     def test_places_are_optional(self):
-        place = self.cohort(slides=6)
+        place = self.cohort(slides=6, hdf5=True)
         self.train(place, bags="folds: 2")
         self.predict(place)
         expected = self.rows(place)

@@ -63,7 +63,7 @@ class Mil(CohortTest):
 
     def test_labels_of_patients(self):
         """STAMP's two tables."""
-        place = self.cohort(slides=10, patients=6)
+        place = self.cohort(slides=10, patients=6, hdf5=True)
         (place / "labels.csv").write_text("PATIENT,ER\n" + "".join(f"p{i:02},{'ab'[i % 2]}\n" for i in range(6)))
         (place / "slides.csv").write_text("PATIENT,FILENAME\n" + "".join(f"p{i % 6:02},s{i:02}.h5\n" for i in range(10)))
         self.train(place, bags="slide_table: slides.csv, label_column: ER, folds: 3")
@@ -74,7 +74,7 @@ class Mil(CohortTest):
         """Those of one slide, or of all, are cut off once an epoch is done."""
         for bad, code, wanted in (((3,), SKIPS, r"error: epoch-(\d+): model: slide 's03' is left out: .*features/s03\.h5: cannot be read"),
                                   (range(12), FAILED, r"error: epoch-(\d+): model: fold \d had nothing to train with in an epoch; slide .*s\d\d\.h5: cannot be read")):
-            place = self.cohort()
+            place = self.cohort(hdf5=True)
             (place / "graph.yaml").write_text(GRAPH.format(bags="folds: 2", model="patience: 99", count=20, blocks="dimensions: 32, block_tiles: 20"))
             running = start("run", place / "graph.yaml", "--set", f"out={place / 'out'}")
             while running.poll() is None and not (place / "out/fold_0/metrics.csv").exists():
@@ -89,7 +89,7 @@ class Mil(CohortTest):
             self.assertGreater(int(re.search(wanted, said)[1]), 0)
 
     def test_bad_files_are_left_out_and_told(self):
-        place = self.cohort()
+        place = self.cohort(hdf5=True)
         whole = self.cohort()
         bad = place / "features"
         (bad / "s00.h5").write_bytes((bad / "s00.h5").read_bytes()[:700])
@@ -129,7 +129,7 @@ class Mil(CohortTest):
         self.assertEqual(flowrun("run", place / "graph.yaml", "--set", f"out={whole}/out", folder=whole).code, SKIPS)
 
     def test_a_training_that_goes_on_tells_what_it_leaves_out_too(self):
-        place = self.cohort()
+        place = self.cohort(hdf5=True)
         (place / "features/s00.h5").write_text("nothing of the kind")
         (place / "graph.yaml").write_text(
             GRAPH.format(bags="folds: 3", model="patience: 999", count=20, blocks="dimensions: 32, block_tiles: 20")
@@ -152,7 +152,7 @@ class Mil(CohortTest):
             self.skipTest("a sanitizer takes memory of its own")
         peaks = {}
         for tiles in (2000, 60000):
-            place = self.cohort(slides=2)
+            place = self.cohort(slides=2, hdf5=True)
             for name in ("s00", "s01"):  # 58 MiB each
                 self.features(place, name, np.random.default_rng(1).normal(size=(tiles, 256)).astype(np.float32))
             self.train(place, bags="folds: 1, validation: 0", count=1, blocks="block_tiles: 1000, dimensions: 256")
@@ -167,7 +167,7 @@ class Mil(CohortTest):
         self.assertLess(peaks[60000] - peaks[2000], 16 << 20)
 
     def test_a_folder_of_clam_has_each_slide_once(self):
-        place = self.cohort()
+        place = self.cohort(hdf5=True)
         (place / "features/h5_files").mkdir()
         (place / "features/pt_files").mkdir()
         for file in list((place / "features").glob("*.h5")):
@@ -180,7 +180,7 @@ class Mil(CohortTest):
         self.assertIn("two files have features of slide 's03'", self.train(place, out="again", code=FAILED).err)
 
     def test_tensors_that_are_no_features(self):
-        place = self.cohort()
+        place = self.cohort(hdf5=True)
         bad = {"s01": ({"a": torch.zeros(3, 8)}, "no tensor"),
                "s02": (torch.zeros(3, 8, dtype=torch.int64), "floating-point"),
                "s03": (torch.rand(8, 3).T, r"save tensor.contiguous\(\)"),

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+import small_network
 import support
 
 TABLE = """
@@ -22,7 +23,7 @@ nodes:
   epochs:  {type: epochs, train_csv: train.csv, count: 1, seed: 3, sampling: %(sampling)s}
   samples: {type: load, from: epochs, size: 32}
   batches: {type: to_tensor, from: samples, batch: 5}
-  model:   {type: train, from: batches, dir: "${out}", threads: 1, class_weights: %(weights)s}
+  model:   {type: train, from: batches, dir: "${out}", threads: 1, model: small.pt, class_weights: %(weights)s}
 """
 
 SLIDES = """
@@ -36,7 +37,7 @@ nodes:
   epochs:  {type: epochs, from: places, validation: 0.5, split_by: %(split)s, count: 1, seed: %(seed)d}
   samples: {type: load, from: epochs, size: 32}
   batches: {type: to_tensor, from: samples, batch: 4}
-  model:   {type: train, from: batches, dir: "${out}/model", threads: 1}
+  model:   {type: train, from: batches, dir: "${out}/model", threads: 1, model: small.pt}
 """
 
 
@@ -45,6 +46,7 @@ class Samples(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="flowrun-samples-")
         self.addCleanup(folder.cleanup)
         self.at = Path(folder.name)
+        small_network.save(self.at / "small.pt")
 
     def run_graph(self, graph, expect=0, out="out", more=()):
         (self.at / "graph.yaml").write_text(graph)

@@ -6,6 +6,7 @@ usage: embed_test.py --build BUILD_FOLDER
 """
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -176,10 +177,10 @@ class Embed(support.ProgramTest):
         """By an encoder of size. In the long form the slide is of 60,000 x 60,000 pixels."""
         if support.sanitized():
             self.skipTest("a sanitizer takes memory of its own")
-        side, size, cap = 60000 if support.LONG else 6000, 448, 512 << 20
-        network = torchvision.models.resnet50()
+        side, size, cap = 60000 if support.LONG else 4000, 448, 512 << 20
+        network = torchvision.models.resnet50() if support.LONG else torchvision.models.resnet18()
         network.fc = torch.nn.Identity()
-        encoder = self.traced("resnet50.pt", network.eval(), 224)
+        encoder = self.traced("resnet.pt", network.eval(), 224)
         out = self.fresh()
         graph = self.write(GRAPH.format(size=size, embed=f"model: {encoder}, input_size: 224", files=""))
         ended = flowrun(graph, "--json", "--quiet", "--memory", cap, *support.settings(
@@ -329,19 +330,24 @@ nodes:
         tokens, fixed = self.root / "tokens.pt", self.root / "maps.pt"
         several = self.root / "several.pt"
         torch.jit.script(torch.nn.Identity()).save(str(several))
-        for embed, said in (
-                (f"model: {tokens}", "are tokens; set pooling: class, mean or class_mean"),
-                (f"model: {tokens}, pooling: mean, prefix_tokens: 17", "no token is left after the first 17"),
-                (f"model: {tokens}, pooling: class, input_size: 96", "cannot take an image of 96 x 96 pixels"),
-                (f"model: {fixed}", "are maps; set pooling: mean"),
-                (f"model: {several}, pooling: class", "are maps; set pooling: mean"),
-                ("model: resnet18", "features of random weights mean nothing"),
-                (f"model: {self.root}/nothing.pt", "nothing.pt"),
-                (f"model: {tokens}, pooling: class, weights: {tokens}", "has its weights in it"),
-                (f"model: {tokens}, pooling: class, precision: fp16, device: cpu", "fp16 is for GPUs")):
-            _, text = self.run_graph(embed, code=USAGE, command="check")
-            self.assertIn(said, text)
-            self.assertEqual(text.count("error: "), 1, text)
+        wanted = {
+            f"model: {tokens}": "are tokens; set pooling: class, mean or class_mean",
+            f"model: {tokens}, pooling: mean, prefix_tokens: 17": "no token is left after the first 17",
+            f"model: {tokens}, pooling: class, input_size: 96": "cannot take an image of 96 x 96 pixels",
+            f"model: {fixed}": "are maps; set pooling: mean",
+            f"model: {several}, pooling: class": "are maps; set pooling: mean",
+            "model: resnet18": "features of random weights mean nothing",
+            f"model: {self.root}/nothing.pt": "nothing.pt",
+            f"model: {tokens}, pooling: class, weights: {tokens}": "has its weights in it",
+            f"model: {tokens}, pooling: class, precision: fp16, device: cpu": "fp16 is for GPUs"}
+        head = GRAPH.split("  features:")[0].format(size=64)
+        graph = self.write(head + "".join(f"  features{i}: {{type: embed, from: tiles, {embed}}}\n" for i, embed in enumerate(wanted)))
+        ended = flowrun("check", graph, *support.settings(slides=self.slides))
+        self.assert_ended(ended, USAGE)
+        errors = re.findall(r"error: .*\n.*features(\d+):", ended.err)
+        self.assertEqual(sorted(map(int, errors)), list(range(len(wanted))), ended.err)
+        for i, said in enumerate(wanted.values()):
+            self.assertRegex(ended.err, rf"error: .*{re.escape(said)}.*\n.*features{i}:")
 
     def test_the_resolution_is_checked(self):
         tokens = f"model: {self.root}/tokens.pt, pooling: class"

@@ -47,7 +47,7 @@ nodes:
   epochs: {{type: epochs, train_csv: train.csv, count: {epochs}, seed: 1}}
   samples: {{type: load, from: epochs, size: 96}}
   batches: {{type: to_tensor, from: samples, batch: 4}}
-  model: {{type: train, from: batches, seed: 1, dir: model}}
+  model: {{type: train, from: batches, model: both.pt, seed: 1, dir: model}}
   slides: {{type: read, path: "a.svs"}}
   tiles: {{type: extract, from: slides, size: 96, level: 1}}
   predicted: {{type: predict, from: {{tile: tiles, model: model}}}}
@@ -221,7 +221,7 @@ class Predictions(unittest.TestCase):
         self.assertEqual(json.loads((self.at / "python/model.json").read_text())["mpp"], 2)
 
         def predict(level, more="", code=0):
-            text = PREDICT.format(side=SIDE, stride=96, predict="model: model/best.pt" + more, more="")
+            text = PREDICT.format(side=SIDE, stride=480, predict="model: model/best.pt" + more, more="")
             return self.run_graph(text.replace("level: 1", level).replace("dir: ", "dir: mpp/"), "--force", code=code)
 
         self.assertIn("the model was made for 2 microns per pixel, but is given 0.5; set extract's mpp so that they agree, or "
@@ -342,6 +342,9 @@ class Predictions(unittest.TestCase):
                          ["p_x", "p_y", "p_z"])
 
     def test_slides_are_predicted_anew_when_the_model_is_another(self):
+        layers = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(4, 3))
+        torch.jit.script(layers).save(str(self.at / "both.pt"))
+
         def tables(epochs):
             said = self.run_graph(BOTH.format(epochs=epochs).replace("dir: ", "dir: both/"))
             return said, (self.at / "both/out/a/predictions.csv").read_text()
@@ -389,20 +392,24 @@ class Predictions(unittest.TestCase):
         torch.jit.save(layers, str(self.at / "flat.pt"), _extra_files={"flowrun.json": json.dumps(facts)})
         twins = json.loads((self.at / "python/model.json").read_text()) | {"classes": ["a", "b", "a"]}
         torch.jit.save(layers, str(self.at / "twins.pt"), _extra_files={"flowrun.json": json.dumps(twins)})
-        for predict, more, code, expected in (
-                ("model: gone.pt", "", 2, "/gone.pt"),
-                ("model: text.pt", "", 2, "text.pt is no file of torch.save in the zip format"),
-                ("model: cut.pt", "", 2, "cut.pt is no file of torch.save in the zip format"),
-                ("model: odd.pt", "", 2, "odd.pt is damaged: "),
-                ("model: flat.pt", "", 2, "flat.pt is damaged: std must be above 0"),
-                ("model: twins.pt", "", 2, "two classes of "),
-                ("device: cpu", "", 2, "there is no model"),
-                ("model: model/best.pt, device: cuda", "", 2, "there is no GPU for 'device: cuda'"),
-                ("model: model/best.pt", ", heat_map: fat", 1,
-                 "heat_map: no class is called 'fat'; the model has glass, stroma, tumor")):
-            with self.subTest(predict + more):
-                text = PREDICT.format(side=SIDE, stride=96, predict=predict, more=more).replace("dir: ", "dir: wrong/")
-                self.assertIn(expected, self.run_graph(text, code=code))
+        told = {
+            "model: gone.pt": "/gone.pt",
+            "model: text.pt": "text.pt is no file of torch.save in the zip format",
+            "model: cut.pt": "cut.pt is no file of torch.save in the zip format",
+            "model: odd.pt": "odd.pt is damaged: ",
+            "model: flat.pt": "flat.pt is damaged: std must be above 0",
+            "model: twins.pt": "two classes of ",
+            "device: cpu": "there is no model",
+            "model: model/best.pt, device: cuda": "there is no GPU for 'device: cuda'"}
+        head = PREDICT.split("  predicted:")[0].format(side=SIDE, stride=96)
+        nodes = [f"  predicted{i}: {{type: predict, from: tiles, {options}}}\n" for i, options in enumerate(told)]
+        said = self.run_graph(head + "".join(nodes), code=2)
+        self.assertEqual(said.count("error: "), len(told), said)
+        for expected in told.values():
+            with self.subTest(expected):
+                self.assertIn(expected, said)
+        text = PREDICT.format(side=SIDE, stride=96, predict="model: model/best.pt", more=", heat_map: fat").replace("dir: ", "dir: wrong/")
+        self.assertIn("heat_map: no class is called 'fat'; the model has glass, stroma, tumor", self.run_graph(text, code=1))
         text = PREDICT.format(side=128, stride=128, predict="model: model/best.pt", more="").replace("dir: ", "dir: wrong/")
         self.assertIn("the tile has 128 x 128 pixels, but the model was trained on 96 x 96", self.run_graph(text, code=1))
         text = text.replace("tile: predicted", "tile: tiles").replace("size: 128", "size: 96")
