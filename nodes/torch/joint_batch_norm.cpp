@@ -27,19 +27,26 @@ at::Tensor along(const at::Tensor& by_channel, const at::Tensor& x) {
   return by_channel.to(x.device(), at::kFloat).reshape(sizes);
 }
 
-/// Of all ranks: sums by channel and of the number of values a channel, in double precision on the host.
+double values_a_channel(const at::Tensor& x) {
+  return static_cast<double>(x.numel() / x.size(1));
+}
+
+/// In double precision, on the host.
+at::Tensor sum_by_channel(const at::Tensor& x) {
+  return x.sum(all_but_channels(x), false, at::kDouble).cpu();
+}
+
+/// Of all ranks: sums by channel, and the number of values a channel.
 struct Sums {
   at::Tensor first, second;
   double count;
 
-  Sums(const at::Tensor& one, const at::Tensor& other, const at::Tensor& x, Ranks& ranks) {
-    const at::Tensor own = at::full({1}, static_cast<double>(x.numel() / x.size(1)), at::kDouble);
-    const at::Tensor all = at::cat({own, one.sum(all_but_channels(x), false, at::kDouble).cpu(),
-                                    other.sum(all_but_channels(x), false, at::kDouble).cpu()});
+  Sums(const at::Tensor& one, const at::Tensor& other, double values, Ranks& ranks) {
+    const at::Tensor all = at::cat({at::full({1}, values, at::kDouble), one, other});
     ranks.sum({all});
     count = all[0].item<double>();
-    first = all.narrow(0, 1, x.size(1));
-    second = all.narrow(0, 1 + x.size(1), x.size(1));
+    first = all.narrow(0, 1, one.numel());
+    second = all.narrow(0, 1 + one.numel(), one.numel());
   }
 };
 
@@ -49,7 +56,13 @@ class Normalise : public torch::autograd::Function<Normalise> {
                             const at::Tensor& bias, const at::Tensor& running_mean,
                             const at::Tensor& running_variance, const JointBatchNorm& how) {
     const at::Tensor x = given.to(at::kFloat);
-    const Sums sums(x, x.square(), x, *how.ranks);
+    const double values = values_a_channel(x);
+    const at::Tensor sum = sum_by_channel(x);
+    // About a value near the mean: in single precision squares of large numbers do not tell their variance.
+    const at::Tensor centre = (sum / values).to(at::kFloat).to(at::kDouble);
+    const at::Tensor squares =
+        sum_by_channel((x - along(centre, x)).square()) + centre * (2 * sum - values * centre);
+    const Sums sums(sum, squares, values, *how.ranks);
     if (sums.count == 1)
       throw Error("batch normalisation expected more than 1 value per channel when training");
     const at::Tensor mean = sums.first / sums.count;
@@ -72,17 +85,18 @@ class Normalise : public torch::autograd::Function<Normalise> {
     const at::Tensor &centred = saved[0], &weight = saved[1], &inverse = saved[2];
     auto& ranks = *reinterpret_cast<Ranks*>(context->saved_data["ranks"].toInt());
     const at::Tensor gradient = gradients[0].to(at::kFloat);
-    const at::Tensor product = gradient * centred;
-    // Those of weight and bias are of this rank's samples, as all ranks' are added up like all others.
-    const at::Tensor of_weight =
-        (product.sum(all_but_channels(centred), false, at::kDouble) * inverse.to(centred.device()))
-            .to(at::kFloat);
-    const at::Tensor of_bias = gradient.sum(all_but_channels(centred), false, at::kDouble).to(at::kFloat);
-    const Sums sums(gradient, product, centred, ranks);
+    const at::Tensor sum = sum_by_channel(gradient), of_products = sum_by_channel(gradient * centred);
+    const Sums sums(sum, of_products, values_a_channel(centred), ranks);
     const at::Tensor of_x = (gradient - along(sums.first / sums.count, centred) -
                              centred * along(sums.second / sums.count * inverse.square(), centred)) *
                             along(weight.cpu().to(at::kDouble) * inverse, centred);
-    return {of_x.to(context->saved_data["type"].toScalarType()), of_weight, of_bias, {}, {}, {}};
+    // Those of weight and bias are of this rank's samples, as all ranks' are added up like all others.
+    return {of_x.to(context->saved_data["type"].toScalarType()),
+            (of_products * inverse).to(weight),
+            sum.to(weight),
+            {},
+            {},
+            {}};
   }
 };
 

@@ -17,7 +17,7 @@ nodes:
 
 
 class MilRanks(MilTest):
-    def train_with(self, out, ranks, model, epochs=20, expect=0, bags=""):
+    def train_with(self, out, ranks, model, epochs=30, expect=0, bags=""):
         (self.folder / "graph.yaml").write_text(GRAPH % {"out": out, "model": model, "epochs": epochs, "bags": bags})
         said, codes = rank_processes.end(rank_processes.begin([mil_training.BUILD / "bin/flowrun", "graph.yaml"], ranks, self.folder))
         self.assertEqual(codes[0], expect, "\n".join(said))
@@ -27,7 +27,9 @@ class MilRanks(MilTest):
         largest = 0
         for fold in range(3):
             weights, others = (torch.load(self.folder / f"{out}/fold_{fold}/last.pt")["model"] for out in (one, other))
-            largest = max([largest] + [(weights[name] - others[name]).abs().max().item() for name in weights])
+            # A softmax over tiles is the same whatever this one is: its gradient is rounding, of which AdamW makes whole steps.
+            names = [name for name in weights if not name.endswith("attention_c.bias")]
+            largest = max([largest] + [(weights[name] - others[name]).abs().max().item() for name in names])
             rows, other_rows = (self.table(f"{out}/fold_{fold}/metrics.csv") for out in (one, other))
             self.assertEqual(len(rows), len(other_rows))
             for row, of_other in zip(rows, other_rows):
@@ -52,7 +54,8 @@ class MilRanks(MilTest):
                 self.compare(f"{name}-1", f"{name}-{ranks}")
 
     def test_a_slide_that_cannot_be_read(self):
-        """Whoever was to read it: all leave it out, and rank 0 says so."""
+        """Whoever was to read it: all leave it out, and rank 0 says so. Its step has one less, where one process would take the
+        next slide for it; so any number of ranks come to the same, but not to what one process does."""
         file = self.folder / "features/slide04.h5"
         kept = file.read_bytes()
         self.addCleanup(file.write_bytes, kept)
@@ -62,9 +65,9 @@ class MilRanks(MilTest):
         one = self.train_with("unread-1", 1, model, epochs=3, expect=3)
         for ranks in (2, 3):
             said = self.train_with(f"unread-{ranks}", ranks, model, epochs=3, expect=3)
-            self.compare("unread-1", f"unread-{ranks}")
             for text in (one[0], said[0]):
                 self.assertIn("slide 'slide04' is left out", text)
+        self.compare("unread-2", "unread-3")
 
     def test_what_compares_slides_of_a_step(self):
         said = self.train_with("cox", 2, "task: survival, loss: cox", expect=1, bags=", targets: [age, event]")
