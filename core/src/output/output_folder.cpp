@@ -185,8 +185,12 @@ void OutputFolder::refuse_parents(const std::string& scope, const std::string& u
   for (auto end = unit.find('/'); end != std::string::npos; end = unit.find('/', end + 1)) {
     const fs::path parent = path() / unit.substr(0, end);
     struct stat found {};
-    const int code = ::stat(parent.c_str(), &found) == 0 ? 0 : errno;
-    if (code == ENOENT && !stands(parent)) return;
+    const auto look = [&] { return ::stat(parent.c_str(), &found) == 0 ? 0 : errno; };
+    int code = look();
+    if (code == ENOENT) {
+      if (!stands(parent)) return;
+      code = look();  // another part may have made it meanwhile
+    }
     if (code == 0 && S_ISDIR(found.st_mode) && found.st_dev == device_) continue;
     if (made_for(scope, unit.substr(0, end))) return;  // and will be replaced
     const std::string what = code != 0                ? "cannot be looked at: " + why(code)

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <string>
+#include <thread>
+
 #include "output/hash_map.h"
 #include "output_support.h"
 
@@ -55,6 +59,22 @@ TEST_CASE("two scopes of a run cannot write one unit") {
   }
   CHECK(refused("others.a", "tiles/b") == "");
   CHECK(refused("slides.a", "tiles/c") == "");
+}
+
+TEST_CASE("another part may make a folder while something is staged in it") {
+  TemporaryFolder at;
+  OutputFolder folder(at.path());
+  for (int round = 0; round < 300; ++round) {
+    const std::string parent = std::to_string(round);
+    std::atomic<bool> made = false;
+    std::thread other([&] {
+      std::filesystem::create_directory(at / parent);
+      made = true;
+    });
+    for (int unit = 0; !made; ++unit)
+      CHECK(said_by([&] { folder.stage("slides.a", parent + "/" + std::to_string(unit), "save"); }) == "");
+    other.join();
+  }
 }
 
 TEST_CASE("a scope can be made again in the same run") {
