@@ -129,7 +129,8 @@ class Browser:
         """The addresses that were asked for since the last call."""
         events = [json.loads(entry["message"])["message"]
                   for entry in self.of_session("POST", "se/log", {"type": "performance"})]
-        return [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        return [at for at in asked if not at.startswith("chrome://")]  # of the browser's own first page
 
 
 def main():
