@@ -75,7 +75,7 @@ class RanksOnSlurm(support.ProgramTest):
 
     def training(self, out):
         return ["run", self.graph, *settings(slides=self.root / "slides", annotations=f"{self.root}/xml/{{slide}}.xml", out=out,
-                                             model=self.root / "module.pt", epochs=5, tiles=60, threads=1)]
+                                             model=self.root / "module.pt", epochs=11, tiles=60, threads=1)]
 
     def on_two_nodes(self, arguments, expect=DONE, parts=False):
         """What the tasks of a step said; each does a part, or is a rank."""

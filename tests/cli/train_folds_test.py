@@ -242,7 +242,7 @@ class Folds(unittest.TestCase):
         self.assertEqual(json.loads((self.at / "out/metrics.json").read_text()), {"task": "classification", "folds": [{"fold": 0}]})
 
     def test_killed_anywhere_it_goes_on_to_the_same_bytes(self):
-        self.write("train_csv: train.csv, test_csv: test.csv, folds: 2, count: 3", "mixup: 0.4, ema: 0.9, patience: 2", model="resnet18")
+        self.write("train_csv: train.csv, test_csv: test.csv, folds: 3, count: 4", "mixup: 0.4, ema: 0.9, patience: 2", model="resnet18")
         self.run_graph("whole")
         chance, kills = random.Random(5), 0
         for _ in range(10):
@@ -252,7 +252,7 @@ class Folds(unittest.TestCase):
             kills += child.wait() == -signal.SIGKILL
         self.run_graph("killed")
         self.assertGreater(kills, 0)
-        for name in ["metrics.json"] + [f"fold_{fold}/{one}" for fold in range(2) for one in EVERYTHING]:
+        for name in ["metrics.json"] + [f"fold_{fold}/{one}" for fold in range(3) for one in EVERYTHING]:
             self.assertEqual((self.at / "killed" / name).read_bytes(), (self.at / "whole" / name).read_bytes(), name)
 
     def test_a_fold_that_gets_no_better_reads_no_more(self):

@@ -177,10 +177,10 @@ class Embed(support.ProgramTest):
         """By an encoder of size. In the long form the slide is of 60,000 x 60,000 pixels."""
         if support.sanitized():
             self.skipTest("a sanitizer takes memory of its own")
-        side, size, cap = 60000 if support.LONG else 4000, 448, 512 << 20
-        network = torchvision.models.resnet50() if support.LONG else torchvision.models.resnet18()
+        side, size, cap = 60000 if support.LONG else 6000, 448, 512 << 20
+        network = torchvision.models.resnet50()
         network.fc = torch.nn.Identity()
-        encoder = self.traced("resnet.pt", network.eval(), 224)
+        encoder = self.traced("resnet50.pt", network.eval(), 224)
         out = self.fresh()
         graph = self.write(GRAPH.format(size=size, embed=f"model: {encoder}, input_size: 224", files=""))
         ended = flowrun(graph, "--json", "--quiet", "--memory", cap, *support.settings(
