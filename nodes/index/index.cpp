@@ -20,8 +20,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// As what the JSON says in CBOR, which has any bytes in texts and numbers exactly. A column each, as rows
-/// would take ten times the memory.
+/// As CBOR, which has any bytes in texts, and numbers exactly: an array for each column, as one for each row
+/// would take several times the memory.
 std::string packed(const Samples& samples) {
   Json columns{{"x", Json::array()},    {"y", Json::array()},      {"level", Json::array()},
                {"size", Json::array()}, {"extent", Json::array()}, {"mpp", Json::array()},

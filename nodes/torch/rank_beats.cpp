@@ -4,7 +4,6 @@
 
 #include <flowrun/error.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <condition_variable>

@@ -24,10 +24,9 @@ void RankGroup::fail(const std::string&) noexcept {}
 
 #else
 
-#include <fmt/format.h>
-
 #include <chrono>
 #include <cstdlib>
+#include <functional>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <utility>
 
@@ -88,7 +87,7 @@ struct RankGroup::Connected {
   template <class Begin>
   void exchange(const std::vector<at::Tensor>& tensors, const Begin& begin) {
     attempt([&] {
-      std::vector<c10::intrusive_ptr<c10d::Work> > works;
+      std::vector<c10::intrusive_ptr<c10d::Work>> works;
       for (const at::Tensor& tensor : tensors) {
         std::vector<at::Tensor> one{tensor};
         if (tensor.numel() > 0) works.push_back(begin(one));

@@ -5,7 +5,6 @@
 #include <flowrun/rank.h>
 
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>

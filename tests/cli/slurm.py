@@ -7,7 +7,11 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
+import unittest
+
+import support
 
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "sinfo", "squeue", "scontrol", "scancel", "munged")
 NODES = ("n1", "n2", "n3")
@@ -192,3 +196,38 @@ class Slurm:
         for text in (self.folder, *texts):
             for pid in self.processes(text):
                 os.kill(pid, signal.SIGKILL)
+
+
+class SlurmTest(support.ProgramTest):
+    """Has a Slurm of its own for its tests, in `slurm`; where there is none they are skipped, aloud."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        reason = cls.reason_to_skip()
+        if reason:
+            super().tearDownClass()
+            cls.skip(reason)
+        cls.slurm = Slurm(cls.root / "slurm")
+        try:
+            cls.slurm.begin_all()
+        except AssertionError as problem:  # containers without a host's name, machines without memory
+            cls.tearDownClass()
+            cls.skip(f"Slurm does not start here: {problem}")
+        except BaseException:
+            cls.tearDownClass()
+            raise
+
+    @classmethod
+    def reason_to_skip(cls):
+        return reason_to_skip()
+
+    @classmethod
+    def skip(cls, reason):
+        print(f"{cls.__name__} skipped: {reason}", file=sys.stderr)
+        raise unittest.SkipTest(reason)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.slurm.stop(cls.root)
+        super().tearDownClass()

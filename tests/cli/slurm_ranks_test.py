@@ -6,7 +6,6 @@ node that trains."""
 import csv
 import subprocess
 import sys
-import unittest
 
 import slurm
 import support
@@ -32,25 +31,14 @@ def python(script, *arguments):
     return subprocess.run(["/usr/bin/python3", "-c", script, *arguments], capture_output=True, text=True, check=True).stdout
 
 
-class RanksOnSlurm(support.ProgramTest):
+class RanksOnSlurm(slurm.SlurmTest):
+    @classmethod
+    def reason_to_skip(cls):
+        return super().reason_to_skip() or ("" if flowrun("nodes", "train").code == DONE else "no plugin has a node of type train")
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        reason = slurm.reason_to_skip()
-        if not reason and flowrun("nodes", "train").code != 0:
-            reason = "no plugin has a node of type train"
-        if reason:
-            super().tearDownClass()
-            cls.skip(reason)
-        cls.slurm = slurm.Slurm(cls.root / "slurm")
-        try:
-            cls.slurm.begin_all()
-        except AssertionError as problem:  # containers without a host's name, machines without memory
-            cls.tearDownClass()
-            cls.skip(f"Slurm does not start here: {problem}")
-        except BaseException:
-            cls.tearDownClass()
-            raise
         for seed in range(1, 5):
             synth(cls.root / f"slides/s{seed}.svs", 4000, 4000, seed, cls.root / f"xml/s{seed}.xml")
         python(MODULE, cls.root / "module.pt")
@@ -59,16 +47,6 @@ class RanksOnSlurm(support.ProgramTest):
         assert text.count(NORMALIZE) == 1
         cls.graph = cls.root / "train.yaml"
         cls.graph.write_text(text.replace(NORMALIZE, NORMALIZE.replace("}", f", target: {cls.stains}/stains.yaml}}")))
-
-    @staticmethod
-    def skip(reason):
-        print(f"ranks on a Slurm skipped: {reason}", file=sys.stderr)
-        raise unittest.SkipTest(reason)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.slurm.stop(cls.root)
-        super().tearDownClass()
 
     def fit_stains(self, out):
         return ["run", GRAPHS / "fit-stains.yaml", *settings(slides=self.root / "slides", out=out)]
@@ -123,9 +101,13 @@ class RanksOnSlurm(support.ProgramTest):
         self.assertEqual((out / "predictions/slides.csv").read_text().count("\n"), 5)
         self.assertEqual(sorted(path.name for path in (out / "model/.flowrun/ranks").iterdir()), ["1"])
         self.assertNotRegex(said, r"(?m)^1: ")
-        before = support.stamps(out / "tiles/s1"), support.stamps(out / "model/last.pt")
+        # What is trained with stays as it is.
+        slide, model = support.stamps(out / "tiles/s1"), support.stamps(out / "model")
         self.on_two_nodes([*self.training(out), "--force"])
         self.assert_same_training(out, whole)
+        self.assertNotEqual(support.stamps(out / "model")[out / "model/last.pt"], model[out / "model/last.pt"])
+        self.assertTrue(slide)
+        self.assertEqual(support.stamps(out / "tiles/s1"), slide)
 
 
 if __name__ == "__main__":

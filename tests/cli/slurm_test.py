@@ -10,7 +10,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import time
 import unittest
 
@@ -157,34 +156,7 @@ class Scripts(Submitting):
         self.assertFalse(out.exists())
 
 
-class WithSlurm(Submitting):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        reason = slurm.reason_to_skip()
-        if reason:
-            super().tearDownClass()
-            cls.skip(reason)
-        cls.slurm = slurm.Slurm(cls.root / "slurm")
-        try:
-            cls.slurm.begin_all()
-        except AssertionError as problem:  # containers without a host's name, machines without memory
-            cls.tearDownClass()
-            cls.skip(f"Slurm does not start here: {problem}")
-        except BaseException:
-            cls.tearDownClass()
-            raise
-
-    @staticmethod
-    def skip(reason):
-        print(f"jobs on a Slurm skipped: {reason}", file=sys.stderr)
-        raise unittest.SkipTest(reason)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.slurm.stop(cls.root)
-        super().tearDownClass()
-
+class WithSlurm(slurm.SlurmTest, Submitting):
     def jobs(self, graph, out, count, *more, **values):
         """Submits; the numbers of the array and of the job that gathers."""
         ended = self.submit(graph, out, "--jobs", count, *more, variables=self.slurm.variables, **values)
