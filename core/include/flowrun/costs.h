@@ -50,7 +50,8 @@ class Costs {
   /// Sets the most bytes of one packet on an output. Not set: as large as the largest input. Of a node that
   /// gathers: of a packet made of as many as it may hold and one more; one made of fewer has its share.
   void out(std::string_view port, std::size_t bytes);
-  /// The packets on `port` are those of an input (the first, if none is named), not copies.
+  /// The packets on `port` are those of an input (the first, if none is named), not copies: of a Map; or of a
+  /// Gather, which shares them until it passes them on, one a call, each with its own lease alone.
   void forwards(std::string_view port, std::string_view input = {});
 
   /// Nodes after the output need its packets' content (Node::needs_content).
