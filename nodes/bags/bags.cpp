@@ -131,7 +131,8 @@ void Bags::plan(Costs& costs) {
     if (count_of_folds == 0)
       throw OptionError("splits", fmt::format("there is no splits_0.csv in {}", splits->string()));
   }
-  costs.out("epoch", epoch_bytes(count_of_folds));
+  costs.out("epoch", count_of_folds << 16);  // of some thousand slides
+  costs.tell("epoch", wsi::told_folds, static_cast<std::int64_t>(count_of_folds));
 }
 
 Bags::Files Bags::files_of(const Inputs& in) const {

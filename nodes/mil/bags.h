@@ -58,12 +58,4 @@ struct BagEpoch {
   std::vector<std::uint32_t> order;  ///< of bags
 };
 
-/// What `bags` says that an epoch takes: a plan tells by it how many folds there are.
-constexpr std::size_t epoch_bytes(std::size_t folds) {
-  return folds << 16;
-}
-constexpr std::size_t folds_of(std::size_t epoch_bytes) {
-  return epoch_bytes >> 16;
-}
-
 }  // namespace flowrun::torch_nodes

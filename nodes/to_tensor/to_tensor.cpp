@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "nodes/torch/batch_shape.h"
@@ -64,7 +65,9 @@ void ToTensor::plan(Costs& costs) {
   normalisation_ = std::make_shared<Normalisation>(mean, std);
   rank_ = rank_of_process();
   costs.holds = most_tiles() - 1;
-  costs.out("batch", batch_bytes(most_tiles(), costs.in("tile") / 3));
+  const std::size_t pixels = costs.in("tile") / 3;
+  costs.out("batch", batch_bytes(most_tiles(), pixels));
+  costs.tell("batch", told_side, std::lround(std::sqrt(static_cast<double>(pixels))));
 }
 
 /// Of a batch, that this rank has.

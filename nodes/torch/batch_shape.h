@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <flowrun/costs.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 namespace flowrun::torch_nodes {
 
@@ -17,8 +20,10 @@ constexpr std::size_t batch_bytes(std::size_t images, std::size_t pixels) {
   return images * (pixels * 3 * sizeof(float) + sizeof(std::int64_t));
 }
 
-/// The shape of a batch of so many bytes, all that a plan knows of it: the one with the largest images where
-/// several have as many bytes, which takes about the same memory. Nothing when none has.
-std::optional<BatchShape> shape_of_batch(std::size_t bytes);
+/// By this name to_tensor tells the pixels along the side of a batch's images.
+inline constexpr std::string_view told_side = "side";
+
+/// The most that a plan says of the batches on an input. Nothing when they are not to_tensor's.
+std::optional<BatchShape> shape_of_batches(const Costs& costs, std::string_view input);
 
 }  // namespace flowrun::torch_nodes

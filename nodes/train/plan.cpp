@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "nodes/table/folds.h"
 #include "nodes/torch/batch_shape.h"
 #include "nodes/torch/device.h"
 #include "nodes/torch/script_network.h"
@@ -121,9 +122,10 @@ std::size_t Train::bytes_of_training(std::int64_t images) const {
 void Train::plan(Costs& costs) {
   threads_of_run_ = static_cast<int>(costs.threads);
   passes_on_ = costs.wanted("model");
-  const auto shape = shape_of_batch(costs.in("batch"));
+  const auto shape = shape_of_batches(costs, "batch");
   if (!planned_) {  // it is asked again when batches are too large
     check_options();
+    check_passes_one(costs.told("batch", wsi::told_folds).value_or(0));
     if (mixup > 0 && shape && shape->images == 1)
       throw OptionError("mixup", "batches of one image have no other one to mix it with",
                         "0, or to_tensor with a batch of 2 or more");

@@ -78,8 +78,8 @@ class Folds(unittest.TestCase):
         train = f"model: {model}, {train}, {best}"
         (self.at / "graph.yaml").write_text(GRAPH % {"epochs": epochs, "train": train} + more)
 
-    def run_graph(self, out="out", expect=0):
-        done = subprocess.run([support.program(), "graph.yaml", "--set", f"out={out}"], cwd=self.at, capture_output=True, text=True, timeout=300)
+    def run_graph(self, out="out", *more, expect=0):
+        done = subprocess.run([support.program(), *more, "graph.yaml", "--set", f"out={out}"], cwd=self.at, capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
         return done.stdout + done.stderr
 
@@ -323,7 +323,6 @@ nodes:
         self.assertEqual([len(part) for part in tested], [4, 4, 4])  # of each class one to test and one to validate with
 
     def test_models_of_another_training_are_not_passed_on(self):
-        exported = "  file: {type: export, from: model, dir: exported}\n"
         plain, folds = "train_csv: train.csv, count: 1", "train_csv: train.csv, folds: %d, count: 1"
         refused = lambda file: f"{file} is of an earlier training and this one, .* folds?, would not replace it: choose another `dir`"
         self.write(plain)
@@ -338,9 +337,25 @@ nodes:
         self.assertRegex(self.run_graph("folds", expect=1), refused("folds/fold_2/best.pt"))
         shutil.rmtree(self.at / "folds/fold_2")
         self.run_graph("folds")
-        self.write(folds % 2, more=exported)  # where nothing is left to train
-        self.assertIn("a model is trained for each of 2 folds, so there is not one to pass on", self.run_graph("folds", expect=1))
-        self.assertFalse((self.at / "exported").exists() and any((self.at / "exported").glob("*.pt")))
+
+    def test_the_plan_refuses_to_pass_on_a_model_of_several_folds(self):
+        exported = "  file: {type: export, from: model, dir: exported}\n"
+        varied = "  varied: {type: augment, from: samples, seed: 1}\n"
+        for number in range(2):
+            (self.at / f"splits_{number}.csv").write_text("train,val,test\np0s0,p2s0,p4s0\np1s0,p3s0,p5s0\n")
+        for samples in ("samples", "varied"):
+            for folds, number in (("folds: 1", 1), ("splits: splits_0.csv", 1), ("folds: 3", 3), ("splits: .", 2)):
+                with self.subTest(folds=folds, samples=samples):
+                    self.write(f"train_csv: train.csv, {folds}, count: 1", more=varied + exported)
+                    graph = self.at / "graph.yaml"
+                    graph.write_text(graph.read_text().replace("to_tensor, from: samples", f"to_tensor, from: {samples}"))
+                    told = self.run_graph("never", "check", expect=0 if number == 1 else 2)
+                    if number > 1:
+                        self.assertRegex(told, rf"graph\.yaml:8:\d+: error: node 'model': a model is trained for each of {number} folds, "
+                                               "so there is not one to pass on: let those that take it read fold_0/best.pt")
+        self.write("train_csv: train.csv, folds: 1, count: 1", more=exported)
+        self.run_graph("single")
+        self.assertTrue((self.at / "single/fold_0/best.pt").exists())
 
     def test_mistakes(self):
         for epochs, wanted in (
@@ -358,12 +373,6 @@ nodes:
         self.table("none.csv", self.rows, ("path", "label"))
         self.write("train_csv: none.csv, folds: 2, count: 1")
         self.assertRegex(self.run_graph(expect=1), r"none\.csv:2: the sample has no slide, by which folds are made")
-        exported = "  file: {type: export, from: model, dir: exported}\n"
-        self.write("train_csv: train.csv, folds: 2, count: 1", more=exported)
-        self.assertIn("a model is trained for each of 2 folds, so there is not one to pass on", self.run_graph(expect=1))
-        self.write("train_csv: train.csv, folds: 1, count: 1", more=exported)
-        self.run_graph("single")
-        self.assertTrue((self.at / "single/fold_0/best.pt").exists())
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 #include <flowrun/node_type.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -54,6 +55,12 @@ class Costs {
   /// Gather, which shares them until it passes them on, one a call, each with its own lease alone.
   void forwards(std::string_view port, std::string_view input = {});
 
+  /// What else a plan is to know of an output's packets: a number by its name, as the folds of a training.
+  /// Nodes pass on what they were told, of several inputs the first that was, unless they tell it anew.
+  void tell(std::string_view output, std::string_view name, std::int64_t number);
+  /// What was told of an input's packets, by whichever node before it told it last. Nothing: none did.
+  std::optional<std::int64_t> told(std::string_view input, std::string_view name) const;
+
   /// Nodes after the output need its packets' content (Node::needs_content).
   bool wanted(std::string_view output) const { return !unwanted.contains(output); }
   /// As nobody needs it, packets on `port` come without content (a tile with its place, but no pixels): they
@@ -62,12 +69,15 @@ class Costs {
 
   /// For the runtime: whatever is not set yet gets its default.
   void set_defaults(const NodeType& type);
+  using Told = std::map<std::string, std::int64_t, std::less<>>;
   struct Out {
     std::optional<std::size_t> bytes;
+    Told told;
     std::optional<std::string> forwarded;  ///< the input whose packets these are
     bool omitted = false;                  ///< they come without content
   };
   std::map<std::string, std::size_t, std::less<>> inputs;
+  std::map<std::string, Told, std::less<>> told_of_inputs;
   std::map<std::string, Out, std::less<>> outputs;
   std::set<std::string, std::less<>> unwanted;  ///< outputs; set before plan()
 };

@@ -117,11 +117,13 @@ class NodeRunner {
     option->apply(harness_.node, yaml(text));
     return *this;
   }
-  /// What Node::plan says, given the bytes of a packet on each connected input. Throws what it throws. An
-  /// output that it does not set is as large as the largest input.
-  Costs plan(const std::map<std::string, std::size_t, std::less<>>& inputs = {}) {
+  /// What Node::plan says, given the bytes of a packet on each connected input, and what was told of them.
+  /// Throws what it throws. An output that it does not set is as large as the largest input.
+  Costs plan(const std::map<std::string, std::size_t, std::less<>>& inputs = {},
+             const std::map<std::string, Costs::Told, std::less<>>& told_of_inputs = {}) {
     Costs costs;
     costs.inputs = inputs;
+    costs.told_of_inputs = told_of_inputs;
     harness_.node.plan(costs);
     costs.set_defaults(type());
     return costs;

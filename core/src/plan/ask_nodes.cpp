@@ -39,9 +39,10 @@ void check_costs(const PlanNode& node) {
 void ask_node(PlanNode& node, const Plan& plan, Diagnostics& diagnostics) {
   for (std::size_t i = 0; i < node.from.size(); ++i) {
     const PortRef from = node.from[i];
-    if (from.node >= 0)
-      node.costs.inputs[node.type->inputs[i].name] =
-          *out_of(plan.at(from.node), static_cast<std::size_t>(from.port)).bytes;
+    if (from.node < 0) continue;
+    const Costs::Out& out = out_of(plan.at(from.node), static_cast<std::size_t>(from.port));
+    node.costs.inputs[node.type->inputs[i].name] = *out.bytes;
+    node.costs.told_of_inputs[node.type->inputs[i].name] = out.told;
   }
   node.costs.threads = static_cast<std::size_t>(plan.threads);
   try {

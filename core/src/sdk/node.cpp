@@ -137,6 +137,17 @@ void Costs::forwards(std::string_view port, std::string_view input) {
   outputs[std::string(port)].forwarded = std::string(input);
 }
 
+void Costs::tell(std::string_view output, std::string_view name, std::int64_t number) {
+  outputs[std::string(output)].told[std::string(name)] = number;
+}
+
+std::optional<std::int64_t> Costs::told(std::string_view input, std::string_view name) const {
+  const auto of_input = told_of_inputs.find(input);
+  if (of_input == told_of_inputs.end()) return {};
+  const auto it = of_input->second.find(name);
+  return it == of_input->second.end() ? std::nullopt : std::optional(it->second);
+}
+
 void Costs::set_defaults(const NodeType& type) {
   std::size_t largest = 0;
   for (const auto& [port, bytes] : inputs) largest = std::max(largest, bytes);
@@ -145,6 +156,9 @@ void Costs::set_defaults(const NodeType& type) {
     if (out.forwarded && out.forwarded->empty() && !type.inputs.empty())
       out.forwarded = type.inputs.front().name;
     if (!out.bytes) out.bytes = out.forwarded ? in(*out.forwarded) : largest;
+    for (const InputSpec& input : type.inputs)
+      if (const auto of_input = told_of_inputs.find(input.name); of_input != told_of_inputs.end())
+        out.told.insert(of_input->second.begin(), of_input->second.end());
   }
 }
 
