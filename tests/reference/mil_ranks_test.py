@@ -45,13 +45,12 @@ class MilRanks(MilTest):
 
     def test_models_are_those_of_one_process(self):
         """In 60 steps and more of each fold; bags whole and in blocks."""
-        for name, model in (("sgd", "model: gated_attention, optimizer: sgd, schedule: cosine"),
-                            ("adamw", "model: clam_sb, block_tiles: 9, clip_norm: 1, class_weights: [1, 2, 1]")):
+        for name, ranks, model in (("sgd", 2, "model: gated_attention, optimizer: sgd, schedule: cosine"),
+                                   ("adamw", 3, "model: clam_sb, block_tiles: 9, clip_norm: 1, class_weights: [1, 2, 1]")):
             self.train_with(f"{name}-1", 1, model)
             self.assertGreaterEqual(int(self.table(f"{name}-1/fold_0/metrics.csv")[-1]["steps"]), 50)
-            for ranks in (2, 3):
-                self.train_with(f"{name}-{ranks}", ranks, model)
-                self.compare(f"{name}-1", f"{name}-{ranks}")
+            self.train_with(f"{name}-{ranks}", ranks, model)
+            self.compare(f"{name}-1", f"{name}-{ranks}")
 
     def test_a_slide_that_cannot_be_read(self):
         """Whoever was to read it: all leave it out, and rank 0 says so. Its step has one less, where one process would take the
