@@ -16,18 +16,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t block_bytes = std::size_t{1} << 18;
+constexpr std::size_t compared_bytes = std::size_t{1} << 18;
 
 bool same_bytes(const fs::path& a, const fs::path& b) {
   if (fs::file_size(a) != fs::file_size(b)) return false;
   const Descriptor first(a, O_RDONLY), second(b, O_RDONLY);
-  const auto buffer = std::make_unique_for_overwrite<char[]>(2 * block_bytes);
+  const auto buffer = std::make_unique_for_overwrite<char[]>(2 * compared_bytes);
   for (;;) {
-    const std::string_view x(buffer.get(), first.read(buffer.get(), block_bytes));
-    const std::string_view y(buffer.get() + block_bytes,
-                             second.read(buffer.get() + block_bytes, block_bytes));
+    const std::string_view x(buffer.get(), first.read(buffer.get(), compared_bytes));
+    const std::string_view y(buffer.get() + compared_bytes,
+                             second.read(buffer.get() + compared_bytes, compared_bytes));
     if (x != y) return false;
-    if (x.size() < block_bytes) return true;
+    if (x.size() < compared_bytes) return true;
   }
 }
 

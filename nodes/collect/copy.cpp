@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t block_bytes = std::size_t{1} << 20;
+constexpr std::size_t copied_bytes = std::size_t{1} << 20;
 
 /// Access control lists among them. A file system that has none is no reason to fail.
 void copy_attributes(int from, int to) {
@@ -48,9 +48,9 @@ void copy_facts(const struct stat& facts, int from, int to, const fs::path& path
 void copy_file(const struct stat& facts, const fs::path& from, const fs::path& to) {
   const Descriptor in(from, O_RDONLY | O_NOFOLLOW);
   const Descriptor out(to, O_WRONLY | O_CREAT | O_EXCL, 0600);
-  const auto buffer = std::make_unique_for_overwrite<char[]>(block_bytes);
-  for (std::size_t size = block_bytes; size == block_bytes;) {
-    size = in.read(buffer.get(), block_bytes);
+  const auto buffer = std::make_unique_for_overwrite<char[]>(copied_bytes);
+  for (std::size_t size = copied_bytes; size == copied_bytes;) {
+    size = in.read(buffer.get(), copied_bytes);
     out.write({buffer.get(), size});
   }
   copy_facts(facts, in.get(), out.get(), to);

@@ -16,7 +16,7 @@
 namespace flowrun::wsi {
 namespace {
 
-struct SlideFile {
+struct ObjectsFile {
   std::optional<GeoJsonFile> file;
 
   void open(const Scope& scope, const std::filesystem::path& dir, cv::Point2d origin) {
@@ -64,7 +64,7 @@ void SaveGeojson::plan(Costs& costs) {
 Action SaveGeojson::process(Inputs& in, Outputs&) {
   const Tile& tile = in.get<Tile>("tile");
   const auto classes = if_connected<ClassMask>(in, "classes");
-  return [&slide = in.state<SlideFile>(), this, &scope = in.scope(), x = tile.x, y = tile.y,
+  return [&slide = in.state<ObjectsFile>(), this, &scope = in.scope(), x = tile.x, y = tile.y,
           side = tile.extent, corner = geojson_origin(origin, tile.slide.get()),
           object = object_of(tile, in.scope().name(), objects, classes.get())] {
     slide.open(scope, dir, corner);
@@ -74,7 +74,7 @@ Action SaveGeojson::process(Inputs& in, Outputs&) {
 
 void SaveGeojson::finish(Inputs& in, Outputs&) {
   if (in.scope().failed()) return;
-  auto& slide = in.state<SlideFile>();
+  auto& slide = in.state<ObjectsFile>();
   slide.open(in.scope(), dir, {});  // without tiles
   slide.file->close();
 }

@@ -27,7 +27,7 @@ using Bytes = std::vector<std::uint8_t>;
 constexpr const char *coords = "coords", *imgs = "imgs";
 
 /// The file of one slide, made with its first tile.
-struct SlideFile {
+struct TilesFile {
   std::optional<H5Writer> file;
   std::optional<TileShape> shape;
 };
@@ -149,7 +149,7 @@ void SaveH5::plan(Costs& costs) {
 
 Action SaveH5::process(Inputs& in, Outputs&) {
   const auto tile = in.share<Tile>("tile");
-  auto& slide = in.state<SlideFile>();
+  auto& slide = in.state<TilesFile>();
   return [this, tile, &slide, &scope = in.scope(), chunk = pixels ? chunk_of(*tile, gzip) : Bytes()] {
     const TileShape shape(*tile);
     if (!slide.shape) {
@@ -170,7 +170,7 @@ Action SaveH5::process(Inputs& in, Outputs&) {
 
 void SaveH5::finish(Inputs& in, Outputs& out) {
   if (in.scope().failed()) return;
-  auto& slide = in.state<SlideFile>();
+  auto& slide = in.state<TilesFile>();
   if (!slide.shape && layout == "trident") write_empty(in, out);
   if (slide.file) slide.file->close();
 }

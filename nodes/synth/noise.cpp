@@ -22,7 +22,7 @@ float mix_linear(float a, float b, float t) {
   return a + (b - a) * t;
 }
 
-int wrap(int cell, int count) {
+int wrapped_cell(int cell, int count) {
   if (cell >= 0 && cell < count) return cell;  // spares nearly all divisions
   const int rest = cell % count;
   return rest < 0 ? rest + count : rest;
@@ -57,8 +57,8 @@ float PeriodicNoise::operator()(float x, float y) const {
   const float cell_y = std::floor(v);
   const float dx = u - cell_x;
   const float dy = v - cell_y;
-  const int left = wrap(static_cast<int>(cell_x), columns_);
-  const int top = wrap(static_cast<int>(cell_y), rows_);
+  const int left = wrapped_cell(static_cast<int>(cell_x), columns_);
+  const int top = wrapped_cell(static_cast<int>(cell_y), rows_);
   const int right = left + 1 == columns_ ? 0 : left + 1;
   const int bottom = top + 1 == rows_ ? 0 : top + 1;
   const float across = fade(dx);

@@ -19,7 +19,7 @@ namespace {
 constexpr int end_of_file = -1;
 constexpr std::size_t buffer_bytes = std::size_t{64} << 10;
 
-std::unique_ptr<std::istream> open(const std::filesystem::path& file) {
+std::unique_ptr<std::istream> open_table(const std::filesystem::path& file) {
   std::error_code ignored;
   if (std::filesystem::is_directory(file, ignored))
     throw Error(fmt::format("{}: expected a table, found a folder", file.string()));
@@ -50,7 +50,7 @@ char separator_of(std::string_view rest) {
 
 }  // namespace
 
-CsvReader::CsvReader(const std::filesystem::path& file) : CsvReader(open(file), file.string()) {}
+CsvReader::CsvReader(const std::filesystem::path& file) : CsvReader(open_table(file), file.string()) {}
 
 CsvReader::CsvReader(std::unique_ptr<std::istream> in, std::string name)
     : in_(std::move(in)), name_(std::move(name)) {

@@ -30,7 +30,6 @@ struct Head {
   TileKind kind;
   std::uint64_t rows = 0;
 };
-static_assert(std::is_trivially_copyable_v<Head>);
 
 /// Checks a file and reads its attributes.
 class CoordsFile {
@@ -126,18 +125,14 @@ class CoordsFile {
   std::optional<double> mpp_;  // of the slide, where places are microns
 };
 
-template <class T>
-std::string_view bytes_of(const T* values, std::size_t count) {
-  return {reinterpret_cast<const char*>(values), count * sizeof(T)};
-}
-
-void send_all(const std::filesystem::path& path, const SlideFacts& slide, const Isolated::Send& send) {
+void send_coordinates(const std::filesystem::path& path, const SlideFacts& slide,
+                      const Isolated::Send& send) {
   const CoordsFile file(path, slide);
-  send(bytes_of(&file.head, 1));
+  send(message_of(&file.head, 1));
   std::vector<std::int64_t> batch;
   for (std::uint64_t row = 0; row < file.head.rows; row += batch_rows) {
     file.read(row, batch);
-    send(bytes_of(batch.data(), batch.size()));
+    send(message_of(batch.data(), batch.size()));
   }
 }
 
@@ -146,7 +141,7 @@ class H5Coordinates final : public CoordinateReader {
   H5Coordinates(std::filesystem::path path, std::shared_ptr<const SlideFacts> slide)
       : CoordinateReader(std::move(slide)),
         path_(std::move(path)),
-        rows_([this](const Isolated::Send& send) { send_all(path_, *slide_, send); }) {
+        rows_([this](const Isolated::Send& send) { send_coordinates(path_, *slide_, send); }) {
     Head head;
     receive(&head, sizeof head);
     kind_ = head.kind;

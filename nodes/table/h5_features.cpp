@@ -21,12 +21,6 @@ namespace {
 
 constexpr std::size_t message_bytes = std::size_t{1} << 18;
 static_assert(H5Features::most_dimensions * sizeof(float) <= message_bytes);
-static_assert(std::is_trivially_copyable_v<FeatureFacts>);  // goes from one process to the other
-
-template <class T>
-std::string_view bytes_of(const T* values, std::size_t count) {
-  return {reinterpret_cast<const char*>(values), count * sizeof(T)};
-}
 
 std::string name_in(const std::filesystem::path& path, const H5Reader& file) {
   for (const char* name : {"features", "feats"})
@@ -56,19 +50,19 @@ std::uint64_t rows_of_a_message(const FeatureFacts& facts) {
 }
 
 /// What the process does: facts, then rows.
-void send_all(const std::filesystem::path& path, const std::vector<std::uint64_t>* selected,
-              const Isolated::Send& send) {
+void send_features(const std::filesystem::path& path, const std::vector<std::uint64_t>* selected,
+                   const Isolated::Send& send) {
   const H5Reader file(path);
   const std::string name = name_in(path, file);
   const FeatureFacts facts = facts_of(path, file, name);
-  send(bytes_of(&facts, 1));
+  send(message_of(&facts, 1));
   const auto dimensions = static_cast<std::size_t>(facts.dimensions);
   const std::uint64_t batch = rows_of_a_message(facts);
   std::vector<float> rows;
   if (!selected) {
     for (std::uint64_t first = 0; first < facts.rows; first += batch) {
       file.read(name, first, static_cast<std::size_t>(std::min(batch, facts.rows - first)), rows);
-      send(bytes_of(rows.data(), rows.size()));
+      send(message_of(rows.data(), rows.size()));
     }
     return;
   }
@@ -83,7 +77,7 @@ void send_all(const std::filesystem::path& path, const std::vector<std::uint64_t
     for (; next != end; ++next, ++count)
       std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>((*next - first) * dimensions), dimensions,
                   rows.begin() + static_cast<std::ptrdiff_t>(count * dimensions));
-    send(bytes_of(rows.data(), count * dimensions));
+    send(message_of(rows.data(), count * dimensions));
   }
 }
 
@@ -148,7 +142,7 @@ H5Features::H5Features(const std::filesystem::path& file, const std::vector<std:
     facts_ = facts_of(path_, *file_, name_);
     return;
   }
-  process_.emplace([&](const Isolated::Send& send) { send_all(path_, selected, send); });
+  process_.emplace([&](const Isolated::Send& send) { send_features(path_, selected, send); });
   const std::string head = receive_from(*process_, path_);
   if (head.size() != sizeof facts_) throw Error(fmt::format("{}: the file is broken", path_.string()));
   std::memcpy(&facts_, head.data(), sizeof facts_);
@@ -192,17 +186,17 @@ std::vector<double> read_h5_places(const std::filesystem::path& path) {
     const std::uint64_t rows = facts_of(path, file, name_in(path, file)).rows;
     if (!file.has("coords")) {
       const std::uint64_t none = 0;
-      return send(bytes_of(&none, 1));
+      return send(message_of(&none, 1));
     }
     const H5Reader::Shape shape = file.shape("coords");
     if (shape.dims != std::vector<std::uint64_t>{rows, 2} || !shape.numbers)
       throw Error(fmt::format("{}: 'coords' must be numbers of shape ({}, 2), found {} of shape ({})",
                               path.string(), rows, shape.type, fmt::join(shape.dims, ", ")));
-    send(bytes_of(&rows, 1));
+    send(message_of(&rows, 1));
     std::vector<double> places;
     for (std::uint64_t first = 0; first < rows; first += batch) {
       file.read("coords", first, static_cast<std::size_t>(std::min(batch, rows - first)), places);
-      send(bytes_of(places.data(), places.size()));
+      send(message_of(places.data(), places.size()));
     }
   });
   std::uint64_t rows = 0;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace flowrun::wsi {
 
@@ -40,5 +41,12 @@ class Isolated {
   int pipe_ = -1;
   ::pid_t process_ = -1;
 };
+
+/// What `values` are in memory, which the copy of the process has in the same form.
+template <class T>
+std::string_view message_of(const T* values, std::size_t count) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  return {reinterpret_cast<const char*>(values), count * sizeof(T)};
+}
 
 }  // namespace flowrun::wsi

@@ -32,11 +32,11 @@ std::string cutting(const std::filesystem::path& folder) {
 }
 
 /// Two slides with annotations, the tiles cut from them as PNG files, and one table of all tiles.
-struct Cohort {
+struct TileCohort {
   TemporaryFolder folder;
   std::size_t tiles = 0;
 
-  Cohort() {
+  TileCohort() {
     for (const std::uint64_t seed : {1, 2}) {
       wsi::SynthOptions options;
       options.width = 2600;
@@ -60,8 +60,8 @@ struct Cohort {
   }
 };
 
-const Cohort& cohort() {
-  static const Cohort made;
+const TileCohort& cohort() {
+  static const TileCohort made;
   return made;
 }
 

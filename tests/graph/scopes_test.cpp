@@ -11,13 +11,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string graph(const TemporaryFolder& out, const std::string& nodes,
-                  const std::string& head = "memory: 1 MiB\nthreads: 4") {
+std::string graph_of(const TemporaryFolder& out, const std::string& nodes,
+                     const std::string& head = "memory: 1 MiB\nthreads: 4") {
   return fmt::format("flowrun: 1\n{}\nnodes:\n{}", head,
                      fmt::format(fmt::runtime(nodes), fmt::arg("out", out.path().string())));
 }
 
-std::string mistakes(const std::string& nodes, const std::string& head = "memory: 1 MiB") {
+std::string mistakes_of(const std::string& nodes, const std::string& head = "memory: 1 MiB") {
   try {
     plan_text("flowrun: 1\n" + head + "\nnodes:\n" + nodes);
   } catch (const GraphError& problem) {
@@ -37,8 +37,8 @@ std::string statuses(const RunResult& result) {
 /// multiplies the items of boxes that are opened after that.
 std::string learning(const TemporaryFolder& out, int rounds = 3, const std::string& more = "",
                      const std::string& head = "memory: 1 MiB\nthreads: 4", int last_count = 2) {
-  return graph(out,
-               fmt::format(R"(
+  return graph_of(out,
+                  fmt::format(R"(
   boxes: {{{{type: boxes, count: 5}}}}
   items: {{{{type: unpack, from: boxes, count: 10, bytes: 1000}}}}
   mixed: {{{{type: jitter, from: items}}}}
@@ -52,8 +52,8 @@ std::string learning(const TemporaryFolder& out, int rounds = 3, const std::stri
   scaled: {{{{type: scale, from: {{{{item: others, by: model}}}}}}}}
   files: {{{{type: write, from: scaled, dir: "{{out}}/files"}}}}
 )",
-                           rounds, more, last_count),
-               head);
+                              rounds, more, last_count),
+                  head);
 }
 
 }  // namespace
@@ -79,7 +79,7 @@ TEST_CASE("what is gathered from scopes belongs to the run, and reaches the scop
 
 TEST_CASE("a packet of the run is written where nothing opens scopes after it") {
   TemporaryFolder out;
-  const RunResult result = run_text(graph(out, R"(
+  const RunResult result = run_text(graph_of(out, R"(
   boxes: {{type: boxes, count: 4}}
   items: {{type: unpack, from: boxes, count: 10}}
   sum: {{type: sum_scopes, from: items}}
@@ -91,14 +91,14 @@ TEST_CASE("a packet of the run is written where nothing opens scopes after it") 
 
 TEST_CASE("a done scope is made again only for what gathers from it and kept nothing of it") {
   const auto run = [](const TemporaryFolder& out, bool keeps) {
-    return run_text(graph(out, fmt::format(R"(
+    return run_text(graph_of(out, fmt::format(R"(
   boxes: {{{{type: boxes, count: 4}}}}
   items: {{{{type: unpack, from: boxes, count: 10}}}}
   each: {{{{type: write, from: items, dir: "{{out}}/each"}}}}
   sum: {{{{type: sum_scopes, from: items, keeps: {}}}}}
   all: {{{{type: write, from: sum, dir: "{{out}}/all"}}}}
 )",
-                                           keeps)));
+                                              keeps)));
   };
   for (const bool keeps : {true, false}) {
     CAPTURE(keeps);
@@ -117,7 +117,7 @@ TEST_CASE("a done scope is made again only for what gathers from it and kept not
 TEST_CASE("what was kept of a scope goes with it: when it is lost the scope is made again") {
   TemporaryFolder out;
   const auto run = [&](const std::string& sum) {
-    return run_text(graph(out, R"(
+    return run_text(graph_of(out, R"(
   boxes: {{type: boxes, count: 2}}
   items: {{type: unpack, from: boxes, count: 10}}
   each: {{type: write, from: items, dir: "{out}/each"}}
@@ -143,7 +143,7 @@ TEST_CASE("a packet that a source makes for the run reaches scopes; without it n
 )";
   const auto with = [&](const TemporaryFolder& out, const std::string& value) {
     std::string text = nodes;
-    return run_text(graph(out, text.replace(text.find("VALUE"), 5, value)));
+    return run_text(graph_of(out, text.replace(text.find("VALUE"), 5, value)));
   };
   TemporaryFolder good, bad;
   CHECK(with(good, "7").exit == Exit::done);
@@ -158,7 +158,7 @@ TEST_CASE("a packet that a source makes for the run reaches scopes; without it n
 
 TEST_CASE("an input that takes one packet for each scope, or of the run, refuses a second") {
   TemporaryFolder of_scope, of_run;
-  const RunResult second = run_text(graph(of_scope, R"(
+  const RunResult second = run_text(graph_of(of_scope, R"(
   boxes: {{type: boxes, count: 2}}
   items: {{type: unpack, from: boxes, count: 3}}
   factors: {{type: unpack, from: boxes, count: 2}}
@@ -170,7 +170,7 @@ TEST_CASE("an input that takes one packet for each scope, or of the run, refuses
   CHECK(second.failures[0].node == "scaled");
   CHECK(second.failures[0].message.starts_with("'factors' made a second packet for input 'by' of 'scaled'"));
   CHECK(outputs_in(of_scope.path()).empty());
-  const RunResult third = run_text(graph(of_run, R"(
+  const RunResult third = run_text(graph_of(of_run, R"(
   factors: {{type: one, count: 3}}
   boxes: {{type: boxes, count: 2}}
   items: {{type: unpack, from: boxes, count: 3}}
@@ -252,7 +252,7 @@ nodes:
 TEST_CASE("at the end of the run a node knows which of its own scopes are done, also by earlier runs") {
   TemporaryFolder out;
   const auto run_boxes = [&](int boxes, int others, int fails) {
-    return run_text(graph(out, fmt::format(R"(
+    return run_text(graph_of(out, fmt::format(R"(
   boxes: {{{{type: boxes, count: {}}}}}
   items: {{{{type: unpack, from: boxes, count: 2}}}}
   summed: {{{{type: add, from: {{{{a: items, b: items}}}}}}}}
@@ -265,7 +265,7 @@ TEST_CASE("at the end of the run a node knows which of its own scopes are done, 
   done_others: {{{{type: note_done, from: others}}}}
   other_files: {{{{type: write, from: others, dir: "{{out}}/others"}}}}
 )",
-                                           boxes, fails, others)));
+                                              boxes, fails, others)));
   };
   const RunResult first = run_boxes(3, 1, -1);
   CHECK(first.counts.at("done").notes == std::map<std::string, std::uint64_t>{{"box0 box1 box2", 1}});
@@ -291,7 +291,7 @@ TEST_CASE("what a node keeps for the run is leased for the run") {
   samples: {type: unpack, from: rounds}
   model: {type: learn, from: samples, dir: out, keeps: 2000000}
 )";
-  CHECK(mistakes(nodes).find(
+  CHECK(mistakes_of(nodes).find(
             "error: the graph needs 1.9 MiB to make progress (for the whole run 1.9 MiB, 'rounds' 512 "
             "bytes, 'samples' 512 bytes, 'model' 1000 bytes), but 'memory: 1 MiB' is less") !=
         std::string::npos);
@@ -299,7 +299,7 @@ TEST_CASE("what a node keeps for the run is leased for the run") {
 
 TEST_CASE("what gathers holds the leases of all packets that it makes one of") {
   TemporaryFolder out;
-  const RunResult result = run_text(graph(out, R"(
+  const RunResult result = run_text(graph_of(out, R"(
   boxes: {{type: boxes, count: 2}}
   items: {{type: unpack, from: boxes, count: 90, bytes: 100000}}
   piles: {{type: pile, from: items, size: 9}}
@@ -311,7 +311,7 @@ TEST_CASE("what gathers holds the leases of all packets that it makes one of") {
 }
 
 TEST_CASE("where scopes do not fit together the graph is refused") {
-  CHECK(mistakes(R"(
+  CHECK(mistakes_of(R"(
   boxes: {type: boxes}
   items: {type: unpack, from: boxes}
   sum: {type: sum_scopes, from: items}
@@ -322,7 +322,7 @@ TEST_CASE("where scopes do not fit together the graph is refused") {
        "    8 |   scaled: {type: scale, from: {item: items, by: sum}}\n"
        "      |   ^ open them again for 'scaled' by a second node of type 'boxes'\n");
   // The same through the scopes of another source.
-  CHECK(mistakes(R"(
+  CHECK(mistakes_of(R"(
   boxes: {type: boxes}
   items: {type: unpack, from: boxes}
   sum: {type: sum_scopes, from: items}
@@ -333,7 +333,7 @@ TEST_CASE("where scopes do not fit together the graph is refused") {
 )")
             .find("'scaled' waits for 'model', which is made when every box of 'boxes' has ended") !=
         std::string::npos);
-  CHECK(mistakes(R"(
+  CHECK(mistakes_of(R"(
   factor: {type: one}
   boxes: {type: boxes}
   items: {type: unpack, from: boxes}
@@ -341,7 +341,7 @@ TEST_CASE("where scopes do not fit together the graph is refused") {
 )")
             .find("input 'b' of node 'sums' takes packets of the run, but its other inputs take those behind "
                   "'boxes'") != std::string::npos);
-  CHECK(mistakes(R"(
+  CHECK(mistakes_of(R"(
   boxes: {type: boxes}
   items: {type: unpack, from: boxes}
   rounds: {type: rounds, from: items}

@@ -31,9 +31,9 @@ void check_version(const Value& root, Diagnostics& diagnostics) {
 }
 
 /// Reads a file and those that it uses.
-class Reader {
+class GraphReader {
  public:
-  explicit Reader(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+  explicit GraphReader(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
 
   /// `number`: of the file in the diagnostics.
   GraphFile read(int number, const fs::path& path, const GivenParameters& given) {
@@ -194,7 +194,7 @@ std::string read_graph_text(const fs::path& file) {
 GraphFile read_graph(const fs::path& file, const Settings& settings, Diagnostics& diagnostics) {
   GivenParameters given;
   for (const auto& [name, text] : settings) given[name] = {text, fs::current_path(), {}};
-  return Reader(diagnostics).read(0, file, given);
+  return GraphReader(diagnostics).read(0, file, given);
 }
 
 }  // namespace flowrun

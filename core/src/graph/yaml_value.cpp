@@ -26,9 +26,9 @@ std::string hint_for(const YAML::Exception& problem, const std::string& text) {
   return {};
 }
 
-class Reader {
+class YamlReader {
  public:
-  Reader(Diagnostics& diagnostics, int file) : diagnostics_(diagnostics), file_(file) {}
+  YamlReader(Diagnostics& diagnostics, int file) : diagnostics_(diagnostics), file_(file) {}
 
   Value read(const YAML::Node& node) {
     if (++count_ > most_values)
@@ -89,7 +89,7 @@ Value parse_yaml(const std::string& text, Diagnostics& diagnostics, int file) {
     if (documents.size() > 1)
       diagnostics.error(place_of(documents[1].Mark(), file), "a second document; a graph file has one",
                         "a file for each graph");
-    return documents.empty() ? nothing : Reader(diagnostics, file).read(documents.front());
+    return documents.empty() ? nothing : YamlReader(diagnostics, file).read(documents.front());
   } catch (const YAML::Exception& problem) {
     diagnostics.error(place_of(problem.mark, file), "not valid YAML: " + problem.msg,
                       hint_for(problem, text));

@@ -34,7 +34,7 @@ cv::Mat rgb_of(const cv::Mat& bgr) {
   return rgb;
 }
 
-bool same(const cv::Mat& a, const cv::Mat& b) {
+bool same_pixels(const cv::Mat& a, const cv::Mat& b) {
   return a.size() == b.size() && cv::norm(a, b, cv::NORM_INF) == 0;
 }
 
@@ -53,16 +53,17 @@ TEST_CASE("image files of all kinds are read as what OpenCV wrote") {
   const TemporaryFolder folder;
   const cv::Mat colour = noise(40), grey = noise(40, CV_8UC1);
   cv::imwrite(folder / "colour.png", colour);
-  CHECK(same(read_image_file(folder / "colour.png", 40), rgb_of(colour)));
+  CHECK(same_pixels(read_image_file(folder / "colour.png", 40), rgb_of(colour)));
   cv::imwrite(folder / "grey.png", grey);
   cv::Mat three;
   cv::cvtColor(grey, three, cv::COLOR_GRAY2BGR);
-  CHECK(same(read_image_file(folder / "grey.png", 40), three));
+  CHECK(same_pixels(read_image_file(folder / "grey.png", 40), three));
   cv::imwrite(folder / "colour.jpg", colour, {cv::IMWRITE_JPEG_QUALITY, 90});
-  CHECK(same(read_image_file(folder / "colour.jpg", 40), rgb_of(cv::imread(folder / "colour.jpg"))));
+  CHECK(same_pixels(read_image_file(folder / "colour.jpg", 40), rgb_of(cv::imread(folder / "colour.jpg"))));
   cv::Mat clear(40, 40, CV_8UC4, cv::Scalar::all(0));
   cv::imwrite(folder / "clear.png", clear);
-  CHECK(same(read_image_file(folder / "clear.png", 40), cv::Mat(40, 40, CV_8UC3, cv::Scalar::all(255))));
+  CHECK(
+      same_pixels(read_image_file(folder / "clear.png", 40), cv::Mat(40, 40, CV_8UC3, cv::Scalar::all(255))));
 }
 
 TEST_CASE("an image file that ends early is broken, not half an image") {
@@ -147,7 +148,7 @@ TEST_CASE("an epoch gives training samples, then validation samples, with class 
   CHECK(runner.output<Tile>("tile", 2).sample->validation);
   cv::Mat expected(64, 64, CV_8UC3);
   Slide::open(small_slide(), "small").read(0, 200, 50, expected);
-  CHECK(same(tile.pixels, expected));
+  CHECK(same_pixels(tile.pixels, expected));
 
   epoch.order = {1};
   testing::NodeRunner<Load> bad;

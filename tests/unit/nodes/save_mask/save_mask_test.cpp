@@ -18,7 +18,7 @@ using namespace flowrun::test;
 
 namespace {
 
-ClassMask classes() {
+ClassMask class_mask() {
   return {{{"tumor", 3, {255, 0, 16}}, {"fat, \"yellow\"", 7, {250, 250, 0}}},
           {{3, {{{104, 96}, {1504, 96}, {1504, 1704}, {104, 1704}}}},
            {7, {{{1200, 904}, {2504, 904}, {2504, 1888}, {1200, 1888}}}}},
@@ -45,12 +45,12 @@ std::unique_ptr<testing::NodeRunner<SaveMask>> runner(const std::filesystem::pat
 
 TEST_CASE("a class mask as TIFF has the class of every pixel, each level drawn by itself") {
   const TemporaryFolder folder;
-  runner(folder.path())->input("classes", classes()).process();
+  runner(folder.path())->input("classes", class_mask()).process();
   const auto images = read_tiff(folder / "s.classes.tif");
   REQUIRE(images.size() == 2);  // 2600 x 1900, 1300 x 950
   for (std::size_t level = 0; level < images.size(); ++level) {
     cv::Mat expected(1900 >> level, 2600 >> level, CV_8UC1);
-    classes().draw(1 << level, 0, 0, expected);
+    class_mask().draw(1 << level, 0, 0, expected);
     CHECK(equal(images[level].pixels, expected));
     CHECK(images[level].x_resolution == doctest::Approx(20000.0 / (1 << level)));
   }
@@ -65,9 +65,9 @@ TEST_CASE("at a downsample, and as PNG") {
   const TemporaryFolder folder;
   auto run = runner(folder.path());
   run->node().downsample = 4;
-  run->input("classes", classes()).process();
+  run->input("classes", class_mask()).process();
   cv::Mat expected(475, 650, CV_8UC1);
-  classes().draw(4, 0, 0, expected);
+  class_mask().draw(4, 0, 0, expected);
   CHECK(equal(read_tiff(folder / "s.classes.tif").at(0).pixels, expected));
   run->node().format = "png";
   run->input("slide", Slide::open(small_slide(), "s")).process();

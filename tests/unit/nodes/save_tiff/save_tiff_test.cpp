@@ -24,7 +24,7 @@ const Slide& slide() {
   return opened;
 }  // 2600 x 1900, 0.5 microns, levels 1 and 4
 
-std::unique_ptr<Runner> runner(const std::filesystem::path& dir, const char* compression = "deflate") {
+std::unique_ptr<Runner> tiff_runner(const std::filesystem::path& dir, const char* compression = "deflate") {
   auto out = std::make_unique<Runner>("s");
   out->node().dir = dir;
   out->node().compression = compression;
@@ -62,7 +62,7 @@ Tile tile(int column, int row, int side, int level = 0) {
 
 std::string failure(const Tile& first, const Tile& second) {
   const TemporaryFolder folder;
-  const auto run = runner(folder.path());
+  const auto run = tiff_runner(folder.path());
   try {
     run->input("tile", first).process();
     run->input("tile", second).process();
@@ -76,7 +76,7 @@ std::string failure(const Tile& first, const Tile& second) {
 
 TEST_CASE("a slide is converted without loss, each level the mean of the one before") {
   const TemporaryFolder folder;
-  auto run = runner(folder.path());
+  auto run = tiff_runner(folder.path());
   run->input("slide", slide()).process().finish();
   const auto images = read_tiff(folder / "s.tif");
   REQUIRE(images.size() == 2);  // 2600 x 1900, 1300 x 950
@@ -91,7 +91,7 @@ TEST_CASE("a slide is converted without loss, each level the mean of the one bef
 
 TEST_CASE("or as JPEG, from another level") {
   const TemporaryFolder folder;
-  auto run = runner(folder.path(), "jpeg");
+  auto run = tiff_runner(folder.path(), "jpeg");
   run->node().level = 1;
   run->node().quality = 95;
   run->input("slide", slide()).process().finish();
@@ -104,7 +104,7 @@ TEST_CASE("or as JPEG, from another level") {
 
 TEST_CASE("tiles in any order become a slide, with background in the gaps") {
   const TemporaryFolder folder;
-  auto run = runner(folder.path());
+  auto run = tiff_runner(folder.path());
   cv::Mat expected(1900, 2600, CV_8UC3, cv::Scalar::all(255));
   for (const cv::Point& place : {cv::Point(5, 3), {0, 0}, {10, 7}, {4, 3}, {9, 0}}) {
     const Tile t = tile(place.x, place.y, 240);
@@ -125,7 +125,7 @@ TEST_CASE("tiles in any order become a slide, with background in the gaps") {
 
 TEST_CASE("tiles of another level make a slide of its size") {
   const TemporaryFolder folder;
-  auto run = runner(folder.path());
+  auto run = tiff_runner(folder.path());
   for (int row = 0; row < 8; ++row)
     for (int column = 0; column < 11; ++column) run->input("tile", tile(column, row, 64, 1)).process();
   run->finish();
@@ -158,7 +158,7 @@ TEST_CASE("tiles that make no TIFF are refused with what is right") {
 
 TEST_CASE("without tiles there is no file; with neither or both inputs no plan") {
   const TemporaryFolder folder;
-  runner(folder.path())->finish();
+  tiff_runner(folder.path())->finish();
   CHECK(!std::filesystem::exists(folder / "s.tif"));
   SaveTiff node;
   Costs none, both, tiles;

@@ -34,7 +34,7 @@ cv::Vec3d integral_to(const cv::Mat& sums, double x, double y) {
 }
 
 /// Largest difference to the mean of the area that each pixel shows.
-double difference(const cv::Mat& made, const cv::Mat& fine) {
+double mean_difference(const cv::Mat& made, const cv::Mat& fine) {
   cv::Mat sums;
   cv::integral(fine, sums, CV_64F);
   const double sx = static_cast<double>(fine.cols) / made.cols,
@@ -62,7 +62,7 @@ TEST_CASE("large windows are averaged by area, in blocks that fit together") {
     const cv::Rect window(11, 17, 2380, 2280);
     cv::Mat made(size, CV_8UC3);
     read_area_average(slide, 0, window.x, window.y, window.size(), made);
-    CHECK(difference(made, rgb(window)) <= 0.5 + 1e-6);
+    CHECK(mean_difference(made, rgb(window)) <= 0.5 + 1e-6);
   }
 }
 

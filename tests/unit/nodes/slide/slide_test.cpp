@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "../slides.h"
+#include "../tiffs.h"
 #include "nodes/slide/readers.h"
 
 using namespace flowrun;
@@ -21,10 +22,6 @@ using namespace flowrun::wsi;
 using namespace flowrun::test;
 
 namespace {
-
-bool equal(const cv::Mat& a, const cv::Mat& b) {
-  return a.size() == b.size() && cv::norm(a, b, cv::NORM_INF) == 0;
-}
 
 /// Reads windows inside, across and outside the edges by both readers.
 void compare_readers(const std::filesystem::path& path) {

@@ -26,7 +26,7 @@ std::ptrdiff_t files_in(const TemporaryFolder& folder) {
   return std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator());
 }
 
-SynthOptions small(std::int64_t width, std::int64_t height) {
+SynthOptions small_slide(std::int64_t width, std::int64_t height) {
   SynthOptions options;
   options.width = width;
   options.height = height;
@@ -52,7 +52,7 @@ std::string failure_of(const fs::path& path, const SynthOptions& options,
 
 TEST_CASE("synthetic slide: the same options give the same bytes, another seed others") {
   const TemporaryFolder folder;
-  SynthOptions options = small(700, 500);
+  SynthOptions options = small_slide(700, 500);
   options.annotations = folder / "a.xml";
   const std::string first = written(folder / "a.svs", options);
   const std::string xml = read_file(folder / "a.xml");
@@ -65,7 +65,7 @@ TEST_CASE("synthetic slide: the same options give the same bytes, another seed o
 
 TEST_CASE("synthetic slide: folders that are not there yet are made") {
   const TemporaryFolder folder;
-  SynthOptions options = small(10, 10);
+  SynthOptions options = small_slide(10, 10);
   options.annotations = folder / "xml" / "of" / "a.xml";
   write_synthetic_slide(folder / "slides" / "a.svs", options);
   CHECK(fs::exists(folder / "slides" / "a.svs"));
@@ -76,7 +76,7 @@ TEST_CASE("synthetic slide: progress rises to 1, and an exception from it cancel
   const TemporaryFolder folder;
   double last = 0.0;
   bool rising = true;
-  write_synthetic_slide(folder / "a.svs", small(700, 300), [&](double share) {
+  write_synthetic_slide(folder / "a.svs", small_slide(700, 300), [&](double share) {
     rising = rising && share > last;
     last = share;
     CHECK(!fs::exists(folder / "a.svs"));
@@ -86,7 +86,7 @@ TEST_CASE("synthetic slide: progress rises to 1, and an exception from it cancel
   CHECK(files_in(folder) == 1);
 
   const std::string before = read_file(folder / "a.svs");
-  SynthOptions options = small(700, 600);
+  SynthOptions options = small_slide(700, 600);
   options.annotations = folder / "a.xml";
   const auto cancel = [](double) { throw std::runtime_error("cancelled"); };
   CHECK(failure_of(folder / "a.svs", options, cancel) == "cancelled");
@@ -98,11 +98,11 @@ TEST_CASE("synthetic slide: a failure names the path and the cause and leaves no
   const TemporaryFolder folder;
   const fs::path file = folder / "file";
   std::ofstream(file) << "in the way of a folder";
-  const std::string blocked = failure_of(file / "a.svs", small(10, 10));
+  const std::string blocked = failure_of(file / "a.svs", small_slide(10, 10));
   CHECK(blocked.find((file / "a.svs").string() + ": cannot write: Not a directory") != std::string::npos);
-  CHECK(failure_of(folder.path() / "", small(10, 10)).find("Is a directory") != std::string::npos);
+  CHECK(failure_of(folder.path() / "", small_slide(10, 10)).find("Is a directory") != std::string::npos);
 
-  SynthOptions options = small(10, 10);
+  SynthOptions options = small_slide(10, 10);
   options.annotations = file / "a.xml";
   CHECK(failure_of(folder / "a.svs", options).find("a.xml: cannot write: Not a directory") !=
         std::string::npos);
@@ -115,7 +115,7 @@ TEST_CASE("synthetic slide: a failure names the path and the cause and leaves no
   const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
   const rlimit few{20000, before.rlim_max};
   REQUIRE(::setrlimit(RLIMIT_FSIZE, &few) == 0);
-  const std::string full = failure_of(folder / "a.svs", small(900, 900));
+  const std::string full = failure_of(folder / "a.svs", small_slide(900, 900));
   ::setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, old_handler);
   CHECK(full.find("a.svs: cannot write: ") != std::string::npos);
@@ -126,7 +126,7 @@ TEST_CASE("synthetic slide: a failure names the path and the cause and leaves no
 TEST_CASE("synthetic slide: options out of range") {
   const TemporaryFolder folder;
   const auto rejects = [&](auto change, const std::string& about) {
-    SynthOptions options = small(10, 10);
+    SynthOptions options = small_slide(10, 10);
     change(options);
     try {
       write_synthetic_slide(folder / "a.svs", options);
