@@ -14,6 +14,7 @@
 #include "nodes/torch/batch_shape.h"
 #include "nodes/torch/normalisation.h"
 #include "nodes/torch/pieces.h"
+#include "nodes/torch/tensor_memory.h"
 
 namespace flowrun::torch_nodes {
 namespace {
@@ -64,6 +65,7 @@ void ToTensor::plan(Costs& costs) {
   threads_ = static_cast<int>(costs.threads);
   normalisation_ = std::make_shared<Normalisation>(mean, std);
   rank_ = rank_of_process();
+  keep_tensor_memory();  // each batch takes the same again
   costs.holds = most_tiles() - 1;
   const std::size_t pixels = costs.in("tile") / 3;
   costs.out("batch", batch_bytes(most_tiles(), pixels));

@@ -17,6 +17,8 @@
 #include <new>
 #include <unordered_map>
 
+#include "nodes/base/huge_pages.h"
+
 namespace flowrun::torch_nodes {
 namespace {
 
@@ -98,6 +100,7 @@ class TensorMemory final : public c10::Allocator {
     const std::size_t all = std::max(bytes, more_at_once);
     void* const begin = ::mmap(nullptr, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (begin == MAP_FAILED) throw std::bad_alloc();
+    wsi::prefer_huge_pages(begin, all);
     return add_free(static_cast<char*>(begin), all);
   }
 
