@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bags.h"
 
+#include <flowrun/wsi/sample.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 

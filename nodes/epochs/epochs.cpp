@@ -11,7 +11,6 @@
 #include "nodes/base/random.h"
 #include "nodes/slide/slide_files.h"
 #include "nodes/slide/slide_opener.h"
-#include "nodes/table/folds.h"
 #include "overlap.h"
 #include "reading.h"
 #include "sample_table.h"
@@ -85,8 +84,7 @@ void Epochs::plan(Costs& costs) {
   threads_ = costs.threads;
   planned_bytes_ = planned_bytes();
   costs.out("epoch", planned_bytes_);
-  if (is_in_folds())
-    costs.tell("epoch", told_folds, splits ? std::ssize(split_files(*splits)) : folds.value_or(1));
+  costs.tell("epoch", told_folds, splits ? std::ssize(split_files(*splits)) : folds.value_or(0));
 }
 
 void Epochs::check_folds() const {

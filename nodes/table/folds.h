@@ -11,9 +11,6 @@
 
 namespace flowrun::wsi {
 
-/// By this name a plan tells how many folds the samples of epochs are in.
-inline constexpr std::string_view told_folds = "folds";
-
 /// What a slide is for in a fold.
 enum class Role : std::uint8_t { none, train, validation, test };
 /// As tables call it: "train", "val", "test", "none".

@@ -8,10 +8,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
-#include "nodes/torch/batch_shape.h"
 #include "nodes/torch/normalisation.h"
 #include "nodes/torch/pieces.h"
 #include "nodes/torch/tensor_memory.h"
@@ -68,8 +66,8 @@ void ToTensor::plan(Costs& costs) {
   keep_tensor_memory();  // each batch takes the same again
   costs.holds = most_tiles() - 1;
   const std::size_t pixels = costs.in("tile") / 3;
-  costs.out("batch", batch_bytes(most_tiles(), pixels));
-  costs.tell("batch", told_side, std::lround(std::sqrt(static_cast<double>(pixels))));
+  costs.out("batch", Batch::bytes_of(most_tiles(), pixels));
+  costs.tell("batch", Batch::told_pixels, static_cast<std::int64_t>(pixels));
 }
 
 /// Of a batch, that this rank has.

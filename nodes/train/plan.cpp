@@ -7,7 +7,6 @@
 
 #include <algorithm>
 
-#include "nodes/table/folds.h"
 #include "nodes/torch/batch_shape.h"
 #include "nodes/torch/device.h"
 #include "nodes/torch/script_network.h"
@@ -125,7 +124,7 @@ void Train::plan(Costs& costs) {
   const auto shape = shape_of_batches(costs, "batch");
   if (!planned_) {  // it is asked again when batches are too large
     check_options();
-    check_passes_one(costs.told("batch", wsi::told_folds).value_or(0));
+    check_passes_one(static_cast<std::uint64_t>(costs.told("batch", wsi::told_folds).value_or(0)));
     if (mixup > 0 && shape && shape->images == 1)
       throw OptionError("mixup", "batches of one image have no other one to mix it with",
                         "0, or to_tensor with a batch of 2 or more");

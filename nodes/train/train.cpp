@@ -114,7 +114,8 @@ bool Train::is_first_rank() const {
   return !ranks_ || ranks_->own().number == 0;
 }
 
-void Train::check_passes_one(std::int64_t folds) const {
+/// The plan refuses it if it was told; a plugin's epochs may not tell.
+void Train::check_passes_one(std::uint64_t folds) const {
   if (folds > 1 && passes_on_)
     throw Error(
         fmt::format("a model is trained for each of {} folds, so there is not one to pass on: let those that "

@@ -41,7 +41,7 @@ struct Train : GatherScopes, ImageTrainingOptions {
   /// Of several ranks.
   void check_for_ranks(const Batch& batch) const;
   bool is_first_rank() const;
-  void check_passes_one(std::int64_t folds) const;
+  void check_passes_one(std::uint64_t folds) const;
   void end_epoch(Inputs& in, Outputs& out);
   void write_metrics(const Scope& epoch, Outputs& out);
   /// In `dir`, of a fold's files; empty where there are no folds.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // TrainMil::plan: whether options fit, and what a training takes.
 #include <flowrun/error.h>
+#include <flowrun/wsi/sample.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "nodes/table/folds.h"
 #include "nodes/torch/device.h"
 #include "nodes/trainer/task_kind.h"
 #include "train_mil.h"

@@ -113,9 +113,10 @@ class Training(unittest.TestCase):
                     optimizer.step()
                     scheduler.step()
                     wanted.append(loss.item())
+                self.assertEqual([int(row["steps"]) for row in self.rows()], [5, 10, 15, 20])
                 found, wanted = [float(row["train_loss"]) for row in self.rows()], np.reshape(wanted, (4, 5)).mean(1)
                 print("largest difference of an epoch's loss", max(abs(a - b) for a, b in zip(found, wanted)))
-                np.testing.assert_allclose(found, wanted, atol=1e-4)
+                np.testing.assert_allclose(found, wanted, atol=2e-5)
 
     def images(self, split):
         with open(self.at / f"{split}.csv", newline="") as table:
@@ -154,9 +155,10 @@ class Training(unittest.TestCase):
         self.assertAlmostEqual(moved.item() / (0.5 * 0.01), 1, delta=0.01)
 
     def test_other_arithmetic_gives_nearly_the_same(self):
+        torch.manual_seed(4)
         torch.save(torchvision.models.resnet18(num_classes=2).state_dict(), self.at / "weights.pt")
         plain = self.weights_after_a_step("learning_rate: 0.001")
-        for options, near in (("precision: bf16", 1e-2), ("channels_last: false", 1e-5)):
+        for options, near in (("precision: bf16", 1e-2), ("channels_last: false", 1e-4)):
             with self.subTest(options):
                 found = self.weights_after_a_step(f"learning_rate: 0.001, {options}")
                 differences = [(found[name] - value).abs().max().item() for name, value in plain.items() if value.is_floating_point()]
@@ -185,6 +187,7 @@ class Training(unittest.TestCase):
         self.graph("model: small.pt, metric: loss, learning_rate: 0.05", epochs=5)
         self.run_graph()
         best = min(self.rows(), key=lambda row: float(row["loss"]))
+        self.assertLess(int(best["epoch"]), 4)
         self.assertEqual(torch.load(self.at / "out/best.pt")["steps"], int(best["steps"]))
 
     def test_metrics_are_numpys(self):
@@ -255,7 +258,9 @@ class Training(unittest.TestCase):
 
     def test_killed_anywhere_it_resumes_to_the_same_weights(self):
         self.graph("model: resnet18, optimizer: adamw", epochs=4)
+        before = time.monotonic()
         self.run_graph(out="whole")
+        seconds = time.monotonic() - before
         rng = random.Random(9)
         kills = 0
         for _ in range(8):
@@ -263,12 +268,13 @@ class Training(unittest.TestCase):
                 [BUILD / "bin" / "flowrun", "graph.yaml", "--set", "out=out"], cwd=self.at, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
             try:
-                child.wait(rng.uniform(0.2, 2.5))
+                child.wait(rng.uniform(0.1, 0.8) * seconds)
                 break
             except subprocess.TimeoutExpired:
                 child.send_signal(signal.SIGKILL)
                 child.wait()
                 kills += 1
+        self.assertTrue((self.at / "out/last.pt").exists())
         self.run_graph()
         self.assertGreater(kills, 0)
         for name in ("last.pt", "best.pt", "metrics.csv", "metrics.jsonl", "events.out.tfevents.flowrun"):

@@ -56,7 +56,8 @@ class Costs {
   void forwards(std::string_view port, std::string_view input = {});
 
   /// What else a plan is to know of an output's packets: a number by its name, as the folds of a training.
-  /// Nodes pass on what they were told, of several inputs the first that was, unless they tell it anew.
+  /// Nodes pass on what they were told, of several inputs the one that they forward or the first that was,
+  /// unless they tell it anew: who makes something new of packets (another training) tells what it is.
   void tell(std::string_view output, std::string_view name, std::int64_t number);
   /// What was told of an input's packets, by whichever node before it told it last. Nothing: none did.
   std::optional<std::int64_t> told(std::string_view input, std::string_view name) const;

@@ -156,9 +156,12 @@ void Costs::set_defaults(const NodeType& type) {
     if (out.forwarded && out.forwarded->empty() && !type.inputs.empty())
       out.forwarded = type.inputs.front().name;
     if (!out.bytes) out.bytes = out.forwarded ? in(*out.forwarded) : largest;
-    for (const InputSpec& input : type.inputs)
-      if (const auto of_input = told_of_inputs.find(input.name); of_input != told_of_inputs.end())
-        out.told.insert(of_input->second.begin(), of_input->second.end());
+    const auto pass_on = [&](const std::string& input) {
+      if (const auto it = told_of_inputs.find(input); it != told_of_inputs.end())
+        out.told.insert(it->second.begin(), it->second.end());
+    };
+    if (out.forwarded) pass_on(*out.forwarded);
+    for (const InputSpec& input : type.inputs) pass_on(input.name);
   }
 }
 

@@ -62,6 +62,7 @@ std::size_t Allocations::peak() const {
 }  // namespace flowrun::test
 
 // Both are replaced together, which g++ does not see.
+#pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
   void* const memory = std::malloc(bytes);
@@ -80,6 +81,7 @@ void operator delete(void* memory) noexcept {
 void operator delete(void* memory, std::size_t) noexcept {
   operator delete(memory);
 }
+#pragma GCC diagnostic pop
 
 TEST_CASE("allocations are counted") {
   flowrun::test::Allocations allocations;

@@ -149,5 +149,6 @@ TEST_CASE("a batch costs what all of its samples cost as numbers") {
   runner.option("batch", "5");
   const Costs costs = runner.plan({{"tile", 48}});
   CHECK(costs.outputs.at("batch").bytes == 5 * (48 * 4 + 8));
+  CHECK(costs.outputs.at("batch").told.at("pixels") == 16);
   CHECK(costs.holds == 4);
 }

@@ -5,6 +5,7 @@
 #include <flowrun/wsi/sample.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -32,6 +33,14 @@ struct SampleOrigin {
 /// of which it has none.
 struct Batch {
   static constexpr std::string_view packet_type = "torch.batch/6";
+  /// By this name who makes batches tells in the plan (Costs::tell) how many pixels each image has: what a
+  /// model takes to train with them is measured before the run. Packets are to be said to take bytes_of() at
+  /// most.
+  static constexpr std::string_view told_pixels = "pixels";
+  /// Bytes of so many images with so many pixels each, as float32, and of a label for each.
+  static constexpr std::size_t bytes_of(std::size_t images, std::size_t pixels) {
+    return images * (pixels * 3 * sizeof(float) + sizeof(std::int64_t));
+  }
 
   at::Tensor images;     ///< float32, samples x 3 x height x width, RGB, normalised
   at::Tensor labels;     ///< int64, samples; index into *classes

@@ -7,9 +7,14 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace flowrun::wsi {
+
+/// By this name who makes epochs tells in the plan (Costs::tell) how many folds there are; 0: none. A model
+/// is trained for each.
+inline constexpr std::string_view told_folds = "folds";
 
 /// The samples for training, those for validation, or those for testing.
 struct SamplePart {
