@@ -12,13 +12,13 @@ import support
 from her2_cohort import MPP, SIDE, arguments, attention, make_cohort
 from support import DONE, flowrun, outputs, settings, stamps, start
 
-COUNT, SEED = 12, 20240906
+COUNT, SEED = 8, 20240906
 
 
 AGAIN = """\
 flowrun: 1
 nodes:
-  slides: {{type: read, path: {place}/slides}}
+  slides: {{type: read, path: {place}/slides/s0[01].svs}}
   tissue: {{type: detect, from: slides}}
   tiles: {{type: extract, from: {{slide: slides, mask: tissue}}, mpp: {mpp}, size: {size}, min_coverage: 0.5}}
   stained: {{type: normalize, from: tiles, scope: tile}}
@@ -57,7 +57,8 @@ class Her2(support.ProgramTest):
         self.assert_ended(flowrun("run", graph), DONE)
         first, second = (list(csv.DictReader((place / name / "predictions.csv").read_text().splitlines()))
                          for name in ("out/slides", "again"))
-        for one, other in zip(first, second, strict=True):
+        self.assertEqual(len(second), 2)
+        for one, other in zip(first, second):
             self.assertEqual((one["slide"], one["prediction"]), (other["slide"], other["prediction"]))
             self.assertAlmostEqual(float(one["probability_high"]), float(other["probability_high"]), delta=1e-5)
 
