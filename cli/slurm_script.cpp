@@ -177,10 +177,12 @@ wait_or_run() {{
   until queue=$(squeue --noheader --user="$SLURM_JOB_USER" --format=%F); do sleep 10; done
   grep -qxFf <(cut -d' ' -f1 "$before") <<< "$queue"
 }}
-# A part that asked to be started again, or that Slurm ends to do so, may be in no queue for a moment.
+# A part that asked to be started again, or that Slurm ends to do so, may be in no queue for a moment. What it left is read
+# before the queue, as it takes that away when it begins.
 for ((look = 0; look < 12; look++)); do
+  goes_on=$(grep -hsxE 'again|130' "$slurm"/part-*-of-"$parts".code)
   wait_or_run && coming=parts && break
-  grep -qsxE 'again|130' "$slurm"/part-*-of-"$parts".code || break
+  [ -n "$goes_on" ] || break
   sleep 5
 done
 failed=$(for ((part = 1; part <= parts; part++)); do
