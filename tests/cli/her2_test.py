@@ -12,7 +12,7 @@ import support
 from her2_cohort import MPP, SIDE, arguments, attention, make_cohort
 from support import DONE, flowrun, outputs, settings, stamps, start
 
-COUNT, SEED = 8, 20240906
+COUNT, SEED = 12, 20240906
 
 
 AGAIN = """\

@@ -184,7 +184,7 @@ class Training(unittest.TestCase):
 
     def test_the_best_epoch_is_the_best_in_its_metric(self):
         small_network.save(self.at / "small.pt")
-        self.graph("model: small.pt, metric: loss, learning_rate: 0.05", epochs=5)
+        self.graph("model: small.pt, metric: loss, learning_rate: 0.5", epochs=5)
         self.run_graph()
         best = min(self.rows(), key=lambda row: float(row["loss"]))
         self.assertLess(int(best["epoch"]), 4)
