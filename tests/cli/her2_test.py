@@ -18,7 +18,7 @@ COUNT, SEED = 12, 20240906
 AGAIN = """\
 flowrun: 1
 nodes:
-  slides: {{type: read, path: {place}/slides/s0[01].svs}}
+  slides: {{type: read, path: "{place}/slides/s0[01].svs"}}
   tissue: {{type: detect, from: slides}}
   tiles: {{type: extract, from: {{slide: slides, mask: tissue}}, mpp: {mpp}, size: {size}, min_coverage: 0.5}}
   stained: {{type: normalize, from: tiles, scope: tile}}
