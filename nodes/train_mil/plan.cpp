@@ -55,8 +55,8 @@ void TrainMil::plan(Costs& costs) {
                              (numbers_of_hidden * static_cast<std::size_t>(hidden) +
                               numbers_of_attention * static_cast<std::size_t>(attention));
   // Weights, gradients, what adamw keeps (two numbers a weight), and their average. Those of all folds stay.
-  const std::size_t weights = weight_bytes(*this),
-                    folds = static_cast<std::size_t>(costs.told("bags", wsi::told_folds).value_or(1));
+  const std::size_t weights = weight_bytes(*this), folds = static_cast<std::size_t>(std::max<std::int64_t>(
+                                                       1, costs.told("bags", wsi::told_folds).value_or(1)));
   const std::size_t models = folds * (ema ? 5 : 4) * weights;
   costs.keeps_for_run = models + (bags_at_once + 1) * block + layers;
   if ((costs.on_device = costs_on(choose_device(device)))) {
