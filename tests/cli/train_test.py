@@ -158,10 +158,11 @@ class Training(unittest.TestCase):
         torch.manual_seed(4)
         torch.save(torchvision.models.resnet18(num_classes=2).state_dict(), self.at / "weights.pt")
         plain = self.weights_after_a_step("learning_rate: 0.001")
-        for options, near in (("precision: bf16", 1e-2), ("channels_last: false", 1e-4)):
+        for options, near in (("precision: bf16", 1e-2), ("channels_last: false", 1e-5)):
             with self.subTest(options):
                 found = self.weights_after_a_step(f"learning_rate: 0.001, {options}")
                 differences = [(found[name] - value).abs().max().item() for name, value in plain.items() if value.is_floating_point()]
+                print(f"{options}: weights differ by {max(differences):.1e} at most")
                 self.assertGreater(max(differences), 0)
                 self.assertLess(max(differences), near)
 
