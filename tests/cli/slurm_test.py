@@ -113,12 +113,13 @@ class Scripts(Submitting):
         self.assertIn("12: 2 parts", ended.out)
         self.assert_one_message(ended)
 
-    def gathered(self, code, queues):
+    def gathered(self, code, queues, begins=False):
         """The exit code of gather.sh where a part ended with this code, and the queue is asked again and again; what was
-        asked of Slurm; whether anything was gathered."""
+        asked of Slurm; whether anything was gathered. `begins`: while the queue is asked, the part begins anew."""
         out, programs = self.fresh(AWKWARD), self.fresh("bin")
         programs.mkdir()
-        for name, does in (("squeue", f'cd "{programs}"; echo >> asked; sed -n "$(wc -l < asked)p" queues'),
+        takes_away = f"rm -f {shlex.quote(str(out / '.flowrun/slurm/part-1-of-2.code'))}; " if begins else ""
+        for name, does in (("squeue", takes_away + f'cd "{programs}"; echo >> asked; sed -n "$(wc -l < asked)p" queues'),
                            ("scontrol", f'echo "$@" >> "{programs}/control"'), ("sleep", "")):
             (programs / name).write_text(f"#!/bin/sh\n{does}\n")
             (programs / name).chmod(0o755)
@@ -138,6 +139,10 @@ class Scripts(Submitting):
         for code in ("again", 130):
             with self.subTest(code):
                 self.assertEqual(self.gathered(code, ["", "8", "7"]), (1, ["requeue 9", "update jobid=9 dependency=afterany:7"], False))
+
+    def test_a_part_may_begin_while_the_queue_is_asked(self):
+        """Which does not have it yet, and then it has left no word any more."""
+        self.assertEqual(self.gathered("again", ["8", "7"], begins=True), (1, ["requeue 9", "update jobid=9 dependency=afterany:7"], False))
 
     def test_a_part_that_never_comes_again_is_not_waited_for(self):
         self.assertEqual(self.gathered("again", ["8"]), (0, [], True))
