@@ -134,7 +134,7 @@ class EdgesWatch(edges.EdgesTest):
         self.assert_waits(events, summary, packets)
         leased = [event["args"]["leased"] for event in events["C"]]
         self.assertLessEqual(max(leased), summary["peak_leased_bytes"])
-        self.assertGreater(max(leased), 32 * MIB)
+        self.assertGreater(max(leased), 8 * MIB)
         self.assertEqual([event["args"] for event in events["M"]], [{"name": "lease_before_order"}])
 
     def assert_waits(self, events, summary, packets):
