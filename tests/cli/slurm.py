@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Slurm of three nodes on this machine, in a folder of its own."""
+import datetime
 import getpass
 import os
 import pathlib
@@ -131,19 +132,28 @@ class Slurm:
         return told
 
     def begin_now(self, task):
-        """Slurm lets a job that it starts again wait for some minutes."""
+        """Slurm lets a job that it starts again wait for two minutes."""
         self.wait_until(lambda: self.is_held_back(task), f"{task} in the queue")
-        self.asked("scontrol", "update", f"jobid={task}", "StartTime=now")
+        self.begin_soon(task)
+
+    def begin_soon(self, task):
+        """Within the second in which it ended, a node refuses to begin it ("already killed")."""
+        self.asked("scontrol", "update", f"jobid={task}", "StartTime=now+2seconds")
 
     def is_held_back(self, task):
-        job = self.job(task)
-        return job["JobState"] == "PENDING" and job["Reason"] == "BeginTime"
+        return self.has_long_to_wait(self.job(task))
+
+    @staticmethod
+    def has_long_to_wait(job):
+        if job.get("JobState") != "PENDING" or job["Reason"] != "BeginTime":
+            return False
+        return datetime.datetime.fromisoformat(job["StartTime"]) > datetime.datetime.now() + datetime.timedelta(seconds=5)
 
     def begin_all_now(self):
         for line in self.asked("scontrol", "show", "job", "-o").splitlines():
             job = dict(word.split("=", 1) for word in line.split() if "=" in word)
-            if job.get("JobState") == "PENDING" and job["Reason"] == "BeginTime":
-                self.asked("scontrol", "update", f"jobid={job['JobId']}", "StartTime=now")
+            if self.has_long_to_wait(job):
+                self.begin_soon(job["JobId"])
 
     def processes(self, *texts):
         """The pids of this machine in whose command lines all these texts are."""
