@@ -54,6 +54,15 @@ one of several inputs is not connected
 use and type
 """.splitlines()
 
+TENSORS = """
+flowrun: 1
+memory: 1 GiB
+nodes:
+  epochs: {type: epochs, train_csv: train.csv, count: 1}
+  samples: {type: load, from: epochs, size: 32}
+  batches: {type: to_tensor, from: samples}
+"""
+
 
 class Introspection(support.ProgramTest):
     @classmethod
@@ -160,6 +169,13 @@ class Introspection(support.ProgramTest):
             version = subprocess.run(["pkg-config", "--modversion", package], capture_output=True, text=True).stdout
             self.assertRegex("\n".join(others), rf"\b{name} {re.escape(version.strip().removesuffix('.0'))}")
         self.assertRegex(ended.out, r"(?m)^wsi \d.*/wsi\.so\): ")
+
+    def test_threads_of_openmp_sleep_while_they_wait(self):
+        """Unless the user has them spin. OpenMP tells how often they look before they sleep when libtorch loads it."""
+        for variables, sleep in (({}, True), ({"OMP_WAIT_POLICY": "ACTIVE"}, False)):
+            ended = flowrun("check", self.write(TENSORS), variables={"OMP_DISPLAY_ENV": "VERBOSE", **variables})
+            looks = int(re.search(r"GOMP_SPINCOUNT *= *'(\d+)'", ended.err)[1])
+            self.assertEqual(looks == 0, sleep, looks)
 
     def test_a_drawing_needs_graphviz(self):
         """But not its text."""

@@ -46,7 +46,7 @@ def leave_out_torch(folder):
 
 
 def environment(more=None):
-    return {name: value for name, value in os.environ.items() if not name.startswith("FLOWRUN_")} | (more or {})
+    return {name: value for name, value in os.environ.items() if not name.startswith(("FLOWRUN_", "OMP_"))} | (more or {})
 
 
 def command(*arguments):
