@@ -183,7 +183,7 @@ class WithSlurm(slurm.SlurmTest, Submitting):
             self.assertEqual(summary["scope_counts"], {"done before": before}, self.logs(out))
 
     def has_ended(self, job):
-        """Lets what waits because it was started again start at once."""
+        """Lets what waits because it was started again start soon."""
         if self.slurm.is_held_back(job):
             self.slurm.begin_soon(job)
         return self.slurm.job(job)["JobState"] not in ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING")
